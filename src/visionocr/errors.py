@@ -1,0 +1,109 @@
+"""The exception tree. Every error that a user can cause or meet owns its words and its exit code.
+
+VisionOcrError            1
+├── UsageError            2   the command line does not make sense
+├── ConfigurationError    3   settings, presets, task files
+├── DocumentError         4   a document or a page cannot be opened or rendered
+├── ServerError           5   the server cannot do the work
+│   ├── ServerUnreachable     nobody answers there
+│   ├── ServerBusy            it answers, but has no time now: worth waiting
+│   ├── ServerRefused         it answers, and will not serve us: wrong key, wrong address, no vision
+│   ├── RequestRefused        it will never accept this one request: another may do
+│   └── AnswerUnusable        it answered something that is no answer: worth asking once more
+├── OutputError           6   the result cannot be written
+└── Interrupted         130   Ctrl-C or SIGTERM
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line: part of the stable interface."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    DOCUMENT = 4
+    SERVER = 5
+    OUTPUT = 6
+    PAGES = 7
+    """The run finished, but some pages failed (or are suspect, under ``--strict``)."""
+    INTERRUPTED = 130
+
+
+class VisionOcrError(Exception):
+    """Base of all errors of ours.
+
+    ``message`` is one line that says what failed in the user's words, ``hint`` one line that says
+    what to do (may be empty). Neither ever contains an API key.
+    """
+
+    exit_code = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(VisionOcrError):
+    """The command line does not make sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(VisionOcrError):
+    """A setting, a preset or a task file is wrong."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+
+class DocumentError(VisionOcrError):
+    """A document or one page of it cannot be opened, read or rendered."""
+
+    exit_code = ExitCode.DOCUMENT
+
+
+class ServerError(VisionOcrError):
+    """The server cannot do the work."""
+
+    exit_code = ExitCode.SERVER
+
+
+class ServerUnreachable(ServerError):
+    """Nobody answers at the address: connection refused, unknown host, no route."""
+
+
+class ServerBusy(ServerError):
+    """The server answers that it has no time now. ``retry_after`` is its wish in seconds, if it said one."""
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class ServerRefused(ServerError):
+    """The server will not serve us at all: wrong key, unknown path, a redirect, no vision. Ends a run."""
+
+
+class RequestRefused(ServerError):
+    """The server will never accept this one request: malformed or too large. The next page may do."""
+
+
+class AnswerUnusable(ServerError):
+    """The server answered, but the answer is no completion: ``null``, an error text, not JSON, cut off."""
+
+
+class OutputError(VisionOcrError):
+    """The result cannot be written."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class Interrupted(VisionOcrError):
+    """The user stopped the run."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,25 @@
+"""Names and messages that came from elsewhere, as one harmless line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from visionocr.types import Finding, PageRef, Severity
+
+
+def shown(name: str) -> str:
+    """*name* as one printable line: bytes that are no UTF-8, and control characters, become escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def spoken_page(page: PageRef) -> str:
+    """A page for a sentence: ``page 3 of a.pdf``; the document alone where it has one page or is meant as a whole."""
+    name = shown(page.document)
+    return f"page {page.number} of {name}" if page.number and page.pages != 1 else name
+
+
+def reasons(findings: Iterable[Finding]) -> str:
+    """What is wrong with a page, on one line; remarks that are only information are left out."""
+    messages = [shown(finding.message) for finding in findings if finding.severity is not Severity.INFO]
+    return "; ".join(dict.fromkeys(messages)) or "no reason known"
