@@ -1,0 +1,1 @@
+"""Presets, tasks, prompts, and what fits into a request."""

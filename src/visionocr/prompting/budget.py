@@ -1,0 +1,196 @@
+"""What fits into a request: the raster a model can use, the tokens it costs, the answer that is left room for.
+
+Servers fit what is too large silently, by dropping images or the front of the prompt; so nothing may be too large.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from visionocr.errors import ServerError
+from visionocr.types import ImageFacts, Preset, RasterSpec, Server, Task
+
+RESERVE = 64
+"""Tokens kept free for the text and separators that servers put around an image.
+Source: KoboldCpp's own overhead measured live at 35 to 50 tokens for one image."""
+OVERHEAD = 30
+"""What such text and separators cost on average, where an estimate is better than an upper limit."""
+LEAST_CONTEXT_TO_MEASURE = 3072
+"""Tokens: in a smaller context a server would drop the picture that measures its clamp."""
+_SIDE_STEP = 256
+"""Pixels: clamps are round numbers, and token counts tell them no finer than this."""
+RESERVE_PER_IMAGE = 24
+"""The same for each further image (19 measured live)."""
+ANSWER_SHARE = 0.8
+"""KoboldCpp clamps an answer to the context less 20 %, silently."""
+LEAST_ANSWER = 256
+"""An answer shorter than this many tokens is not worth asking for."""
+LEAST_SIDE = 640
+"""A page is never shrunk below this long side in pixels to make room: print would be gone."""
+UNKNOWN_PX_PER_TOKEN = 28
+"""What a token covers when nothing is known of the encoder: the commonest value."""
+MAX_SIDE_ANY = 2048
+"""The long side when a preset names none larger: more is wasted on today's encoders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every request of a run looks like."""
+
+    spec: RasterSpec
+    max_length: int
+    """Most tokens of an answer."""
+    batch: int
+    """Pages per request."""
+    notes: tuple[str, ...] = ()
+    """What had to be made smaller than asked for, one sentence each."""
+
+
+def plan(
+    preset: Preset,
+    server: Server,
+    task: Task,
+    *,
+    text_tokens: int = 0,
+    max_length: int | None = None,
+    batch: int = 1,
+    dpi: float | None = None,
+    max_side: int | None = None,
+    kept_side: int | None = None,
+) -> Plan:
+    """The raster, the answer's limit and the batch that fit the model, the server and its context.
+
+    ``text_tokens`` is what the prompt's text costs. ``max_length``, ``dpi`` and ``max_side`` are the user's wishes.
+    ``kept_side`` is the long side in pixels to which a measurement showed the server to shrink larger pictures;
+    without it the server's assumed clamp counts. What does not fit is made smaller in this order: the batch, the
+    image, the answer; each time with a note.
+
+    Raises ``ServerError`` when even one small image and a short answer do not fit the context.
+    """
+    spec = _spec(preset.image, server, task, dpi, max_side, kept_side)
+    notes = []
+    if batch > server.max_images:
+        notes.append(f"the server takes {server.max_images} images a request, so that many pages share one")
+        batch = server.max_images
+    wanted = max_length or default_max_length(task, preset, server)
+    context = server.context_length
+    if context is None:
+        return Plan(spec, wanted, batch, tuple(notes))
+    length = min(wanted, int(context * ANSWER_SHARE))
+    room = context - text_tokens - RESERVE
+    cost = _most_tokens(preset.image, server, spec)
+    asked, cost_asked = batch, cost
+    while batch > 1 and batch * (cost + RESERVE_PER_IMAGE) + length > room:
+        batch -= 1
+    if batch < asked:
+        notes.append(f"the context of {context} tokens holds {batch} instead of {asked} pages a request")
+    if cost + length > room and preset.image.px_per_token_side and preset.image.fixed_tokens is None:
+        spec = _shrink(preset.image, spec, room - length)
+        cost = _most_tokens(preset.image, server, spec)
+        if cost < cost_asked:
+            notes.append(
+                f"the context of {context} tokens has room for {cost} image tokens, not {cost_asked}: "
+                "pages are sent smaller; start the server with a larger context to read small print"
+            )
+    if cost + length > room:
+        length = room - cost
+    if length < min(LEAST_ANSWER, wanted):
+        raise ServerError(
+            f"the context of {context} tokens is too small: an image costs about {cost}, the prompt {text_tokens}, "
+            f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
+            "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side.",
+        )
+    if length < wanted:
+        notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
+    return Plan(spec, length, batch, tuple(notes))
+
+
+def _spec(
+    facts: ImageFacts, server: Server, task: Task, dpi: float | None, max_side: int | None, kept: int | None
+) -> RasterSpec:
+    side, tokens = _encoder_limits(facts, server)
+    split = not task.caption
+    if max_side is not None or dpi is not None:
+        return RasterSpec(max_side=max_side or _unbounded_side(dpi), dpi=dpi, split=split)
+    side = min(value for value in (side, server.max_side, kept or server.assumed_side) if value)
+    pixels = tokens * facts.px_per_token_side**2 if tokens and facts.px_per_token_side else None
+    return RasterSpec(max_side=side, max_pixels=pixels, split=split)
+
+
+def _most_tokens(facts: ImageFacts, server: Server, spec: RasterSpec) -> int:
+    """Tokens of the costliest picture that *spec* allows: a square one, or one of ``max_pixels``."""
+    side = spec.max_side
+    if spec.max_pixels is not None:
+        side = min(side, math.isqrt(spec.max_pixels))
+    return image_tokens(facts, server, side, side)
+
+
+def _shrink(facts: ImageFacts, spec: RasterSpec, tokens: int) -> RasterSpec:
+    """*spec* with ``max_pixels`` lowered to about *tokens*, but never so far that a page is under ``LEAST_SIDE``."""
+    side = facts.px_per_token_side
+    assert side is not None
+    least = LEAST_SIDE * LEAST_SIDE * 0.7  # an A4 page of that height
+    # One row of breaks and the rounding up on both sides are part of the price.
+    per_side = max(1.0, math.sqrt(max(tokens, 1) + 2.25) - 1.5)
+    pixels = int(max(least, (per_side * side) ** 2))
+    return replace(spec, max_pixels=min(pixels, spec.max_pixels or pixels))
+
+
+def worth_measuring(preset: Preset, server: Server) -> bool:
+    """Whether it pays to find out how far the server shrinks pictures: the model could use clearly more."""
+    side, _ = _encoder_limits(preset.image, server)
+    dynamic = preset.image.px_per_token_side is not None
+    if server.context_length is not None and server.context_length < LEAST_CONTEXT_TO_MEASURE:
+        return False
+    return dynamic and server.assumed_side is not None and side > server.assumed_side * 1.1
+
+
+def kept_side(facts: ImageFacts, width: int, height: int, tokens: int) -> int:
+    """The long side in pixels that a server must have shrunk a picture to, given the *tokens* it cost.
+
+    Only for dynamic encoders, and for a picture within the encoder's own token limit.
+    """
+    assert facts.px_per_token_side is not None
+    full = width * height / facts.px_per_token_side**2
+    side = max(width, height) * min(1.0, math.sqrt(max(tokens, 1) / full))
+    return max(_SIDE_STEP, round(side / _SIDE_STEP) * _SIDE_STEP)
+
+
+def image_tokens(facts: ImageFacts, server: Server, width: int, height: int) -> int:
+    """Tokens that a picture will cost, rounded up where in doubt."""
+    if facts.fixed_tokens is not None:
+        return facts.fixed_tokens
+    _, limit = _encoder_limits(facts, server)
+    side = facts.px_per_token_side
+    if side is None and limit is not None:
+        return limit
+    side = side or UNKNOWN_PX_PER_TOKEN
+    rows = math.ceil(height / side)
+    tokens = math.ceil(width / side) * rows
+    tokens = max(tokens, facts.min_tokens or 0)
+    if limit is not None:
+        tokens = min(tokens, limit)
+    return tokens + rows  # some encoders add a break after each row
+
+
+def default_max_length(task: Task, preset: Preset, server: Server) -> int:
+    """Most tokens of an answer when the user names no number: what the task needs, within 40 % of the context."""
+    wanted = task.max_length
+    if preset.max_length and not task.caption:
+        wanted = max(wanted, preset.max_length)
+    if server.context_length:
+        wanted = min(wanted, max(LEAST_ANSWER, server.context_length * 2 // 5))
+    return wanted
+
+
+def _encoder_limits(facts: ImageFacts, server: Server) -> tuple[int, int | None]:
+    """Longest useful side in pixels and most tokens, as the engine behind *server* has them."""
+    if server.dialect == "koboldcpp":
+        return facts.koboldcpp_longest_side or facts.longest_side, facts.koboldcpp_max_tokens or facts.max_tokens
+    return facts.longest_side, facts.max_tokens
+
+
+def _unbounded_side(dpi: float | None) -> int:
+    """A side that no sensible page exceeds at *dpi*: 20 inches."""
+    return max(MAX_SIDE_ANY, int(20 * (dpi or 0)))

@@ -1,0 +1,99 @@
+"""A task, a preset and page images become a ``Request``; a ``Prompt`` becomes wrapped text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from visionocr.prompting import placeholders
+from visionocr.types import PAGE_MARK, PageImage, Preset, Prompt, Request, Sampler, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every page of a run."""
+
+    preset: Preset
+    task: Task
+    sampler: Sampler
+    max_length: int
+    prompt: str | None = None
+    """The user's own words; they replace the preset's and the task's."""
+    system: str | None = None
+    """The user's own system text."""
+    language: str | None = None
+    batch_prompt: str = ""
+    """Asks for page marks, with ``{{count}}`` and ``{{marks}}``."""
+
+    @property
+    def template(self) -> str:
+        """The user turn before its placeholders are filled: the user's, else the model's own, else the task's."""
+        if self.prompt is not None:
+            return self.prompt
+        return dict(self.preset.task_prompts).get(self.task.name, self.task.prompt)
+
+    @property
+    def system_template(self) -> str:
+        """The system text before its placeholders are filled: the user's, else the task's, else the preset's."""
+        if self.system is not None:
+            return self.system
+        return self.task.system or self.preset.system
+
+    @property
+    def language_used(self) -> bool:
+        """Whether the language appears in what is asked: a model's own prompt may have no place for it."""
+        return re.search(r"\{\{\s*language\s*\}\}", self.template + self.system_template) is not None
+
+
+def build_request(question: Question, images: Sequence[PageImage], sampler: Sampler | None = None) -> Request:
+    """The request for one image, or for several pages with page marks."""
+    preset = question.preset
+    page = images[0].page
+    values = {
+        "language": "the language of the page",
+        **dict(question.task.defaults),
+        **({"language": question.language} if question.language else {}),
+        "document": _defused(page.document, preset),
+        "page": str(page.number),
+        "pages": str(page.pages or ""),
+    }
+    text = placeholders.fill(question.template, values)
+    if len(images) > 1:
+        marks = "\n".join(PAGE_MARK.format(n=number) for number in range(1, len(images) + 1))
+        ask_for_marks = placeholders.fill(question.batch_prompt, {"count": str(len(images)), "marks": marks})
+        text = f"{text}\n\n{ask_for_marks}".strip()
+    parts: tuple[str | PageImage, ...] = (text, *images) if preset.image_after_prompt else (*images, text)
+    return Request(
+        prompt=Prompt(placeholders.fill(question.system_template, values), parts, preset.chat),
+        sampler=sampler or question.sampler,
+        max_length=question.max_length,
+        stop_sequences=preset.stop_sequences,
+    )
+
+
+def wrap(prompt: Prompt) -> str:
+    """The prompt as raw text in the model's chat template, without any trace of the images.
+
+    For servers that take images beside the text. Nothing follows ``assistant_start``: a trailing blank that is
+    not part of it changes the tokens.
+    """
+    chat = prompt.chat
+    system = f"{chat.system_start}{prompt.system}{chat.system_end}" if prompt.system else ""
+    return f"{chat.prefix}{system}{chat.user_start}{prompt.text}{chat.user_end}{chat.assistant_start}"
+
+
+def _defused(name: str, preset: Preset) -> str:
+    """A document's name without anything that the server would take for a special token or placeholder."""
+    chat = preset.chat
+    special = {
+        chat.system_start,
+        chat.user_start,
+        chat.user_end,
+        chat.assistant_start,
+        chat.assistant_end,
+        *preset.stop_sequences,
+    }
+    for marker in sorted((m.strip() for m in special if m.strip()), key=len, reverse=True):
+        name = name.replace(marker, "")
+    return re.sub(r"<\|.*?\|>|\{\{\[|[\x00-\x1f\x7f]", " ", name)
