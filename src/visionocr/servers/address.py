@@ -1,0 +1,36 @@
+"""What people type as a server's address, made into its base URL."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from visionocr.errors import UsageError
+
+_ENDINGS = ("/api/v1/generate", "/api/v1", "/api/latest", "/api/extra", "/api", "/v1/chat/completions", "/v1")
+
+
+def base_url(address: str) -> str:
+    """The base URL without a trailing slash or API path; a prefix path stays. ``host:port`` alone gets ``http``.
+
+    Raises ``UsageError`` for anything that is no HTTP address, or that carries credentials: a URL is
+    shown and logged, a key must not be.
+    """
+    text = address.strip()
+    parts = urlsplit(text if "//" in text else f"http://{text}")
+    try:
+        valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if "@" in parts.netloc:
+        raise UsageError(
+            "the server's address contains a user name or password",
+            "Leave it out and give the key in the environment variable VISIONOCR_API_KEY.",
+        )
+    if not valid:
+        raise UsageError(f"{address!r} is not an address of a server", "Example: --api-url http://localhost:5001")
+    path = parts.path.rstrip("/")
+    for ending in _ENDINGS:
+        if path.endswith(ending):
+            path = path.removesuffix(ending).rstrip("/")
+            break
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))

@@ -1,0 +1,59 @@
+"""The wire languages. Each is a module; ``Dialect`` says what such a module must have.
+
+A new dialect is a new module and a line in ``ALL``; nothing else changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from visionocr.servers.dialects import koboldcpp
+from visionocr.servers.http import Http, Reply
+from visionocr.types import Completion, Request, Server
+
+
+class Dialect(Protocol):
+    """What a dialect's module offers. A module has no ``self``; type checkers know."""
+
+    NAME: str
+    GENERATE: str
+    """Path of the endpoint that completes."""
+
+    def recognise(self, http: Http) -> Mapping[str, Any] | None:
+        """What the server says of itself when it speaks this dialect, else ``None``.
+
+        Raises ``ServerUnreachable`` when nobody is there.
+        """
+        ...
+
+    def probe(self, http: Http, identity: Mapping[str, Any]) -> Server:
+        """Everything a client must know, from cheap questions only; checks the key.
+
+        Raises a ``ServerError`` when the server can never do the work.
+        """
+        ...
+
+    def encode(self, request: Request, key: str) -> dict[str, Any]:
+        """The request's body. ``key`` names this attempt, for progress and abort."""
+        ...
+
+    def decode(self, http: Http, reply: Reply, request: Request) -> Completion:
+        """The completion in a reply. Raises ``AnswerUnusable`` when there is none."""
+        ...
+
+    def count_tokens(self, http: Http, text: str) -> int | None:
+        """Tokens of *text*, begin-of-text included; ``None`` when the server does not count."""
+        ...
+
+    def abort(self, http: Http, key: str) -> None:
+        """Stop the generation that *key* names, and nobody else's."""
+        ...
+
+    def is_idle(self, http: Http) -> bool:
+        """Whether the server has nothing to do; ``True`` when it does not say."""
+        ...
+
+
+ALL: tuple[Dialect, ...] = (koboldcpp,)
+"""In the order in which a server is tried."""
