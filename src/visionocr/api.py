@@ -1,0 +1,52 @@
+"""The Python API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from visionocr import job
+from visionocr.library import Library
+from visionocr.pages.discovery import discover
+from visionocr.pages.selection import parse_pages
+from visionocr.pages.source import Documents
+from visionocr.settings import load_settings
+from visionocr.types import Observer, PageResult, ignore
+
+
+def transcribe(
+    files: Iterable[str | os.PathLike[str]],
+    *,
+    pages: str | None = None,
+    recursive: bool = False,
+    password: Callable[[str], str | None] | None = None,
+    config: Path | None = None,
+    presets: Path | None = None,
+    observer: Observer = ignore,
+    **settings: Any,
+) -> Iterator[PageResult]:
+    """Read documents, page by page.
+
+    Yields one ``PageResult`` for every page, in order, as soon as it is there. A page that could not be read is a
+    result with status ``failed``; a document that could not be opened is one with page number 0.
+
+    ``files`` are PDFs and images (folders with ``recursive``). ``pages`` selects, such as ``"1-3,7,12-"``.
+    ``password`` is called with the name of an encrypted PDF, again while it returns wrong ones. ``config`` is a config
+    file, ``presets`` a folder with presets and tasks of your own; neither is looked for unless given. ``settings`` are
+    the fields of ``Settings``: ``api_url``, ``task``, ``prompt``, ``language``, ``batch`` and so on; environment
+    variables count as on the command line.
+
+    Raises a ``VisionOcrError`` (see ``visionocr.errors``) when nothing can be read: before the first page for wrong
+    settings and absent servers, later when the server goes away for good.
+    """
+    chosen = load_settings(settings, config=config, required=config is not None)
+    selection = parse_pages(pages) if pages else None
+    found = discover([os.fspath(file) for file in files], recursive=recursive)
+    source = Documents(found, selection=selection, password=password)
+    prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
+    try:
+        yield from prepared.read(source)
+    finally:
+        prepared.close()

@@ -1,0 +1,131 @@
+"""``visionocr check``: says whether a server is fit for the work, and what will be asked of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from visionocr import job
+from visionocr.cli import options
+from visionocr.cli.outcome import reported
+from visionocr.console import Console
+from visionocr.errors import ExitCode, VisionOcrError
+from visionocr.library import Library
+from visionocr.prompting import budget
+from visionocr.settings import DEFAULT_URL, Settings
+from visionocr.types import Server
+
+Address = Annotated[
+    str | None, typer.Argument(metavar="[URL]", help="Address of the server, instead of --api-url.", show_default=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One line of the report."""
+
+    topic: str
+    good: bool
+    text: str
+    remedy: str = ""
+
+
+@options.with_settings("api_url", "api_key", "timeout", "local_model", "preset", "task", "batch", "dpi", "max_side")
+def check(
+    url: Address = None,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+    verbose: options.Verbose = 0,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Check a server: reachable, key, vision, model, preset, context, image size."""
+    with reported(Console(verbose), verbose):
+        settings = options.settings_from({**flags, "api_url": url or flags["api_url"]}, config)
+        statements, server = examine(settings, Library(options.config_folder()))
+        good = all(statement.good for statement in statements)
+        if as_json:
+            report = {
+                "good": good,
+                "server": None if server is None else dataclasses.asdict(server),
+                "statements": [dataclasses.asdict(statement) for statement in statements],
+                "settings": _settings(settings),
+            }
+            sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        else:
+            _show(statements)
+            if verbose:
+                for name, entry in _settings(settings).items():
+                    sys.stdout.write(f"  {name} = {entry['value']!r} ({entry['origin']})\n")
+        if not good:
+            raise typer.Exit(ExitCode.SERVER)
+
+
+def examine(settings: Settings, library: Library) -> tuple[list[Statement], Server | None]:
+    """Everything that can be said of the server that the settings mean, and the server where one answered."""
+    url = settings.api_url or DEFAULT_URL
+    try:
+        engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url)
+    except VisionOcrError as error:
+        return [Statement("server", False, error.message, error.hint)], None
+    try:
+        return _about(engine.server, settings, library), engine.server
+    finally:
+        engine.close()
+
+
+def _about(server: Server, settings: Settings, library: Library) -> list[Statement]:
+    statements = [Statement("server", True, f"{server.kind} {server.version} answers at {server.url}")]
+    statements += [Statement("warning", True, warning) for warning in server.warnings]
+    if server.reads_only:
+        return [*statements, Statement("model", True, f"{server.model}: reads text, cannot describe pictures")]
+    if server.vision is False:
+        remedy = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
+        statements.append(Statement("vision", False, "no projector is loaded: pictures would be ignored", remedy))
+    else:
+        statements.append(Statement("vision", True, "a projector is loaded" if server.vision else "not said"))
+    match = job.choose_preset(settings, library, server.model)
+    why = f"matched by {match.pattern}" if match.known else "no preset knows this model; a guess: choose with --preset"
+    statements.append(Statement("model", True, server.model or "without a name"))
+    statements.append(Statement("preset", True, f"{match.preset.name} ({match.preset.title}; {why})"))
+    task = library.task(settings.task or "transcribe")
+    try:
+        plan = budget.plan(
+            match.preset, server, task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
+        )
+    except VisionOcrError as error:
+        return [*statements, Statement("context", False, error.message, error.hint)]
+    context = f"{server.context_length} tokens" if server.context_length else "unknown"
+    statements.append(Statement("context", True, f"{context}; answers of at most {plan.max_length} tokens"))
+    statements.append(
+        Statement("images", True, f"at most {plan.spec.max_side} px on the long side, {server.max_images} a request")
+    )
+    statements += [Statement("note", True, note) for note in plan.notes]
+    return statements
+
+
+def _show(statements: list[Statement]) -> None:
+    for statement in statements:
+        colour = typer.colors.GREEN if statement.good else typer.colors.RED
+        mark = typer.style("ok  " if statement.good else "FAIL", fg=colour)
+        typer.echo(f"{mark} {statement.topic:8} {statement.text}")
+        if statement.remedy:
+            typer.echo(f"              {statement.remedy}")
+
+
+def _settings(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Every setting with where it came from; a secret only as given or not."""
+    report = {}
+    for field in dataclasses.fields(settings):
+        if field.name == "origins":
+            continue
+        value = getattr(settings, field.name)
+        if field.metadata.get("secret"):
+            value = "given" if value else None
+        report[field.name] = {"value": value, "origin": settings.origins.get(field.name, "default")}
+    return report

@@ -1,0 +1,148 @@
+"""The options of the commands. Those that are settings get their name, type and help from ``Settings``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from visionocr.settings import CONFIG_NAME, Settings, load_settings
+
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Files; folders with -r; - for standard input.", show_default=False),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Config file instead of the usual one.", show_default=False),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.", show_default=False)
+]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Read folders with everything in them.")]
+Pages = Annotated[
+    str | None,
+    typer.Option(
+        "--pages", metavar="LIST", help="Pages to read, such as 1-3,7,12- (-1 is the last).", show_default=False
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|DIR/",
+        help="Write to a file, or to one file a document in a folder.",
+        show_default=False,
+    ),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", metavar="FILE", help="Passwords of encrypted PDFs, one a line.", show_default=False
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Sidecar = Annotated[
+    str | None,
+    typer.Option(
+        "--sidecar", metavar=".EXT", help="Write each caption beside its picture, such as .txt.", show_default=False
+    ),
+]
+Prefix = Annotated[str, typer.Option("--prefix", help="Text before each sidecar caption.", show_default=False)]
+Suffix = Annotated[str, typer.Option("--suffix", help="Text after each sidecar caption.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that exist already again.")]
+
+_PANELS = {
+    "Server": ("api_url", "api_key", "timeout", "local_model"),
+    "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
+    "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
+    "Image": ("dpi", "max_side"),
+    "Result": ("format", "page_breaks", "strict"),
+}
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
+_NAMES = {"api_key": ("--api-key", "--api-password"), "format": ("--format", "-f")}
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each setting in *names* (all of them when empty).
+
+    The command gets what was typed as its argument ``flags``; an option that was not typed is ``None`` there.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        wanted = names or tuple(_PANEL_OF)
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "flags"]
+        extra = [_parameter(name) for name in wanted]
+
+        @functools.wraps(command)
+        def wrapper(**arguments: Any) -> None:
+            flags = {name: arguments.pop(name) for name in wanted}
+            command(flags=flags, **arguments)
+
+        wrapper.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in (*own, *extra)}
+        return wrapper
+
+    return decorate
+
+
+def settings_from(flags: dict[str, Any], config: Path | None) -> Settings:
+    """The settings for what was typed. ``--api-key -`` asks for the key without showing it."""
+    if flags.get("api_key") == "-":
+        flags = {**flags, "api_key": typer.prompt("API key", hide_input=True, err=True)}
+    return load_settings(flags, config=config or config_folder() / CONFIG_NAME, required=config is not None)
+
+
+def config_folder() -> Path:
+    """The platform's folder for this program's configuration."""
+    return Path(typer.get_app_dir("visionocr"))
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    setting = {f.name: f for f in fields(Settings)}[name]
+    hint = typing.get_type_hints(Settings)[name]
+    plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
+    kind: Any = plain[0]
+    flags = _NAMES.get(name, (f"--{name.replace('_', '-')}",))
+    if kind is bool:
+        flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
+    option = typer.Option(
+        *flags,
+        help=_help(setting.metadata["help"], setting.default),
+        show_default=False,
+        rich_help_panel=_PANEL_OF[name],
+        metavar=_METAVARS.get(name),
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _help(text: str, default: Any) -> str:
+    return text if default is None or default is False else f"{text} [default: {default}]"
+
+
+_METAVARS = {
+    "api_url": "URL",
+    "api_key": "KEY",
+    "preset": "NAME",
+    "task": "NAME",
+    "prompt": "TEXT|@FILE",
+    "system": "TEXT|@FILE",
+    "language": "NAME",
+    "timeout": "SECONDS",
+    "dpi": "N",
+    "max_side": "PIXELS",
+    "batch": "N",
+    "max_asks": "N",
+    "max_length": "TOKENS",
+}

@@ -1,0 +1,224 @@
+"""From settings to work: finds the engine, the preset, the prompt and what fits, and wires the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from visionocr import canary
+from visionocr.asking import Asker
+from visionocr.errors import ConfigurationError, ServerError, ServerRefused, ServerUnreachable
+from visionocr.library import Library
+from visionocr.pipeline import Pipeline
+from visionocr.prompting import budget, placeholders
+from visionocr.prompting.presets import Match
+from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.settings import DEFAULT_URL, Settings
+from visionocr.types import (
+    ChatMarkers,
+    Engine,
+    ImageFacts,
+    Notice,
+    Observer,
+    PageResult,
+    PageSource,
+    Preset,
+    Sampler,
+    ignore,
+)
+
+LOCAL_URL = "local:"
+LOCAL_SIDE = 1800
+"""Longest side in pixels of pages for the embedded engine: about 150 dpi for A4; more reads no better."""
+VISION_HINT = (
+    "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
+    "or give the address of a server with --api-url."
+)
+_LOCAL_PRESET = Preset(
+    name="local", title="Embedded engine", chat=ChatMarkers(), image=ImageFacts(longest_side=LOCAL_SIDE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a run needs, decided before the first page."""
+
+    engine: Engine = field(repr=False)
+    question: Question
+    plan: budget.Plan
+    match: Match
+    max_asks: int
+    observer: Observer = field(default=ignore, repr=False)
+
+    def read(self, source: PageSource) -> Iterator[PageResult]:
+        """The results of all pages of *source*, in order. See ``Pipeline.results`` for what is raised when."""
+        asker = Asker(self.engine, self.question, max_asks=self.max_asks, observer=self.observer)
+        pipeline = Pipeline(source, self.engine, asker, self.plan.spec, batch=self.plan.batch, observer=self.observer)
+        return pipeline.results()
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self.engine.close()
+
+
+def prepare(settings: Settings, library: Library, *, task: str, observer: Observer = ignore) -> Job:
+    """Decide everything. ``task`` is the default where the settings name none.
+
+    Raises ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    """
+    chosen = library.task(settings.task or task)
+    for name in ("prompt", "system"):
+        placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
+    if settings.preset is not None:
+        library.preset(settings.preset)  # a misspelt name is found before a server is looked for
+    engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
+    try:
+        return _prepared(engine, settings, library, chosen.name, observer)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+    """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
+
+    Raises a ``ServerError`` when there is none.
+    """
+    if settings.api_url == LOCAL_URL:
+        return _local(settings, markdown)
+    try:
+        return connect(settings, settings.api_url or DEFAULT_URL, observer)
+    except ServerUnreachable:
+        if settings.api_url is not None:
+            raise
+    from visionocr.engines import local
+
+    if not local.installed():
+        raise ServerUnreachable(
+            f"nothing answers at {DEFAULT_URL}, and the embedded engine is not installed",
+            f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
+        )
+    observer(Notice(f"nothing answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
+    return _local(settings, markdown)
+
+
+def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine:
+    """The server at *url*, probed."""
+    from visionocr.servers.address import base_url
+    from visionocr.servers.client import ServerEngine
+    from visionocr.servers.http import Http
+    from visionocr.servers.probe import probe
+
+    http = Http(base_url(url), settings.api_key, settings.timeout)
+    server, dialect = probe(http)
+    return ServerEngine(http, server, dialect, observer=observer)
+
+
+def choose_preset(settings: Settings, library: Library, model: str) -> Match:
+    """The preset that the settings name, else the one whose pattern fits the model's name."""
+    if settings.preset is not None:
+        return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
+    return library.match(model)
+
+
+def sampler_for(settings: Settings, preset: Preset) -> Sampler:
+    """The preset's sampler with what the settings say otherwise."""
+    names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
+    given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    if given.get("temperature", 0) > 0 and "top_k" not in given and preset.sampler.top_k == 1:
+        given["top_k"] = 0  # a preset's greedy top_k would make the temperature void
+    return replace(preset.sampler, **given)
+
+
+def _prepared(engine: Engine, settings: Settings, library: Library, task_name: str, observer: Observer) -> Job:
+    task, server = library.task(task_name), engine.server
+    if server.reads_only:
+        if task.caption:
+            raise ServerRefused(f"the embedded engine reads text; it cannot do {task.name!r}", VISION_HINT)
+        if settings.prompt is not None or settings.language is not None or task.name not in {"transcribe", "text"}:
+            observer(Notice("the embedded engine follows no prompt: it reads all text as it stands", warning=True))
+        match = Match(_LOCAL_PRESET, "embedded engine")
+    else:
+        if server.vision is False:
+            raise ServerRefused(
+                f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
+                "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+            )
+        match = choose_preset(settings, library, server.model)
+        _announce(server.model, server.kind, server.url, match, observer)
+    for warning in server.warnings:
+        observer(Notice(warning, warning=True))
+    preset = match.preset
+    question = Question(
+        preset=preset,
+        task=task,
+        sampler=sampler_for(settings, preset),
+        max_length=settings.max_length or budget.default_max_length(task, preset, server),
+        prompt=settings.prompt,
+        system=settings.system,
+        language=settings.language,
+        batch_prompt=library.batch_prompt(),
+    )
+    if settings.language and not question.language_used and not server.reads_only:
+        observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
+    kept = None
+    if not server.reads_only:
+        canary.require_sight(engine, question)
+        if settings.max_side is None and settings.dpi is None and budget.worth_measuring(preset, server):
+            kept = canary.measure_kept_side(engine, question)
+            _announce_shrinking(kept, preset, observer)
+    text_tokens = engine.count_tokens(wrap(build_request(question, (canary.picture(64, 64),)).prompt))
+    plan = budget.plan(
+        preset,
+        server,
+        task,
+        text_tokens=text_tokens or 0,
+        max_length=settings.max_length,
+        batch=settings.batch,
+        dpi=settings.dpi,
+        max_side=settings.max_side,
+        kept_side=kept,
+    )
+    for note in plan.notes:
+        observer(Notice(note, warning=True))
+    question = replace(question, max_length=plan.max_length)
+    return Job(engine, question, plan, match, settings.max_asks, observer)
+
+
+def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
+    observer(Notice(f"{kind} at {url}, model {model or 'without a name'}, preset {match.preset.name}"))
+    if not match.known:
+        observer(
+            Notice(
+                f"no preset knows the model {model!r}: using the {match.preset.name} template. If answers are nonsense "
+                "or never end, choose another with --preset (see: visionocr presets)",
+                warning=True,
+            )
+        )
+
+
+def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
+    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
+    if kept is not None and kept < useful * 0.9:
+        observer(
+            Notice(
+                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "
+                "For small print start KoboldCpp with --visionmaxres 2048",
+                warning=True,
+            )
+        )
+
+
+def _local(settings: Settings, markdown: bool) -> Engine:
+    from visionocr.engines import local
+
+    if not local.installed():
+        raise ConfigurationError(
+            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
+        )
+    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    return engine
+
+
+__all__ = ["Job", "ServerError", "choose_preset", "connect", "open_engine", "prepare", "sampler_for"]

@@ -1,0 +1,200 @@
+"""Results as text: Markdown, plain text, JSON, JSON Lines, captions. Pages come one by one, in order."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any, Protocol
+
+from visionocr.printable import reasons, shown, spoken_page
+from visionocr.types import PageRef, PageResult, Severity, Status
+
+
+class Formatter(Protocol):
+    """Turns results into the text of a file, piece by piece."""
+
+    suffix: str
+    """File name suffix with its dot."""
+
+    def head(self) -> str:
+        """What stands before the first page."""
+        ...
+
+    def page(self, result: PageResult) -> str:
+        """One page, with what separates it from the page before."""
+        ...
+
+    def tail(self) -> str:
+        """What stands after the last page."""
+        ...
+
+
+class PagesText:
+    """Markdown or plain text: the pages' texts, told apart by ``breaks`` (see ``settings.PageBreaks``).
+
+    Every break but ``formfeed`` and ``none`` carries a comment that machines can read:
+    ``<!-- visionocr page="3" status="ok" document="a.pdf" -->``. A page without text always has it, and a visible line.
+    """
+
+    def __init__(self, suffix: str, breaks: str) -> None:
+        self.suffix = suffix
+        self._breaks = breaks
+        self._written = False
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def page(self, result: PageResult) -> str:
+        """The page's text between a break and an empty line."""
+        parts = [self._break(result)]
+        if result.text:
+            parts.append(result.text)
+        elif result.status is not Status.BLANK:
+            parts.append(self._gap(result))
+        self._written = True
+        return "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
+
+    def tail(self) -> str:
+        """Nothing."""
+        return ""
+
+    def _break(self, result: PageResult) -> str:
+        comment = page_comment(result)
+        plain = result.status is Status.OK or (result.status is Status.BLANK and not result.text)
+        match self._breaks:
+            case "none":
+                return "" if plain else comment
+            case "formfeed":
+                return ("\f" if self._written else "") + ("" if plain else comment)
+            case "rule":
+                return f"---\n{comment}" if self._written else comment
+            case "heading":
+                return f"{comment}\n## {_titled(result.page)}\n"
+            case _:
+                return comment
+
+    def _gap(self, result: PageResult) -> str:
+        line = f"{_titled(result.page)} could not be read: {reasons(result.findings)}"
+        return f"> **[{_escaped(line)}]**" if self.suffix == ".md" else f"[{line}]"
+
+
+class JsonLines:
+    """One JSON object a page, one page a line; the fields are those of ``record``."""
+
+    suffix = ".jsonl"
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def page(self, result: PageResult) -> str:
+        """The page's line."""
+        return json.dumps(record(result)) + "\n"
+
+    def tail(self) -> str:
+        """Nothing."""
+        return ""
+
+
+class Json:
+    """A JSON array of the same objects."""
+
+    suffix = ".json"
+
+    def __init__(self) -> None:
+        self._separator = "\n"
+
+    def head(self) -> str:
+        """The opening bracket."""
+        return "["
+
+    def page(self, result: PageResult) -> str:
+        """One element."""
+        text = f"{self._separator}{json.dumps(record(result))}"
+        self._separator = ",\n"
+        return text
+
+    def tail(self) -> str:
+        """The closing bracket."""
+        return "\n]\n"
+
+
+class Captions:
+    """``path: caption`` for several pictures, the caption alone for one. Lines of a caption are joined."""
+
+    def __init__(self, suffix: str, several: bool) -> None:
+        self.suffix = suffix
+        self._several = several
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def page(self, result: PageResult) -> str:
+        """The caption, or a marked gap."""
+        name = shown(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
+        text = " ".join(result.text.split())
+        if not text:
+            gap = f"[could not be described: {reasons(result.findings)}]"
+            markdown = self.suffix == ".md"
+            text = f"{page_comment(result)} **{_escaped(gap)}**" if markdown else gap
+        elif result.status is Status.SUSPECT and self.suffix == ".md":
+            text = f"{page_comment(result)} {text}"
+        if not self._several:
+            return f"{text}\n"
+        return f"**{_escaped(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+
+    def tail(self) -> str:
+        """Nothing."""
+        return ""
+
+
+def record(result: PageResult) -> dict[str, Any]:
+    """A result as JSON. These names and their meaning are part of the stable interface."""
+    page = result.page
+    return {
+        "document": shown(page.document),
+        "page": page.number or None,
+        "pages": page.pages,
+        "digest": page.digest or None,
+        "status": result.status.value,
+        "text": result.text,
+        "findings": [
+            {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
+        ],
+        "asks": result.asks,
+        "retries": result.retries,
+        "server": result.server or None,
+        "model": result.model or None,
+        "seconds": round(result.seconds, 3),
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "width": result.width or None,
+        "height": result.height or None,
+    }
+
+
+def page_comment(result: PageResult) -> str:
+    """The HTML comment that stands for a page: its number, status, document and, where there is one, what is wrong."""
+    attributes = {"page": str(result.page.number), "status": result.status.value}
+    wrong = [finding for finding in result.findings if finding.severity is not Severity.INFO]
+    if wrong:
+        attributes["findings"] = reasons(wrong)
+    attributes["document"] = shown(result.page.document)
+    # "--" must not stand inside a comment, so hyphens in values become entities when they could end it.
+    inner = " ".join(
+        f'{key}="{html.escape(value).replace("--", "&#45;&#45;").replace("->", "&#45;>")}"'
+        for key, value in attributes.items()
+    )
+    return f"<!-- visionocr {inner} -->"
+
+
+def _titled(page: PageRef) -> str:
+    text = spoken_page(page)
+    return text[0].upper() + text[1:] if page.number and page.pages != 1 else text
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it stands."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#" else char for char in text)

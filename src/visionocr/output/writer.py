@@ -1,0 +1,160 @@
+"""Where results go: standard output, a file, a folder, or files beside the pictures."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from visionocr.errors import OutputError
+from visionocr.output.files import AtomicFile, encoded
+from visionocr.output.formats import Formatter
+from visionocr.output.names import OutputFolder
+from visionocr.types import PageResult, Status
+
+
+class PipeClosed(Exception):
+    """Whoever read our standard output has gone (``| head``)."""
+
+
+class Sink(Protocol):
+    """Takes results in page order."""
+
+    def write(self, result: PageResult) -> None:
+        """Take one page. Raises ``OutputError``."""
+        ...
+
+    def finish(self) -> None:
+        """All pages are there: make the result final. Raises ``OutputError``."""
+        ...
+
+    def abandon(self) -> Path | None:
+        """The run ended early: keep what there is, and say where; must not raise."""
+        ...
+
+
+class StdoutSink:
+    """Standard output, page by page as they come."""
+
+    def __init__(self, formatter: Formatter) -> None:
+        self._formatter = formatter
+        self._started = False
+
+    def write(self, result: PageResult) -> None:
+        """Print one page at once: the next command of a pipe can start."""
+        self._put(("" if self._started else self._formatter.head()) + self._formatter.page(result))
+        self._started = True
+
+    def finish(self) -> None:
+        """Print what stands after the last page."""
+        self._put(("" if self._started else self._formatter.head()) + self._formatter.tail())
+
+    def abandon(self) -> Path | None:
+        """What is printed is printed."""
+        return None
+
+    @staticmethod
+    def _put(text: str) -> None:
+        try:
+            sys.stdout.buffer.write(encoded(text))
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            # Python flushes standard output once more at its end, and would complain there again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # the latter on Windows
+                raise PipeClosed from None
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+
+
+class FileSink:
+    """One file, complete or not there."""
+
+    def __init__(self, path: Path, formatter: Formatter) -> None:
+        self._formatter = formatter
+        self._file = AtomicFile(path)
+        self._file.write(formatter.head())
+
+    def write(self, result: PageResult) -> None:
+        """Add one page."""
+        self._file.write(self._formatter.page(result))
+
+    def finish(self) -> None:
+        """Move the file into place."""
+        self._file.write(self._formatter.tail())
+        self._file.commit()
+
+    def abandon(self) -> Path | None:
+        """Keep what was read as ``FILE.part``."""
+        return self._file.keep_partial()
+
+
+class FolderSink:
+    """One file for each document, each complete or not there."""
+
+    def __init__(self, folder: Path, formatter: Callable[[], Formatter]) -> None:
+        self._make = formatter
+        self._folder = OutputFolder(folder, formatter().suffix)
+        self._document: str | None = None
+        self._sink: FileSink | None = None
+        self._path = folder
+
+    def write(self, result: PageResult) -> None:
+        """Add one page to its document's file; a new document finishes the one before.
+
+        A document that could not be opened gets no file: an empty one would look like a result.
+        """
+        if result.page.number == 0 and result.page.document != self._document:
+            return
+        if self._sink is None or result.page.document != self._document:
+            self.finish()
+            self._document = result.page.document
+            self._path = self._folder.path_for(self._document)
+            self._sink = FileSink(self._path, self._make())
+        self._sink.write(result)
+
+    def finish(self) -> None:
+        """Put the current document's file in place."""
+        if self._sink is not None and self._document is not None:
+            self._sink.finish()
+            self._folder.written(self._path, self._document)
+            self._sink = None
+
+    def abandon(self) -> Path | None:
+        """Keep the current document as ``NAME.part``; those before are in place."""
+        return self._sink.abandon() if self._sink is not None else None
+
+
+class SidecarSink:
+    """A caption file beside each picture: ``photo.jpg`` gets ``photo.txt``."""
+
+    def __init__(self, path_for: Callable[[str], Path], prefix: str = "", suffix: str = "") -> None:
+        self._path_for = path_for
+        self._prefix, self._suffix = prefix, suffix
+        self._frames: dict[str, int] = {}
+
+    def write(self, result: PageResult) -> None:
+        """Write one caption; a picture without one gets no file. Only a first frame is captioned."""
+        if result.status in {Status.FAILED, Status.BLANK} or result.page.number > 1:
+            return
+        file = AtomicFile(self._path_for(result.page.document))
+        file.write(f"{self._prefix}{' '.join(result.text.split())}{self._suffix}\n")
+        file.commit()
+
+    def finish(self) -> None:
+        """Every file is in place already."""
+
+    def abandon(self) -> Path | None:
+        """Every file is in place already."""
+        return None
+
+
+def sidecar_path(picture: Path, ending: str) -> Path:
+    """``photo.jpg`` + ``.txt`` = ``photo.txt``. Raises ``OutputError`` when that would be the picture itself."""
+    ending = ending if ending.startswith(".") else f".{ending}"
+    path = picture.with_suffix(ending)
+    if path == picture:
+        raise OutputError(f"the caption of {picture} would overwrite the picture", "Choose another --sidecar ending.")
+    return path

@@ -1,0 +1,152 @@
+"""The conductor: pages from a source, through rasters and an engine, to results in page order.
+
+One thread rasterizes (PyMuPDF is not thread-safe), one thread for each slot of the engine asks. Pages are taken
+from the source only when there is room in the window, so memory is a few images for each slot, however long the
+documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from visionocr.asking import Asker, Loaded
+from visionocr.errors import DocumentError, Interrupted, ServerError
+from visionocr.types import (
+    Answered,
+    Engine,
+    Finding,
+    FindingKind,
+    Observer,
+    PageRef,
+    PageResult,
+    PageSource,
+    RasterSpec,
+    Severity,
+    Status,
+    ignore,
+)
+from visionocr.workers import Workers
+
+_GLANCE = 0.2
+"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
+
+
+class _Group:
+    """Pages that share a request. Known (and rasterized) only once the raster thread has been there."""
+
+    def __init__(self) -> None:
+        self.pages: list[PageRef] = []
+        self.results: Future[list[PageResult]] | None = None
+
+
+class Pipeline:
+    """Reads the pages of a source with an engine. Use once."""
+
+    def __init__(
+        self,
+        source: PageSource,
+        engine: Engine,
+        asker: Asker,
+        spec: RasterSpec,
+        *,
+        batch: int = 1,
+        observer: Observer = ignore,
+    ) -> None:
+        self._source = source
+        self._engine = engine
+        self._asker = asker
+        self._spec = spec
+        self._batch = batch
+        self._observer = observer
+        self._pages: Iterator[PageRef] | None = None
+        slots = max(1, engine.server.slots)
+        self._window = 2 * slots + 2
+        self._raster = Workers(1, "raster")
+        self._ask = Workers(slots, "ask")
+
+    def results(self) -> Iterator[PageResult]:
+        """Every page's result, in page order.
+
+        When the engine fails for good, the page it failed on is marked, what was finished after it is still
+        given, and then the error is raised.
+        """
+        window: deque[_Group] = deque()
+        finished = False
+        try:
+            while True:
+                while len(window) < self._window:
+                    window.append(self._submit())
+                group = window.popleft()
+                try:
+                    results = self._wait(group)
+                except ServerError as error:
+                    yield from self._rest(group, window, error)
+                    raise
+                if not group.pages:
+                    finished = True
+                    return
+                yield from results
+        finally:
+            if not finished:
+                self._engine.cancel()
+            self._raster.submit(self._source.close)
+            self._raster.close()
+            self._ask.close()
+
+    def _submit(self) -> _Group:
+        group = _Group()
+        loading = self._raster.submit(self._load, group)
+        group.results = self._ask.submit(self._read, loading)
+        return group
+
+    def _load(self, group: _Group) -> list[Loaded]:
+        """The next pages, rasterized; runs in the raster thread. Empty at the end of the source."""
+        if self._pages is None:
+            self._pages = iter(self._source.pages())
+        loaded: list[Loaded] = []
+        while len(loaded) < self._batch:
+            page = next(self._pages, None)
+            if page is None:
+                break
+            group.pages.append(page)
+            try:
+                loaded.append(Loaded(page, self._source.load(page, self._spec)))
+            except DocumentError as error:
+                loaded.append(Loaded(page, error=error))
+        return loaded
+
+    def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
+        results = self._asker.read(loading.result())
+        for result in results:
+            self._observer(Answered(result))
+        return results
+
+    @staticmethod
+    def _wait(group: _Group) -> list[PageResult]:
+        assert group.results is not None
+        while True:
+            try:
+                return group.results.result(timeout=_GLANCE)
+            except FutureTimeout:
+                if group.results.done():
+                    raise
+
+    def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
+        """What the window still holds after the engine failed on a group: its marks, then finished results."""
+        self._engine.cancel()
+        yield from (self._lost(page, error) for page in failed.pages)
+        for group in window:
+            try:
+                yield from self._wait(group)
+            except (ServerError, Interrupted):
+                # Not asked: not part of this run's results. A repeated command will ask for them.
+                continue
+
+    def _lost(self, page: PageRef, error: ServerError) -> PageResult:
+        finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)
+        result = PageResult(page, "", Status.FAILED, (finding,), server=self._engine.server.url)
+        self._observer(Answered(result))
+        return result
