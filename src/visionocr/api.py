@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from visionocr import job
 from visionocr.library import Library
 from visionocr.pages.discovery import discover
 from visionocr.pages.selection import parse_pages
 from visionocr.pages.source import Documents
+from visionocr.pipeline import job
 from visionocr.settings import load_settings
 from visionocr.types import Observer, PageResult, ignore
 

@@ -89,6 +89,10 @@ class ServerRefused(ServerError):
     """The server will not serve us at all: wrong key, unknown path, a redirect, no vision. Ends a run."""
 
 
+class ServerUnknown(ServerRefused):
+    """Something answers there, but in no language that we know."""
+
+
 class RequestRefused(ServerError):
     """The server will never accept this one request: malformed or too large. The next page may do."""
 

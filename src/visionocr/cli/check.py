@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from visionocr import job
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
 from visionocr.errors import ExitCode, VisionOcrError
 from visionocr.library import Library
+from visionocr.pipeline import job
 from visionocr.prompting import budget
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.types import Server

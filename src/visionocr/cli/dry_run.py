@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from visionocr import job
 from visionocr.errors import DocumentError, ServerError
 from visionocr.library import Library
+from visionocr.pipeline import job
 from visionocr.printable import shown
 from visionocr.settings import Settings
 from visionocr.types import Event, Notice, PageSource, RasterSpec

@@ -15,7 +15,7 @@ from visionocr.cli.options import config_folder, settings_from
 from visionocr.cli.outcome import Tally, reported
 from visionocr.cli.sinks import formatter_for, sink_for
 from visionocr.console import Console
-from visionocr.errors import ConfigurationError, ExitCode, VisionOcrError
+from visionocr.errors import ConfigurationError, ExitCode
 from visionocr.library import Library
 from visionocr.output.writer import Sink
 from visionocr.settings import Settings
@@ -50,11 +50,11 @@ class Reading:
 def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
-    from visionocr import job
     from visionocr.pages.discovery import discover
     from visionocr.pages.kinds import Kind
     from visionocr.pages.selection import parse_pages
     from visionocr.pages.source import Documents
+    from visionocr.pipeline import job
 
     selection = None
     console = Console(
@@ -141,5 +141,3 @@ class _Passwords:
         except (EOFError, OSError):
             return None
 
-
-__all__ = ["Reading", "VisionOcrError", "run"]

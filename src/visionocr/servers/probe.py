@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visionocr.errors import ServerRefused
+from visionocr.errors import ServerUnknown
 from visionocr.servers.dialects import ALL, Dialect
 from visionocr.servers.http import Http
 from visionocr.types import Server
@@ -11,13 +11,13 @@ from visionocr.types import Server
 def probe(http: Http) -> tuple[Server, Dialect]:
     """Ask each dialect in turn whether the server speaks it; the first that does finds out the rest.
 
-    Raises ``ServerUnreachable`` when nobody answers, ``ServerRefused`` when no dialect fits or the key is wrong.
+    Raises ``ServerUnreachable`` when nobody answers, ``ServerUnknown`` when no dialect fits or the key is wrong.
     """
     for dialect in ALL:
         identity = dialect.recognise(http)
         if identity is not None:
             return dialect.probe(http, identity), dialect
-    raise ServerRefused(
+    raise ServerUnknown(
         f"{http.base} answers, but not as a KoboldCpp server does",
         "Check the address; KoboldCpp listens on port 5001 unless told otherwise.",
     )

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from visionocr import canary
-from visionocr.asking import Asker
-from visionocr.errors import ConfigurationError, ServerError, ServerRefused, ServerUnreachable
+from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import Pipeline
+from visionocr.pipeline import canary
+from visionocr.pipeline.asking import Asker
+from visionocr.pipeline.stream import Pipeline
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
@@ -89,17 +89,17 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
         return _local(settings, markdown)
     try:
         return connect(settings, settings.api_url or DEFAULT_URL, observer)
-    except ServerUnreachable:
+    except (ServerUnreachable, ServerUnknown):
         if settings.api_url is not None:
             raise
     from visionocr.engines import local
 
     if not local.installed():
         raise ServerUnreachable(
-            f"nothing answers at {DEFAULT_URL}, and the embedded engine is not installed",
+            f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
         )
-    observer(Notice(f"nothing answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
+    observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
     return _local(settings, markdown)
 
 
@@ -219,6 +219,3 @@ def _local(settings: Settings, markdown: bool) -> Engine:
         )
     engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
     return engine
-
-
-__all__ = ["Job", "ServerError", "choose_preset", "connect", "open_engine", "prepare", "sampler_for"]

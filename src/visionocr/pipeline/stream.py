@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from visionocr.asking import Asker, Loaded
 from visionocr.errors import DocumentError, Interrupted, ServerError
+from visionocr.pipeline.asking import Asker, Loaded
+from visionocr.pipeline.workers import Workers
 from visionocr.types import (
     Answered,
     Engine,
@@ -28,7 +29,6 @@ from visionocr.types import (
     Status,
     ignore,
 )
-from visionocr.workers import Workers
 
 _GLANCE = 0.2
 """Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""

@@ -1,0 +1,1 @@
+"""The conductor: from settings to work, from pages to results."""

@@ -1,0 +1,1 @@
+"""A completion becomes the text of a page: edits, then judges."""

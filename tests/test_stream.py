@@ -1,0 +1,161 @@
+"""All pages: order, bounds, threads, ends."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from doubles import QUESTION, FakeEngine, FakeSource
+from visionocr.errors import ServerUnreachable
+from visionocr.pipeline.asking import Asker
+from visionocr.pipeline.stream import Pipeline
+from visionocr.pipeline.workers import Workers
+from visionocr.types import Answered, Event, RasterSpec, Request, Status
+
+SPEC = RasterSpec(max_side=1024)
+PATIENCE = 20.0
+
+
+def pipeline(source: FakeSource, engine: FakeEngine, *, batch: int = 1, events: list[Event] | None = None) -> Pipeline:
+    """A pipeline over doubles."""
+    observer = events.append if events is not None else lambda event: None
+    return Pipeline(source, engine, Asker(engine, QUESTION, max_asks=2), SPEC, batch=batch, observer=observer)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_results_come_in_page_order(slots: int, batch: int) -> None:
+    """Whatever the order of the answers, every page comes once, in its place."""
+    engine, source = FakeEngine(slots=slots), FakeSource(23, broken=frozenset({5, 23}))
+    waits = random.Random(slots * batch)
+    gate = threading.Event()
+    engine.before = lambda request: gate.wait(waits.random() / 500) and None
+    results = list(pipeline(source, engine, batch=batch).results())
+    assert [result.page.number for result in results] == list(range(1, 24))
+    assert [result.page.number for result in results if result.status is Status.FAILED] == [5, 23]
+    assert all(result.text == f"text {result.page.number}.1" for result in results if result.status is Status.OK)
+    assert source.closed.wait(PATIENCE)
+
+
+def test_rasters_are_made_in_one_thread_and_only_a_few_ahead() -> None:
+    """While the first page is being answered, no more pages are loaded than the window holds."""
+    engine, source = FakeEngine(), FakeSource(100)
+    release, ahead = threading.Event(), threading.Event()
+    loaded_meanwhile: list[int] = []
+
+    def hold(request: Request) -> None:
+        if request.prompt.images[0].page.number == 1:
+            release.wait(PATIENCE)
+
+    engine.before = hold
+    stream = pipeline(source, engine).results()
+    taker = threading.Thread(target=lambda: (next(stream), ahead.set()))
+    taker.start()
+    while len(source.loaded) < 4:  # rasterizing runs ahead of the held page
+        threading.Event().wait(0.001)
+    loaded_meanwhile += source.loaded
+    release.set()
+    taker.join(PATIENCE)
+    stream.close()
+    assert len(loaded_meanwhile) <= 4
+    assert len(source.threads) == 1
+
+
+def test_slots_are_all_used_and_never_exceeded() -> None:
+    """With three slots three requests run at the same time, and not a fourth."""
+    engine = FakeEngine(slots=3)
+    barrier = threading.Barrier(3)
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    def meet(request: Request) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        if request.prompt.images[0].page.number <= 3:
+            barrier.wait(PATIENCE)
+        with lock:
+            running -= 1
+
+    engine.before = meet
+    assert len(list(pipeline(FakeSource(12), engine).results())) == 12
+    assert most == 3
+
+
+def test_events_come_in_completion_order() -> None:
+    """Every page is answered once, told when it is done, not when its turn comes."""
+    events: list[Event] = []
+    engine = FakeEngine(slots=2)
+    second_done = threading.Event()
+
+    def slow_first(request: Request) -> None:
+        if request.prompt.images[0].page.number == 1:
+            second_done.wait(PATIENCE)
+
+    engine.before = slow_first
+    stream = Pipeline(
+        FakeSource(2),
+        engine,
+        Asker(engine, QUESTION, max_asks=1),
+        SPEC,
+        observer=lambda event: (events.append(event), second_done.set())[0],
+    ).results()
+    assert [result.page.number for result in stream] == [1, 2]
+    assert [event.result.page.number for event in events if isinstance(event, Answered)] == [2, 1]
+
+
+def test_a_dead_server_costs_nothing_that_was_read() -> None:
+    """The page it died on is marked, finished pages after it are still given, and then the error is raised."""
+    engine = FakeEngine(slots=2)
+    engine.says[3] = [ServerUnreachable("gone")]
+    third_may_fail = threading.Event()
+
+    def order(request: Request) -> None:
+        number = request.prompt.images[0].page.number
+        if number == 3:
+            third_may_fail.wait(PATIENCE)
+        if number == 5:
+            third_may_fail.set()
+
+    engine.before = order
+    results = []
+    with pytest.raises(ServerUnreachable):
+        for result in pipeline(FakeSource(50), engine).results():
+            results.append(result)
+    statuses = {result.page.number: result.status for result in results}
+    assert [statuses[number] for number in (1, 2, 3, 4)] == [Status.OK, Status.OK, Status.FAILED, Status.OK]
+    assert "gone" in next(result for result in results if result.page.number == 3).findings[0].message
+    assert engine.cancelled.is_set()
+
+
+def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
+    """Who stops taking results stops the work."""
+    engine, source = FakeEngine(), FakeSource(50)
+    stream = pipeline(source, engine).results()
+    next(stream)
+    stream.close()
+    assert engine.cancelled.is_set()
+    assert source.closed.wait(PATIENCE)
+    assert len(source.loaded) < 10
+
+
+def test_a_finished_run_does_not_cancel_its_engine() -> None:
+    """An engine can be used for the next run."""
+    engine = FakeEngine()
+    assert len(list(pipeline(FakeSource(3), engine).results())) == 3
+    assert not engine.cancelled.is_set()
+
+
+def test_workers_hand_over_results_and_errors() -> None:
+    """What a function returns or raises is in its future; the threads are daemons and end when closed."""
+    workers = Workers(2, "test")
+    names = workers.submit(lambda: threading.current_thread())
+    assert names.result(PATIENCE).daemon
+    with pytest.raises(ZeroDivisionError):
+        workers.submit(lambda: 1 / 0).result(PATIENCE)
+    workers.close()
+    names.result().join(PATIENCE)
+    assert not names.result().is_alive()
