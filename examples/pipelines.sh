@@ -21,8 +21,7 @@ cp "$samples/picture.png" photos/
 
 title() { printf '\n== %s\n' "$*"; }
 
-# A folder of scans, with its subfolders: one Markdown file a document. Run it again after an interruption, and it
-# goes on where it stopped.
+# A folder of scans, with its subfolders: one Markdown file a document.
 folder() {
     visionocr pdf -q -r scans/ -o out/
     find out -type f -name '*.md'

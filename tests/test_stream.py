@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +13,7 @@ from visionocr.errors import ServerUnreachable
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.pipeline.workers import Workers
-from visionocr.types import Answered, Event, RasterSpec, Request, Status
+from visionocr.types import Answered, Event, PageResult, RasterSpec, Request, Status
 
 SPEC = RasterSpec(max_side=1024)
 PATIENCE = 20.0
@@ -24,6 +25,12 @@ def pipeline(source: FakeSource, engine: FakeEngine, *, batch: int = 1, events: 
     return Pipeline(source, engine, Asker(engine, QUESTION, max_asks=2), SPEC, batch=batch, observer=observer)
 
 
+def take_all(stream: Iterator[PageResult], into: list[PageResult]) -> None:
+    """Keep what came before an error."""
+    for result in stream:
+        into.append(result)
+
+
 @pytest.mark.parametrize("slots", [1, 2, 5])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_results_come_in_page_order(slots: int, batch: int) -> None:
@@ -31,7 +38,11 @@ def test_results_come_in_page_order(slots: int, batch: int) -> None:
     engine, source = FakeEngine(slots=slots), FakeSource(23, broken=frozenset({5, 23}))
     waits = random.Random(slots * batch)
     gate = threading.Event()
-    engine.before = lambda request: gate.wait(waits.random() / 500) and None
+
+    def dawdle(_request: Request) -> None:
+        gate.wait(waits.random() / 500)
+
+    engine.before = dawdle
     results = list(pipeline(source, engine, batch=batch).results())
     assert [result.page.number for result in results] == list(range(1, 24))
     assert [result.page.number for result in results if result.status is Status.FAILED] == [5, 23]
@@ -42,7 +53,7 @@ def test_results_come_in_page_order(slots: int, batch: int) -> None:
 def test_rasters_are_made_in_one_thread_and_only_a_few_ahead() -> None:
     """While the first page is being answered, no more pages are loaded than the window holds."""
     engine, source = FakeEngine(), FakeSource(100)
-    release, ahead = threading.Event(), threading.Event()
+    release = threading.Event()
     loaded_meanwhile: list[int] = []
 
     def hold(request: Request) -> None:
@@ -51,7 +62,7 @@ def test_rasters_are_made_in_one_thread_and_only_a_few_ahead() -> None:
 
     engine.before = hold
     stream = pipeline(source, engine).results()
-    taker = threading.Thread(target=lambda: (next(stream), ahead.set()))
+    taker = threading.Thread(target=next, args=(stream,))
     taker.start()
     while len(source.loaded) < 4:  # rasterizing runs ahead of the held page
         threading.Event().wait(0.001)
@@ -95,13 +106,17 @@ def test_events_come_in_completion_order() -> None:
         if request.prompt.images[0].page.number == 1:
             second_done.wait(PATIENCE)
 
+    def note(event: Event) -> None:
+        events.append(event)
+        second_done.set()
+
     engine.before = slow_first
     stream = Pipeline(
         FakeSource(2),
         engine,
         Asker(engine, QUESTION, max_asks=1),
         SPEC,
-        observer=lambda event: (events.append(event), second_done.set())[0],
+        observer=note,
     ).results()
     assert [result.page.number for result in stream] == [1, 2]
     assert [event.result.page.number for event in events if isinstance(event, Answered)] == [2, 1]
@@ -121,10 +136,10 @@ def test_a_dead_server_costs_nothing_that_was_read() -> None:
             third_may_fail.set()
 
     engine.before = order
-    results = []
+    results: list[PageResult] = []
+    stream = pipeline(FakeSource(50), engine).results()
     with pytest.raises(ServerUnreachable):
-        for result in pipeline(FakeSource(50), engine).results():
-            results.append(result)
+        take_all(stream, results)
     statuses = {result.page.number: result.status for result in results}
     assert [statuses[number] for number in (1, 2, 3, 4)] == [Status.OK, Status.OK, Status.FAILED, Status.OK]
     assert "gone" in next(result for result in results if result.page.number == 3).findings[0].message

@@ -1,0 +1,67 @@
+"""Fixtures for every test: no way out into the network, a server on loopback, documents."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import pictures
+from fakes.koboldcpp import FakeKoboldCpp
+
+
+def _is_loopback(host: object) -> bool:
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a test reach loopback only; it fails even when the attempt's error was swallowed."""
+    attempts: list[object] = []
+
+    def guard(name: str, owner: Any, host_of: Callable[..., object]) -> None:
+        original = getattr(owner, name)
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            host = host_of(*args)
+            if _is_loopback(host):
+                return original(*args, **kwargs)
+            attempts.append(host)
+            raise OSError(f"a test may not reach {host}")
+
+        monkeypatch.setattr(owner, name, guarded)
+
+    def address_host(_socket: object, address: object, *_: object) -> object:
+        return address[0] if isinstance(address, tuple) else None
+
+    guard("connect", socket.socket, address_host)
+    guard("connect_ex", socket.socket, address_host)
+    guard("getaddrinfo", socket, lambda host, *_: host)
+    yield
+    assert not attempts, f"the test tried to reach {attempts}"
+
+
+@pytest.fixture
+def koboldcpp() -> Iterator[FakeKoboldCpp]:
+    """A running server of the newest version."""
+    with FakeKoboldCpp() as server:
+        yield server
+
+
+@pytest.fixture
+def make_pdf(tmp_path: Path) -> Callable[..., Path]:
+    """Write a PDF into the test's folder: ``make_pdf("a.pdf", pages=3)``; see ``fakes.pictures.make_pdf``."""
+
+    def make(name: str = "document.pdf", pages: int = 1, **options: Any) -> Path:
+        return pictures.make_pdf(tmp_path / name, pages, **options)
+
+    return make

@@ -1,0 +1,59 @@
+"""What is built is what people need: the prompts inside, nothing heavy at import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages that a statement brings into a fresh interpreter."""
+    script = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    )
+
+
+def test_import_costs_nothing() -> None:
+    """``import visionocr`` loads none of the libraries, and its public names are there on demand."""
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "tenacity", "numpy", "faster_paddle"}
+    assert not loaded_by("import visionocr") & heavy
+    assert not loaded_by("import visionocr; visionocr.Settings, visionocr.PageResult") & heavy
+
+
+def test_public_names_exist() -> None:
+    """Everything in ``__all__`` can be had, nothing else by chance."""
+    import visionocr
+
+    assert all(getattr(visionocr, name) is not None for name in visionocr.__all__)
+    with pytest.raises(AttributeError):
+        visionocr.nothing  # noqa: B018
+
+
+@pytest.mark.slow
+@pytest.mark.source_tree
+def test_the_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
+    """A built wheel has every module, every preset and task, the type marker and the licence."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {
+        f"visionocr/{path.relative_to(ROOT / 'src/visionocr').as_posix()}" for path in (ROOT / "src").rglob("*.py")
+    }
+    data = {
+        f"visionocr/prompts/{path.relative_to(ROOT / 'prompts').as_posix()}"
+        for pattern in ("*.toml", "*.md", "__init__.py")
+        for path in (ROOT / "prompts").rglob(pattern)
+    }
+    assert modules | data | {"visionocr/py.typed"} <= names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
