@@ -284,7 +284,7 @@ def test_findings_add_up() -> None:
         FindingKind.IMAGE_NOT_USED,
         FindingKind.REPETITION,
     ]
-    assert len(JUDGES) == 7
+    assert len(JUDGES) == 8
 
 
 def finding(severity: Severity, kind: FindingKind = FindingKind.TRUNCATED) -> Finding:
@@ -322,3 +322,11 @@ def test_better_answers_score_higher() -> None:
     ]
     scores = [score(findings, text) for findings, text in answers]
     assert all(worse < better for worse, better in pairwise(scores))
+
+
+@pytest.mark.parametrize(("sure", "doubted"), [(None, False), (0.99, False), (0.93, False), (0.9, True), (0.1, True)])
+def test_an_unsure_engine_is_not_believed(sure: float | None, doubted: bool) -> None:
+    """Low confidence makes a page suspect; engines that do not say how sure they are, are not judged by it."""
+    request = Request(Prompt("", ("Read.",), ChatMarkers()), Sampler(), 100)
+    found = judge(Completion("Some text.", FinishReason.STOP, confidence=sure), "Some text.", request)
+    assert (FindingKind.LOW_CONFIDENCE in {finding.kind for finding in found}) is doubted

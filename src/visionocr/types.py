@@ -286,6 +286,8 @@ class Completion:
     """Transport retries that it took."""
     confidence: float | None = None
     """0 to 1, from engines that know it."""
+    final: bool = False
+    """Asking again would bring the same answer."""
 
 
 @dataclass(frozen=True, slots=True)

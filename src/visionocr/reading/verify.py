@@ -12,6 +12,8 @@ from visionocr.types import Completion, Finding, FindingKind, FinishReason, Requ
 
 LEAST_IMAGE_TOKENS = 8
 """No encoder makes less of a picture; a server adds at most a few tokens of text when it drops one."""
+LEAST_CONFIDENCE = 0.93
+"""Drawn pages on which the embedded engine was less sure had one word in eight or more wrong."""
 SHORTEST_ECHO = 40
 """Characters of an instruction's sentence that no page contains by chance."""
 
@@ -150,6 +152,13 @@ def _image_not_used(case: Case) -> Iterator[Finding]:
     yield Finding(FindingKind.IMAGE_NOT_USED, message, Severity.FAILED)
 
 
+def _unsure(case: Case) -> Iterator[Finding]:
+    sure = case.completion.confidence
+    if sure is not None and sure < LEAST_CONFIDENCE:
+        message = f"The engine is unsure of what it read: {sure:.2f} of 1."
+        yield Finding(FindingKind.LOW_CONFIDENCE, message)
+
+
 JUDGES: tuple[Judge, ...] = (
     _empty,
     _truncated,
@@ -158,5 +167,6 @@ JUDGES: tuple[Judge, ...] = (
     _refusal,
     _prompt_echo,
     _repetition,
+    _unsure,
 )
 """Every judge, in the order in which their findings are reported."""
