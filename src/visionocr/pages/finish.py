@@ -1,0 +1,80 @@
+"""A picture becomes what is sent: cut, shrunk, padded and encoded within the limits of a model."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from visionocr.pages import images
+from visionocr.pages.geometry import (
+    MAX_PARTS,
+    Size,
+    emptiest,
+    is_strip,
+    layout,
+    parts_of,
+    wants_split,
+    windows,
+)
+from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
+
+
+def adjusted(message: str) -> Finding:
+    """The remark that a page was made to fit."""
+    return Finding(FindingKind.ADJUSTED, message, Severity.INFO)
+
+
+def finish(
+    picture: images.Picture,
+    page: PageRef,
+    spec: RasterSpec,
+    findings: tuple[Finding, ...] = (),
+    *,
+    full_colour: bool = True,
+) -> tuple[PageImage, ...]:
+    """The images of a page, given its picture in RGB.
+
+    A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
+    keeps the resolution of colour.
+    """
+    pieces = [picture]
+    if wants_split(picture.size, spec):
+        pieces, remark = _pieces(picture, spec)
+        findings = (*findings, remark)
+    result = []
+    for part, piece in enumerate(pieces, 1):
+        fitted, remarks = _fitted(piece, spec)
+        media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
+        size = fitted.size
+        said = (*findings, *remarks)
+        result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=said))
+    return tuple(result)
+
+
+def _pieces(picture: images.Picture, spec: RasterSpec) -> tuple[list[images.Picture], Finding]:
+    """A strip in pieces of a page's shape, in reading order."""
+    down = picture.height >= picture.width
+    length = max(picture.size)
+    count = parts_of(picture.size, spec)
+    cuts = [0]
+    for first, last in windows(length, count):
+        cuts.append(first + emptiest(images.ink(picture, first, last + 1, down=down)))
+    cuts.append(length)
+    pieces = [images.across(picture, a, b, down=down) for a, b in pairwise(cuts) if b > a]
+    words = f"a strip of {picture.width} x {picture.height} pixels was cut into {len(pieces)} parts"
+    if count == MAX_PARTS:
+        words += ", the most there may be"
+    return pieces, adjusted(words)
+
+
+def _fitted(piece: images.Picture, spec: RasterSpec) -> tuple[images.Picture, tuple[Finding, ...]]:
+    """One picture within the limits, and what must be said about it."""
+    inner, outer = layout(piece.size, spec)
+    strip = is_strip(piece.size, spec)
+    shape: Size = piece.size
+    if inner != piece.size:
+        piece = images.shrink(piece, inner)
+    if outer == inner:
+        return piece, ()
+    why = "too long for its width" if strip else "too small"
+    remark = adjusted(f"a picture of {shape[0]} x {shape[1]} pixels is {why}: it was padded with white")
+    return images.enclose(piece, outer), (remark,)
