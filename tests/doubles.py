@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from visionocr.errors import DocumentError
 from visionocr.prompting.render import Question
@@ -41,7 +42,7 @@ class FakeEngine:
 
     def __init__(self, slots: int = 1, max_body: int | None = None) -> None:
         self.server = Server("fake:", "fake", model="fake", slots=slots, max_images=4, max_body=max_body)
-        self.says: dict[int, list[Reply]] = {}
+        self.says: dict[int, list[Any]] = {}
         self.batch_says: list[Reply] = []
         self.asked: list[Request] = []
         self.before: Callable[[Request], None] = lambda request: None

@@ -152,6 +152,7 @@ def test_short_sentences_are_no_echo() -> None:
 
 REFUSALS = (
     "I'm sorry, but I can't assist with that.",
+    "I'm sorry, but I can't assist with transcribing this image.",
     "I’m sorry, I can’t help with that request.",
     "I'm sorry, but I cannot view images.",
     "Sorry, I am unable to process the image you provided. Please try again.",
@@ -191,6 +192,7 @@ REFUSALS = (
     "没有看到图片。",
 )
 NO_REFUSALS = (
+    "I am sorry, but I cannot help with the harvest this year.",
     "I'm sorry, but I can't come to your wedding in June. With love, Anna",
     "I am sorry to hear of your loss. I cannot say how much we miss him.",
     "Unfortunately, I cannot deliver the goods before Monday.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import threading
 import time
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from visionocr.printable import reasons, shown, spoken_page
-from visionocr.types import Answered, Asked, Event, Notice, PageResult, Planned, Retrying, Severity, Status
+from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
+from visionocr.types import Progress as Growing
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,19 +23,30 @@ class Console:
     """An ``Observer`` that writes for people. Safe to call from any thread.
 
     ``verbosity`` -1 says only errors, 0 what matters, 1 also retries and re-asks. ``selected`` tells how many
-    pages of a document with so many are read; it makes a total where there is one document.
+    pages of a document with so many are read; it makes a total where there is one document. ``hint_for`` tells
+    what can be done about a page that failed.
     """
 
     def __init__(
-        self, verbosity: int = 0, stream: TextIO | None = None, selected: Callable[[int], int] = lambda pages: pages
+        self,
+        verbosity: int = 0,
+        stream: TextIO | None = None,
+        selected: Callable[[int], int] = lambda pages: pages,
+        hint_for: Callable[[PageRef], str] = lambda page: "",  # noqa: ARG005
     ) -> None:
         self._selected = selected
-        self._stream = stream or sys.stderr
+        self._hint_for = hint_for
+        self._stream = stream or sys.stderr or io.StringIO()  # closed: nobody listens
         self._verbosity = verbosity
         self._lock = threading.RLock()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._seen: Counter[Status] = Counter()
+        """Pages by what became of them."""
+        self._unopened = 0
+        """Documents, instead of pages, that could not be read."""
+        self._resumed = 0
+        """Pages that an earlier run had read."""
         self._tokens = 0
         self._started = time.monotonic()
         self._total: int | None = None
@@ -52,9 +65,11 @@ class Console:
                     self._say(f"{spoken_page(event.page)}: asking again: {event.reason}")
                 case Retrying() if self._verbosity > 0:
                     self._say(f"{event.reason}; trying again in {event.wait:.1f} s")
+                case Growing():
+                    self._growing(event)
                 case Answered():
-                    self._answered(event.result)
-                case Notice() if self._verbosity >= 0 or event.warning:
+                    self._answered(event.result, known=event.known)
+                case Notice() if self._verbosity >= 0:
                     self._say(f"{'warning: ' if event.warning else ''}{event.message}")
                 case _:
                     pass
@@ -84,6 +99,19 @@ class Console:
                 if hide and self._progress is not None:
                     self._progress.start()
 
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """While somebody is asked something, the progress line is out of the way. Events are not held up."""
+        with self._lock:
+            if self._progress is not None:
+                self._progress.stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._progress is not None:
+                    self._progress.start()
+
     def close(self) -> None:
         """Take the progress line away."""
         with self._lock:
@@ -95,35 +123,65 @@ class Console:
         """How many pages ended how, and how fast."""
         self.close()
         pages = sum(self._seen.values())
-        if self._verbosity < 0 or pages < 2:
+        if self._verbosity < 0 or pages + self._unopened < 2:
             return
-        seconds = time.monotonic() - self._started
-        counts = ", ".join(f"{self._seen[status]} {status}" for status in Status if self._seen[status])
-        speed = f", {self._tokens / seconds:.0f} tokens/s" if self._tokens and seconds > 0 else ""
-        self.line(f"{pages} pages: {counts}; {seconds:.1f} s, {pages / max(seconds, 1e-9) * 60:.1f} pages/min{speed}")
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        counts = [f"{self._seen[status]} {status}" for status in Status if self._seen[status]]
+        said = [f"{_count(pages, 'page')}: {', '.join(counts)}"] if pages else []
+        said += [f"{_count(self._unopened, 'document')} could not be read"] if self._unopened else []
+        said += [f"{self._resumed} of them from the journal"] if self._resumed else []
+        if pages > self._resumed:
+            speed = f", {self._tokens / seconds:.0f} tokens/s" if self._tokens else ""
+            pace = (pages - self._resumed) / seconds * 60
+            said.append(f"{seconds:.1f} s, {pace:.{0 if pace >= 10 else 1}f} pages/min{speed}")
+        self.line("; ".join(said))
 
-    def _answered(self, result: PageResult) -> None:
-        self._seen[result.status] += 1
-        self._tokens += result.completion_tokens or 0
-        if self._total is None and self._documents == 1 and result.page.pages:
-            self._total = self._selected(result.page.pages)
-        worth_a_word = result.status in {Status.FAILED, Status.SUSPECT}
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, advance=1, total=self._total, description=self._tally())
-        if self._verbosity < 0 or (self._progress is not None and not worth_a_word and self._verbosity == 0):
+    def _answered(self, result: PageResult, *, known: bool) -> None:
+        self._count(result, known=known)
+        worth_a_word = result.status in {Status.FAILED, Status.SUSPECT} and not known
+        if not worth_a_word and (known or self._verbosity < 0 or (self._progress is not None and self._verbosity == 0)):
             return
-        name = spoken_page(result.page)
-        cost = f" ({result.seconds:.1f} s" + (
-            f", {result.completion_tokens} tokens)" if result.completion_tokens else ")"
-        )
-        self._say(f"{name}: {result.status}" + (f": {reasons(result.findings)}" if worth_a_word else cost))
+        self._say(self._sentence(result))
+        if worth_a_word and (hint := self._hint_for(result.page)):
+            self._say(f"  {hint}")
         if self._verbosity > 0:
             for finding in result.findings:
                 if finding.severity is Severity.INFO:
                     self._say(f"  {shown(finding.message)}")
 
+    def _count(self, result: PageResult, *, known: bool) -> None:
+        if result.page.number:
+            self._seen[result.status] += 1
+        else:
+            self._unopened += 1
+        if known:
+            self._resumed += 1
+        else:
+            self._tokens += result.completion_tokens or 0
+        if self._total is None and self._documents == 1 and result.page.pages:
+            self._total = self._selected(result.page.pages)
+        if self._progress is not None and self._bar is not None:
+            step = 1 if result.page.number or self._documents > 1 else 0
+            self._progress.update(self._bar, advance=step, total=self._total, description=self._tally())
+
+    def _growing(self, event: Growing) -> None:
+        """On the progress line, that a slow page is alive."""
+        if self._progress is not None and self._bar is not None:
+            written = f"{event.characters} characters" if event.characters else "looking"
+            name = f"page {event.page.number}" if event.page.pages != 1 else "picture"
+            self._progress.update(self._bar, description=f"{name}: {written}, {event.seconds:.0f} s")
+
+    def _sentence(self, result: PageResult) -> str:
+        name, why = spoken_page(result.page), reasons(result.findings)
+        if result.page.number == 0:
+            return f"error: {why}"
+        if result.status in {Status.FAILED, Status.SUSPECT}:
+            return f"{result.status}: {why}" if why.startswith(name) else f"{name}: {result.status}: {why}"
+        tokens = f", {result.completion_tokens} tokens" if result.completion_tokens else ""
+        return f"{name}: {result.status} ({result.seconds:.1f} s{tokens})"
+
     def _tally(self) -> str:
-        bad = self._seen[Status.FAILED] + self._seen[Status.SUSPECT]
+        bad = self._seen[Status.FAILED] + self._seen[Status.SUSPECT] + self._unopened
         return "reading" + (f" ({bad} not good)" if bad else "")
 
     def _show_progress(self) -> None:
@@ -153,6 +211,12 @@ class Console:
         if self._progress is not None:
             self._progress.console.print(safe, markup=False, highlight=False, soft_wrap=True)
             return
-        with contextlib.suppress(OSError, ValueError):  # nobody reads our messages: that is no reason to fail
+        with contextlib.suppress(
+            OSError, ValueError, AttributeError
+        ):  # nobody reads our messages: that is no reason to fail
             self._stream.write(safe + "\n")
             self._stream.flush()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -65,7 +65,7 @@ class Library:
         root = next(root for root in self._roots if name in set(_stems(root, kind, suffix)))
         file = root.joinpath(kind, name + suffix)
         try:
-            text = file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot read {spoken} {name!r} ({file}): {error}") from None
         return parse(name, text, BUILTIN if root is self._roots[-1] else str(file))

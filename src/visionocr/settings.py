@@ -6,6 +6,7 @@ A preset's values come in later, where a setting is ``None``: the preset depends
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 import types
@@ -76,8 +77,13 @@ class Settings:
         None, "Longest side of an image in pixels (default: what model and server can use).", least=28, most=16384
     )
     batch: int = _setting(1, "Pages per request.", least=1, most=4)
-    timeout: float = _setting(300.0, "Seconds without any sign of life after which a request is given up.", least=1)
-    max_asks: int = _setting(2, "How often a page is asked for at the most, while its answer is bad.", least=1, most=20)
+    timeout: float = _setting(
+        300.0, "Seconds without any sign of life after which a request is given up.", least=1, most=86_400
+    )
+    max_asks: int = _setting(3, "How often a page is asked for at the most, while its answer is bad.", least=1, most=20)
+    max_time: float | None = _setting(None, "Most seconds for one answer, however lively (default: no limit).", least=1)
+    wait_server: float = _setting(600.0, "Seconds to wait for a server that went away.", least=0)
+    keep_blank: bool = _setting(False, "Ask for blank pages too.")
     temperature: float | None = _setting(None, "Sampler: 0 is greedy.", least=0, most=5)
     top_p: float | None = _setting(None, "Sampler.", least=0, most=1)
     top_k: int | None = _setting(None, "Sampler: 0 switches it off.", least=0)
@@ -135,7 +141,7 @@ def _spoken(layer: str, name: str) -> str:
 
 def _from_file(path: Path, required: bool) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomllib.loads(path.read_text("utf-8-sig"))  # some editors on Windows begin a file with a mark
     except FileNotFoundError:
         if not required:
             return {}
@@ -195,7 +201,8 @@ def _converted(kind: type[Any], value: Any) -> Any:
         return _raise(value)
     if kind is int and isinstance(value, float):
         return _raise(value)
-    return kind(value)
+    result = kind(value)
+    return result if kind is not float or math.isfinite(result) else _raise(value)
 
 
 def _raise(value: Any) -> Any:
@@ -212,6 +219,6 @@ def _choices(kind: type[Any]) -> str:
 
 def _read_text(path: Path, origin: str) -> str:
     try:
-        return path.read_text("utf-8").strip()
+        return path.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{origin}: cannot read {path}: {error}") from None

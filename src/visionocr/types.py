@@ -102,6 +102,8 @@ class RasterSpec:
     split: bool = True
     """Split long strips that would have to be shrunk, at their emptiest lines (text); else pad them (pictures)."""
     jpeg_quality: int = 90
+    find_blank: bool = True
+    """Look whether there is anything on the page that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class PageImage:
     parts: int = 1
     findings: tuple[Finding, ...] = ()
     """What had to be done to the page to get this image."""
+    blank: bool = False
+    """The pixels hold nothing that could be read; on every part of a page that is blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,10 @@ class FinishReason(StrEnum):
     """The length limit was reached."""
     ABORTED = "aborted"
     """Stopped from outside, or capped by the server's operator."""
+    LOOP = "loop"
+    """We stopped it, because it only repeated itself."""
+    TIME = "time"
+    """We stopped it, because it took longer than it may."""
     UNKNOWN = "unknown"
 
 
@@ -425,10 +433,23 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """A page is being written; told while a slow answer grows."""
+
+    page: PageRef
+    characters: int
+    """Of the answer so far; 0 while the image is being looked at."""
+    seconds: float
+    """Since the question."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A page is finished; in completion order."""
 
     result: PageResult
+    known: bool = False
+    """It comes from an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +460,7 @@ class Notice:
     warning: bool = False
 
 
-Event = Planned | Asked | Retrying | Answered | Notice
+Event = Planned | Asked | Progress | Retrying | Answered | Notice
 Observer = Callable[[Event], None]
 """Gets every event, from any thread; must not raise and must not take long."""
 

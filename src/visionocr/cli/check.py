@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,15 +14,17 @@ import typer
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
-from visionocr.errors import ExitCode, VisionOcrError
+from visionocr.errors import ConfigurationError, ExitCode, ServerError
 from visionocr.library import Library
+from visionocr.output.writer import put
 from visionocr.pipeline import job
+from visionocr.printable import shown
 from visionocr.prompting import budget
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.types import Server
 
 Address = Annotated[
-    str | None, typer.Argument(metavar="[URL]", help="Address of the server, instead of --api-url.", show_default=False)
+    str | None, typer.Argument(metavar="URL", help="Address of the server, instead of --api-url.", show_default=False)
 ]
 
 
@@ -44,7 +47,10 @@ def check(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Check a server: reachable, key, vision, model, preset, context, image size."""
+    """Say whether a server is fit for the work.
+
+    Looks at address, key, vision, model, preset, context and image size.
+    """
     with reported(Console(verbose), verbose):
         settings = options.settings_from({**flags, "api_url": url or flags["api_url"]}, config)
         statements, server = examine(settings, Library(options.config_folder()))
@@ -56,23 +62,25 @@ def check(
                 "statements": [dataclasses.asdict(statement) for statement in statements],
                 "settings": _settings(settings),
             }
-            sys.stdout.write(json.dumps(report, indent=2) + "\n")
+            put(json.dumps(report, indent=2) + "\n")
         else:
-            _show(statements)
-            if verbose:
-                for name, entry in _settings(settings).items():
-                    sys.stdout.write(f"  {name} = {entry['value']!r} ({entry['origin']})\n")
+            put(_lines(statements) + (_table(_settings(settings)) if verbose else ""))
         if not good:
             raise typer.Exit(ExitCode.SERVER)
 
 
 def examine(settings: Settings, library: Library) -> tuple[list[Statement], Server | None]:
     """Everything that can be said of the server that the settings mean, and the server where one answered."""
+    from visionocr.engines import local
+
     url = settings.api_url or DEFAULT_URL
     try:
         engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url)
-    except VisionOcrError as error:
-        return [Statement("server", False, error.message, error.hint)], None
+    except (ServerError, ConfigurationError) as error:
+        statements = [Statement("server", False, error.message, error.hint)]
+        if settings.api_url is None and local.installed():
+            statements.append(Statement("note", True, "without a server, text is read with the embedded engine"))
+        return statements, None
     try:
         return _about(engine.server, settings, library), engine.server
     finally:
@@ -98,7 +106,7 @@ def _about(server: Server, settings: Settings, library: Library) -> list[Stateme
         plan = budget.plan(
             match.preset, server, task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
         )
-    except VisionOcrError as error:
+    except ServerError as error:
         return [*statements, Statement("context", False, error.message, error.hint)]
     context = f"{server.context_length} tokens" if server.context_length else "unknown"
     statements.append(Statement("context", True, f"{context}; answers of at most {plan.max_length} tokens"))
@@ -109,13 +117,23 @@ def _about(server: Server, settings: Settings, library: Library) -> list[Stateme
     return statements
 
 
-def _show(statements: list[Statement]) -> None:
+def _lines(statements: list[Statement]) -> str:
+    coloured = sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    lines = []
     for statement in statements:
-        colour = typer.colors.GREEN if statement.good else typer.colors.RED
-        mark = typer.style("ok  " if statement.good else "FAIL", fg=colour)
-        typer.echo(f"{mark} {statement.topic:8} {statement.text}")
+        mark = "ok  " if statement.good else "FAIL"
+        if coloured:
+            mark = typer.style(mark, fg=typer.colors.GREEN if statement.good else typer.colors.RED)
+        lines.append(f"{mark} {statement.topic:8} {shown(statement.text)}\n")
         if statement.remedy:
-            typer.echo(f"              {statement.remedy}")
+            lines.append(f"              {shown(statement.remedy)}\n")
+    return "".join(lines)
+
+
+def _table(settings: dict[str, dict[str, Any]]) -> str:
+    rows = [(name, "-" if e["value"] is None else str(e["value"]), e["origin"]) for name, e in settings.items()]
+    width = max(len(name) for name, _, _ in rows)
+    return "\nsettings\n" + "".join(f"  {name:{width}}  {shown(value)}  ({origin})\n" for name, value, origin in rows)
 
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from visionocr.cli import options
 from visionocr.cli.run import Reading, run
+from visionocr.cli.sinks import is_document
+from visionocr.errors import OutputError
 from visionocr.output.writer import SidecarSink, sidecar_path
 
 
@@ -19,6 +21,9 @@ def describe(
     prefix: options.Prefix = "",
     suffix: options.Suffix = "",
     force: options.Force = False,
+    journal: options.JournalFile = None,
+    keep_journal: options.KeepJournal = False,
+    redo: options.Redo = None,
     dry_run: options.DryRun = False,
     config: options.Config = None,
     quiet: options.Quiet = False,
@@ -27,7 +32,7 @@ def describe(
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
-    captions = _Captions(sidecar, force) if sidecar else None
+    captions = None if sidecar is None else _Captions(sidecar, force)
     reading = Reading(
         files,
         "image",
@@ -36,6 +41,9 @@ def describe(
         recursive=recursive,
         output=output,
         config=config,
+        journal=journal,
+        keep_journal=keep_journal,
+        redo=redo,
         dry_run=dry_run,
         quiet=quiet,
         verbose=verbose,
@@ -44,7 +52,17 @@ def describe(
     if captions is not None:
         reading.wanted = captions.wanted
         reading.sink = lambda settings: SidecarSink(captions.path, prefix, suffix)  # noqa: ARG005
+    reading.mistake = _mistake(files, sidecar, output, {"--prefix": prefix, "--suffix": suffix, "--force": force})
     run(reading)
+
+
+def _mistake(files: list[str], sidecar: str | None, output: str | None, needs_sidecar: dict[str, Any]) -> str:
+    """What does not make sense together."""
+    if sidecar is None:
+        return "".join(f"{name} needs --sidecar" for name, value in needs_sidecar.items() if value)
+    if output is not None:
+        return "--sidecar and --output exclude each other"
+    return "standard input has no place for a --sidecar" if "-" in files else ""
 
 
 class _Captions:
@@ -54,13 +72,17 @@ class _Captions:
         self._ending = ending
         self._force = force
         self._paths: dict[str, Path] = {}
+        self._taken: set[Path] = set()
 
     def wanted(self, picture: str) -> bool:
         """Whether the picture still needs its caption."""
         path = sidecar_path(Path(picture), self._ending)
-        if path in self._paths.values():
+        if path in self._taken:
             path = Path(f"{picture}{path.suffix}")
+        if is_document(path):
+            raise OutputError(f"the caption of {picture} would overwrite {path}", "Choose another --sidecar ending.")
         self._paths[picture] = path
+        self._taken.add(path)
         return self._force or not path.exists()
 
     def path(self, picture: str) -> Path:

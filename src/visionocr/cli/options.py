@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import inspect
+import sys
 import typing
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from visionocr.errors import ConfigurationError, UsageError
 from visionocr.settings import CONFIG_NAME, Settings, load_settings
 
 Files = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...", help="Files; folders with -r; - for standard input.", show_default=False),
+    typer.Argument(metavar="FILE", help="Files; folders with -r; - for standard input.", show_default=False),
 ]
 Config = Annotated[
     Path | None,
@@ -49,6 +54,25 @@ PasswordFile = Annotated[
         "--password-file", metavar="FILE", help="Passwords of encrypted PDFs, one a line.", show_default=False
     ),
 ]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="Keep what was read in FILE, to go on after an interruption (with -o there always is one).",
+        show_default=False,
+    ),
+]
+KeepJournal = Annotated[bool, typer.Option("--keep-journal", help="Keep the journal of a complete run.")]
+Redo = Annotated[
+    str | None,
+    typer.Option(
+        "--redo",
+        metavar="WHICH",
+        help="Ask again for pages in the journal: failed, suspect, blank, all, or 3,7-9.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sidecar = Annotated[
@@ -57,15 +81,19 @@ Sidecar = Annotated[
         "--sidecar", metavar=".EXT", help="Write each caption beside its picture, such as .txt.", show_default=False
     ),
 ]
-Prefix = Annotated[str, typer.Option("--prefix", help="Text before each sidecar caption.", show_default=False)]
-Suffix = Annotated[str, typer.Option("--suffix", help="Text after each sidecar caption.", show_default=False)]
+Prefix = Annotated[
+    str, typer.Option("--prefix", metavar="TEXT", help="Text before each sidecar caption.", show_default=False)
+]
+Suffix = Annotated[
+    str, typer.Option("--suffix", metavar="TEXT", help="Text after each sidecar caption.", show_default=False)
+]
 Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that exist already again.")]
 
 _PANELS = {
-    "Server": ("api_url", "api_key", "timeout", "local_model"),
+    "Server": ("api_url", "api_key", "timeout", "max_time", "wait_server", "local_model"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
-    "Image": ("dpi", "max_side"),
+    "Image": ("dpi", "max_side", "keep_blank"),
     "Result": ("format", "page_breaks", "strict"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
@@ -96,10 +124,29 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 def settings_from(flags: dict[str, Any], config: Path | None) -> Settings:
-    """The settings for what was typed. ``--api-key -`` asks for the key without showing it."""
+    """The settings for what was typed. ``--api-key -`` asks for the key without showing it.
+
+    Raises ``UsageError`` where what was typed is wrong, ``ConfigurationError`` for the layers below.
+    """
     if flags.get("api_key") == "-":
-        flags = {**flags, "api_key": typer.prompt("API key", hide_input=True, err=True)}
+        flags = {**flags, "api_key": _asked_key()}
+    try:
+        load_settings(flags, environment={})
+    except ConfigurationError as error:
+        raise UsageError(error.message, error.hint) from None
     return load_settings(flags, config=config or config_folder() / CONFIG_NAME, required=config is not None)
+
+
+def _asked_key() -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            key = getpass.getpass("API key: ", stream=sys.stderr)
+    except getpass.GetPassWarning:  # no terminal: a script gives it
+        key = sys.stdin.readline() if sys.stdin else ""
+    if not key.strip():
+        raise UsageError("no API key was given", "Type it, or set VISIONOCR_API_KEY.")
+    return key.strip()
 
 
 def config_folder() -> Path:
@@ -111,24 +158,34 @@ def _parameter(name: str) -> inspect.Parameter:
     setting = {f.name: f for f in fields(Settings)}[name]
     hint = typing.get_type_hints(Settings)[name]
     plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
-    kind: Any = plain[0]
+    switch = plain[0] is bool
+    words = [str(member) for member in plain[0]] if issubclass(plain[0], StrEnum) else []
     flags = _NAMES.get(name, (f"--{name.replace('_', '-')}",))
-    if kind is bool:
-        flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
     option = typer.Option(
-        *flags,
-        help=_help(setting.metadata["help"], setting.default),
+        *((f"{flags[0]}/--no-{flags[0][2:]}",) if switch else flags),
+        help=_help(setting.metadata["help"], setting.default, words if name in _METAVARS else []),
         show_default=False,
         rich_help_panel=_PANEL_OF[name],
-        metavar=_METAVARS.get(name),
+        metavar=None if switch else _METAVARS.get(name) or "|".join(words) or "N",
+        autocompletion=(lambda: words) if words else None,
     )
+    # Texts, for ``Settings`` to check: its words are the same whichever layer a value comes from.
+    kind: Any = bool if switch else str
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
 
 
-def _help(text: str, default: Any) -> str:
-    return text if default is None or default is False else f"{text} [default: {default}]"
+def _help(text: str, default: Any, words: list[str]) -> str:
+    """The setting's help, with the words it takes and its default."""
+    text = text.removesuffix(".")
+    if words:
+        text += f": {', '.join(words)}"
+    if isinstance(default, float | int) and not isinstance(default, bool):
+        text += f" (default {default:g})"
+    elif isinstance(default, str):
+        text += f" (default {default})"
+    return f"{text}."
 
 
 _METAVARS = {
@@ -140,9 +197,9 @@ _METAVARS = {
     "system": "TEXT|@FILE",
     "language": "NAME",
     "timeout": "SECONDS",
-    "dpi": "N",
+    "max_time": "SECONDS",
+    "wait_server": "SECONDS",
     "max_side": "PIXELS",
-    "batch": "N",
-    "max_asks": "N",
     "max_length": "TOKENS",
+    "page_breaks": "HOW",
 }

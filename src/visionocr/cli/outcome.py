@@ -70,7 +70,7 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
 
 
 def _trace(verbose: int) -> None:
-    if verbose > 1:
+    if verbose > 1 and sys.stderr is not None:
         traceback.print_exc(file=sys.stderr)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -13,10 +12,11 @@ from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
 from visionocr.library import Library
+from visionocr.output.writer import put
 from visionocr.types import Preset
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Show one preset with everything.", show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="Show one preset with everything.", show_default=False)
 ]
 
 
@@ -26,13 +26,13 @@ def presets(name: Name = None, as_json: options.AsJson = False, verbose: options
         library = Library(options.config_folder())
         if name is not None:
             preset = library.preset(name)
-            _print(json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _everything(preset))
+            put((json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _everything(preset)) + "\n")
             return
         everything = library.presets()
         if as_json:
-            _print(json.dumps([dataclasses.asdict(preset) for preset in everything], indent=2))
+            put(json.dumps([dataclasses.asdict(preset) for preset in everything], indent=2) + "\n")
             return
-        _print(_table([_row(preset) for preset in everything]))
+        put(_table([_row(preset) for preset in everything]) + "\n")
 
 
 def _row(preset: Preset) -> tuple[str, ...]:
@@ -56,12 +56,10 @@ def _everything(preset: Preset) -> str:
             lines.append(f"{field.name}:")
             lines += [f"  {key}: {item!r}" for key, item in dataclasses.asdict(value).items() if item not in (None, "")]
         elif isinstance(value, tuple):
+            if not value:
+                continue
             lines.append(f"{field.name}:")
             lines += [f"  {' '.join(map(repr, item)) if isinstance(item, tuple) else item}" for item in value]
         elif value not in (None, ""):
             lines.append(f"{field.name}: {value}")
     return "\n".join(lines)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import getpass
+import itertools
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from visionocr.cli.options import config_folder, settings_from
 from visionocr.cli.outcome import Tally, reported
-from visionocr.cli.sinks import formatter_for, sink_for
+from visionocr.cli.resume import Resume, journal_path
+from visionocr.cli.sinks import check_output, formatter_for, sink_for
 from visionocr.console import Console
-from visionocr.errors import ConfigurationError, ExitCode
+from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError
 from visionocr.library import Library
+from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
+from visionocr.printable import shown
 from visionocr.settings import Settings
-from visionocr.types import Planned
+from visionocr.types import Notice, PageImage, PageRef, PageResult, PageSource, Planned, RasterSpec
+
+if TYPE_CHECKING:
+    from visionocr.pages.discovery import Found
 
 
 @dataclass
@@ -36,11 +44,16 @@ class Reading:
     recursive: bool = False
     output: str | None = None
     password_file: Path | None = None
+    journal: Path | None = None
+    keep_journal: bool = False
+    redo: str | None = None
     config: Path | None = None
     dry_run: bool = False
     quiet: bool = False
     verbose: int = 0
     captions: bool = False
+    mistake: str = ""
+    """What does not make sense about it."""
     sink: Callable[[Settings], Sink] | None = None
     """Another place for the results than ``output``."""
     wanted: Callable[[str], bool] = field(default=lambda path: True)  # noqa: ARG005
@@ -50,67 +63,148 @@ class Reading:
 def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
-    from visionocr.pages.discovery import discover
-    from visionocr.pages.kinds import Kind
     from visionocr.pages.selection import parse_pages
     from visionocr.pages.source import Documents
     from visionocr.pipeline import job
 
     selection = None
+    hints: dict[PageRef, str] = {}
     console = Console(
         -1 if reading.quiet else reading.verbose,
         selected=lambda count: count if selection is None else sum(1 for _ in selection.numbers(count)),
+        hint_for=lambda page: hints.get(page, ""),
     )
     with reported(console, reading.verbose):
-        selection = parse_pages(reading.pages) if reading.pages else None
+        if reading.mistake:
+            raise UsageError(reading.mistake)
+        selection = parse_pages(reading.pages) if reading.pages is not None else None
         settings = settings_from(reading.flags, reading.config)
-        found = (
-            item
-            for item in discover(reading.files, recursive=reading.recursive, kinds=[Kind(reading.kind)])
-            if item.problem is not None or reading.wanted(item.path)
-        )
-        source = Documents(found, selection=selection, password=_Passwords(reading.password_file, reading.files))
+        if reading.sink is None:
+            check_output(reading.output, reading.files)
+        passwords = _Passwords(reading.password_file, reading.files, console)
+        found = _wanted(reading, console)
         library = Library(config_folder())
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            show_plan(settings, library, source, reading.task)
-            return
+            documents = Documents(found, selection=selection, password=passwords)
+            raise typer.Exit(show_plan(settings, library, documents, reading.task))
+        found = _something(found, console)
+        source = _Explained(Documents(found, selection=selection, password=passwords), hints)
         several = len(reading.files) > 1 or reading.recursive
         formatter = formatter_for(settings, captions=reading.captions, several=several)
-        prepared = job.prepare(settings, library, task=reading.task, observer=console)
-        sink = reading.sink(settings) if reading.sink else sink_for(reading.output, formatter, reading.files)
-        console(_planned(reading))
         tally = Tally(settings.strict)
+        prepared = job.prepare(settings, library, task=reading.task, observer=console)
         try:
-            _copy(prepared.read(source), sink, tally, console)
+            resume = Resume(
+                None if reading.sink else journal_path(reading.output, reading.journal),
+                prepared.fingerprint,
+                redo=reading.redo,
+                keep=reading.keep_journal,
+                console=console,
+            )
+            sink = _sink(reading, settings, formatter, resume)
+            console(_planned(reading))
+            _copy(prepared.read(source, known=resume.known, record=resume.record), sink, tally, console, resume)
         finally:
+            passwords.leave()
             prepared.close()
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
 
 
-def _copy(results: Iterable[Any], sink: Sink, tally: Tally, console: Console) -> None:
+def _wanted(reading: Reading, console: Console) -> Iterator[Found]:
+    """The files to read: each once, however often it is named."""
+    from visionocr.pages.discovery import discover
+    from visionocr.pages.kinds import Kind
+
+    seen: set[str] = set()
+    for item in discover(reading.files, recursive=reading.recursive, kinds=[Kind(reading.kind)]):
+        if item.problem is None and not item.pipe:
+            path = os.path.abspath(item.path)
+            if path in seen:
+                console(Notice(f"{item.name} is given more than once: it is read once"))
+                continue
+            seen.add(path)
+            if not reading.wanted(item.path):
+                continue
+        yield item
+
+
+def _something(found: Iterator[Found], console: Console) -> Iterator[Found]:
+    """The same files. Where there is nothing to read among them, the command ends before a server is asked."""
+    first: list[Found] = []
+    for item in found:
+        first.append(item)
+        if item.problem is None:
+            return itertools.chain(first, found)
+    for item in first:
+        if item.problem is not None:
+            console.error(item.problem.message, item.problem.hint)
+    if not first:
+        console(Notice("nothing to do: every picture has its caption (--force writes them again)"))
+    raise typer.Exit(ExitCode.DOCUMENT if first else ExitCode.OK)
+
+
+class _Explained:
+    """A source that remembers what can be done about documents and pages that it could not give."""
+
+    def __init__(self, source: PageSource, hints: dict[PageRef, str]) -> None:
+        self._source = source
+        self._hints = hints
+
+    def pages(self) -> Iterator[PageRef]:
+        """See ``PageSource.pages``."""
+        return self._source.pages()
+
+    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        """See ``PageSource.load``."""
+        try:
+            return self._source.load(page, spec)
+        except DocumentError as error:
+            self._hints[page] = error.hint
+            raise
+
+    def close(self) -> None:
+        """See ``PageSource.close``."""
+        self._source.close()
+
+
+def _sink(reading: Reading, settings: Settings, formatter: Callable[[], Formatter], resume: Resume) -> Sink:
+    try:
+        return reading.sink(settings) if reading.sink else sink_for(reading.output, formatter)
+    except BaseException:
+        resume.interrupted()
+        raise
+
+
+def _copy(
+    results: Generator[PageResult, None, None], sink: Sink, tally: Tally, console: Console, resume: Resume
+) -> None:
     try:
         for result in results:
             tally.add(result)
+            resume.count(result)
             with console.writing():
                 sink.write(result)
         with console.writing():
             sink.finish()
     except BaseException:
-        if isinstance(results, Iterator) and hasattr(results, "close"):
-            results.close()
+        results.close()
         console.close()
         kept = sink.abandon()
-        if kept is not None:
+        if resume.interrupted():  # the journal has it all, and can be gone on with
+            if kept is not None:
+                kept.unlink(missing_ok=True)
+        elif kept is not None:
             console.line(f"what was read so far is in {kept}")
         raise
+    resume.finish()
 
 
 def _planned(reading: Reading) -> Planned:
-    if reading.recursive:
+    if reading.recursive or reading.sink is not None:  # sidecars: some pictures may have theirs
         return Planned(0)
     count = len(reading.files)
     return Planned(count, count if reading.kind == "image" and count > 1 else None)
@@ -119,15 +213,19 @@ def _planned(reading: Reading) -> Planned:
 class _Passwords:
     """Passwords for encrypted PDFs: from a file, one a line, then by asking where somebody sits at a terminal."""
 
-    def __init__(self, file: Path | None, files: list[str]) -> None:
+    def __init__(self, file: Path | None, files: list[str], console: Console) -> None:
+        self._console = console
+        self._leave: Callable[[], None] | None = None
         self._known: list[str] = []
         self._tried: dict[str, int] = {}
         self._may_ask = sys.stdin is not None and sys.stdin.isatty() and "-" not in files
         if file is not None:
             try:
                 self._known = [line for line in file.read_text("utf-8").splitlines() if line]
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"cannot read the password file {file}: {error}") from None
+            except OSError as error:
+                raise ConfigurationError(f"cannot read the password file {file}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigurationError(f"the password file {file} is not in UTF-8") from None
 
     def __call__(self, document: str) -> str | None:
         """The next password to try, or ``None`` when there is none left."""
@@ -136,8 +234,27 @@ class _Passwords:
             return self._known[tried - 1]
         if not self._may_ask or tried > len(self._known) + 3:
             return None
-        try:
-            return getpass.getpass(f"Password of {document}: ", stream=sys.stderr) or None
-        except (EOFError, OSError):
-            return None
+        with self._console.asking():
+            self._leave = self._leave or terminal_keeper()
+            try:
+                return getpass.getpass(f"Password of {shown(document)}: ", stream=sys.stderr) or None
+            except (EOFError, OSError):
+                return None
 
+    def leave(self) -> None:
+        """Let the terminal show again what is typed: Ctrl-C may have come while it did not."""
+        if self._leave is not None:
+            self._leave()
+
+
+def terminal_keeper() -> Callable[[], None]:
+    """A function that puts the terminal back as it is now; it does nothing where there is none of that kind."""
+    try:
+        import termios
+    except ImportError:  # Windows, where asking changes nothing
+        return lambda: None
+    try:
+        state = termios.tcgetattr(sys.stdin)
+    except (termios.error, OSError, ValueError):
+        return lambda: None
+    return lambda: termios.tcsetattr(sys.stdin, termios.TCSANOW, state)

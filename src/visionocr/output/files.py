@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from visionocr.errors import OutputError
 
+_DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
+"""What stands here leads to streams, even where it looks like a file."""
+
 
 class AtomicFile:
-    """A file being written. ``commit`` puts it in place, ``keep_partial`` keeps what there is beside it."""
+    """A file being written. ``commit`` puts it in place, ``keep_partial`` keeps what there is beside it.
+
+    A device or a pipe (``/dev/null``, ``>(command)``) cannot be moved into place: it is written to as it stands.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._part: Path | None = None
+        self._file: BinaryIO
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+            if _is_stream(path):
+                self._file = path.open("wb")
+                return
+            descriptor, name = tempfile.mkstemp(prefix=".visionocr-", suffix=".part", dir=path.parent)
+        except FileNotFoundError:
+            raise OutputError(
+                f"there is no folder {path.parent}", "Create it first, or give another --output."
+            ) from None
         except OSError as error:
             raise OutputError(f"cannot write in {path.parent}: {error.strerror}") from None
         self._part = Path(name)
-        self._file: BinaryIO = os.fdopen(descriptor, "wb")
+        self._file = os.fdopen(descriptor, "wb")
 
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
@@ -32,26 +49,50 @@ class AtomicFile:
         """Make it durable and give it its name."""
         with self._errors():
             self._file.flush()
+            if self._part is None:
+                self._file.close()
+                return
             os.fsync(self._file.fileno())
             self._file.close()
-            # mkstemp makes files for the owner only; the result gets what any new file would get.
-            os.chmod(self._part, 0o666 & ~_umask())
+            os.chmod(self._part, self._mode())
             os.replace(self._part, self.path)
 
     def keep_partial(self) -> Path | None:
         """Close it and keep what was written as ``NAME.part``; ``None`` when nothing was, or when it cannot be kept."""
         with contextlib.suppress(OSError):
             self._file.close()
-        target = self.path.with_name(self.path.name + ".part")
+        if self._part is None:
+            return None
         with contextlib.suppress(OSError):
-            if self._part.stat().st_size:
+            if not self._part.stat().st_size:
+                self._part.unlink()
+                return None
+            os.chmod(self._part, self._mode())
+            target = self.path.with_name(self.path.name + ".part")
+            try:
                 os.replace(self._part, target)
-                return target
-            self._part.unlink()
+            except OSError:  # a name that is too long, a folder of that name
+                return self._part
+            return target
         return None
 
+    def discard(self) -> None:
+        """Leave everything as it was before."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+
+    def _mode(self) -> int:
+        """What the file had before; else what any new file gets, for ``mkstemp`` makes files for the owner only."""
+        with contextlib.suppress(OSError):
+            status = os.lstat(self.path)
+            if stat.S_ISREG(status.st_mode):
+                return stat.S_IMODE(status.st_mode)
+        return 0o666 & ~_umask()
+
     @contextlib.contextmanager
-    def _errors(self):  # type: ignore[no-untyped-def]
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -61,6 +102,15 @@ class AtomicFile:
 def encoded(text: str) -> bytes:
     """UTF-8; a lone surrogate, which no text should hold, becomes an escape instead of an error."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def _is_stream(path: Path) -> bool:
+    if path.parent.absolute() in _DEVICES:
+        return True
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _umask() -> int:

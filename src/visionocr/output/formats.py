@@ -47,13 +47,14 @@ class PagesText:
 
     def page(self, result: PageResult) -> str:
         """The page's text between a break and an empty line."""
+        lead = "\f" if self._breaks == "formfeed" and self._written else ""
         parts = [self._break(result)]
         if result.text:
             parts.append(result.text)
         elif result.status is not Status.BLANK:
             parts.append(self._gap(result))
         self._written = True
-        return "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
+        return lead + "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
 
     def tail(self) -> str:
         """Nothing."""
@@ -63,10 +64,8 @@ class PagesText:
         comment = page_comment(result)
         plain = result.status is Status.OK or (result.status is Status.BLANK and not result.text)
         match self._breaks:
-            case "none":
+            case "none" | "formfeed":
                 return "" if plain else comment
-            case "formfeed":
-                return ("\f" if self._written else "") + ("" if plain else comment)
             case "rule":
                 return f"---\n{comment}" if self._written else comment
             case "heading":
@@ -75,7 +74,8 @@ class PagesText:
                 return comment
 
     def _gap(self, result: PageResult) -> str:
-        line = f"{_titled(result.page)} could not be read: {reasons(result.findings)}"
+        why, name = reasons(result.findings), spoken_page(result.page)
+        line = why if why.startswith(name) else f"{_titled(result.page)} could not be read: {why}"
         return f"> **[{_escaped(line)}]**" if self.suffix == ".md" else f"[{line}]"
 
 
@@ -154,7 +154,7 @@ def record(result: PageResult) -> dict[str, Any]:
     """A result as JSON. These names and their meaning are part of the stable interface."""
     page = result.page
     return {
-        "document": shown(page.document),
+        "document": page.document.encode("utf-8", "backslashreplace").decode(),
         "page": page.number or None,
         "pages": page.pages,
         "digest": page.digest or None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class OutputFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._ours = self._read_ledger()
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"{folder} is no folder", "Give the name of a file without a slash at its end.") from None
         except OSError as error:
             raise OutputError(f"cannot use the folder {folder}: {error.strerror}") from None
 
@@ -32,7 +35,8 @@ class OutputFolder:
         """Where the output of *document* goes. The same document gets the same file again in a later run."""
         source = _identity(document)
         for name in self._candidates(document):
-            key = name.casefold()  # two names that differ in case only are one file on many systems
+            # On many systems names that differ in case, or in how accents are written, are one file.
+            key = unicodedata.normalize("NFC", name).casefold()
             if key in self._taken:
                 continue
             path = self.folder / name
@@ -45,8 +49,11 @@ class OutputFolder:
         """Note that *path* was written from *document*."""
         line = json.dumps({"output": path.name, "document": _identity(document)}) + "\n"
         try:
-            with (self.folder / LEDGER).open("a", encoding="utf-8") as ledger:
-                ledger.write(line)
+            with (self.folder / LEDGER).open("ab+") as ledger:
+                size = ledger.seek(0, os.SEEK_END)
+                ledger.seek(max(0, size - 1))
+                torn = ledger.read() not in {b"", b"\n"}  # of a line that broke off only that line is lost
+                ledger.write((b"\n" if torn else b"") + line.encode())
         except OSError as error:
             raise OutputError(f"cannot write {self.folder / LEDGER}: {error.strerror}") from None
 
@@ -56,7 +63,7 @@ class OutputFolder:
         yield stem + self._suffix
         yield safe_name(path.name) + self._suffix
         if path.parent.name:
-            yield f"{safe_name(path.parent.name)}-{stem}{self._suffix}"
+            yield safe_name(f"{path.parent.name}-{path.stem}") + self._suffix
         number = 2
         while True:
             yield f"{stem}-{number}{self._suffix}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from visionocr.errors import OutputError
+from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import AtomicFile, encoded
 from visionocr.output.formats import Formatter
 from visionocr.output.names import OutputFolder
@@ -36,6 +37,27 @@ class Sink(Protocol):
         ...
 
 
+def put(text: str) -> None:
+    """Write to standard output, at once. Raises ``PipeClosed`` when nobody reads it, else ``OutputError``."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(encoded(text))
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise failed_output(error) from None
+
+
+def failed_output(error: OSError) -> Exception:
+    """What it means that standard output failed: ``PipeClosed`` or an ``OutputError``."""
+    with contextlib.suppress(OSError, ValueError):
+        # Python flushes standard output once more at its end, and would complain there again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # the latter on Windows
+        return PipeClosed()
+    return OutputError(f"cannot write to standard output: {error.strerror}")
+
+
 class StdoutSink:
     """Standard output, page by page as they come."""
 
@@ -45,50 +67,54 @@ class StdoutSink:
 
     def write(self, result: PageResult) -> None:
         """Print one page at once: the next command of a pipe can start."""
-        self._put(("" if self._started else self._formatter.head()) + self._formatter.page(result))
+        put(("" if self._started else self._formatter.head()) + self._formatter.page(result))
         self._started = True
 
     def finish(self) -> None:
         """Print what stands after the last page."""
-        self._put(("" if self._started else self._formatter.head()) + self._formatter.tail())
+        put(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
     def abandon(self) -> Path | None:
         """What is printed is printed."""
         return None
 
-    @staticmethod
-    def _put(text: str) -> None:
-        try:
-            sys.stdout.buffer.write(encoded(text))
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            # Python flushes standard output once more at its end, and would complain there again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # the latter on Windows
-                raise PipeClosed from None
-            raise OutputError(f"cannot write to standard output: {error.strerror}") from None
-
 
 class FileSink:
-    """One file, complete or not there."""
+    """One file, complete or not there; not there either when no document at all could be opened."""
 
     def __init__(self, path: Path, formatter: Formatter) -> None:
         self._formatter = formatter
         self._file = AtomicFile(path)
-        self._file.write(formatter.head())
+        self._started = self._any = False
 
     def write(self, result: PageResult) -> None:
         """Add one page."""
+        self._start()
         self._file.write(self._formatter.page(result))
+        self._any = self._any or result.page.number > 0
 
     def finish(self) -> None:
         """Move the file into place."""
+        if self._started and not self._any:
+            self._file.discard()
+            return
+        self._start()
         self._file.write(self._formatter.tail())
         self._file.commit()
 
     def abandon(self) -> Path | None:
-        """Keep what was read as ``FILE.part``."""
+        """Keep what was read as ``FILE.part``, well formed."""
+        if not self._any:
+            self._file.discard()
+            return None
+        with contextlib.suppress(OutputError):
+            self._file.write(self._formatter.tail())
         return self._file.keep_partial()
+
+    def _start(self) -> None:
+        if not self._started:
+            self._file.write(self._formatter.head())
+        self._started = True
 
 
 class FolderSink:
@@ -97,7 +123,8 @@ class FolderSink:
     def __init__(self, folder: Path, formatter: Callable[[], Formatter]) -> None:
         self._make = formatter
         self._folder = OutputFolder(folder, formatter().suffix)
-        self._document: str | None = None
+        self._document: tuple[str, str] | None = None
+        """Name and digest of the one being written: two documents may bear one name."""
         self._sink: FileSink | None = None
         self._path = folder
 
@@ -106,12 +133,13 @@ class FolderSink:
 
         A document that could not be opened gets no file: an empty one would look like a result.
         """
-        if result.page.number == 0 and result.page.document != self._document:
+        document = result.page.document, result.page.digest
+        if result.page.number == 0 and document != self._document:
             return
-        if self._sink is None or result.page.document != self._document:
+        if self._sink is None or document != self._document:
             self.finish()
-            self._document = result.page.document
-            self._path = self._folder.path_for(self._document)
+            self._document = document
+            self._path = self._folder.path_for(result.page.document)
             self._sink = FileSink(self._path, self._make())
         self._sink.write(result)
 
@@ -119,7 +147,7 @@ class FolderSink:
         """Put the current document's file in place."""
         if self._sink is not None and self._document is not None:
             self._sink.finish()
-            self._folder.written(self._path, self._document)
+            self._folder.written(self._path, self._document[0])
             self._sink = None
 
     def abandon(self) -> Path | None:
@@ -152,9 +180,11 @@ class SidecarSink:
 
 
 def sidecar_path(picture: Path, ending: str) -> Path:
-    """``photo.jpg`` + ``.txt`` = ``photo.txt``. Raises ``OutputError`` when that would be the picture itself."""
+    """``photo.jpg`` + ``.txt`` = ``photo.txt``; without a dot as well. Raises ``UsageError`` for what is no ending."""
     ending = ending if ending.startswith(".") else f".{ending}"
-    path = picture.with_suffix(ending)
+    if len(ending) < 2 or not ending.isprintable() or any(char in ending for char in '/\\:*?"<>|'):
+        raise UsageError(f"--sidecar {ending!r} is not an ending of file names", "Example: --sidecar .txt")
+    path = picture.with_name(picture.stem + ending)
     if path == picture:
-        raise OutputError(f"the caption of {picture} would overwrite the picture", "Choose another --sidecar ending.")
+        raise UsageError(f"the caption of {picture} would overwrite the picture", "Choose another --sidecar ending.")
     return path

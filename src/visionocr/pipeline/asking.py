@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
-from visionocr.prompting.ladder import resample
+from visionocr.prompting.ladder import resample, rescale
 from visionocr.prompting.render import Question, build_request
 from visionocr.reading.postprocess import clean
 from visionocr.reading.repetition import cut_loop, find_loop
@@ -29,14 +29,19 @@ from visionocr.types import (
     ignore,
 )
 
+Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
+"""Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A page on its way to the engine: its images, or why there are none."""
+    """A page on its way to the engine: its images, or why there is nothing to ask."""
 
     page: PageRef
     images: tuple[PageImage, ...] = ()
     error: DocumentError | None = None
+    known: PageResult | None = None
+    """Its result from an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +72,57 @@ class Asker:
         self._max_asks = max_asks
         self._observer = observer
 
-    def read(self, group: Sequence[Loaded]) -> list[PageResult]:
+    def read(self, group: Sequence[Loaded], redraw: Redraw | None = None) -> list[PageResult]:
         """One result for each page of *group*, in order.
 
         More than one page with one image each go into one request. Raises a ``ServerError`` only for what would
         meet every page: a server that is gone, refuses us, or stays busy.
         """
-        if len(group) > 1 and all(len(loaded.images) == 1 for loaded in group):
-            return self._read_batch(group)
-        return [self._read_page(loaded) for loaded in group]
+        settled = {loaded.page: result for loaded in group if (result := _settled(loaded)) is not None}
+        open_ = [loaded for loaded in group if loaded.page not in settled]
+        if len(open_) > 1 and all(len(loaded.images) == 1 for loaded in open_):
+            results = self._read_batch(open_, redraw)
+        else:
+            results = [self._read_page(loaded, redraw) for loaded in open_]
+        settled.update({result.page: result for result in results})
+        return [settled[loaded.page] for loaded in group]
 
-    def _read_page(self, loaded: Loaded, earlier: _Answer | None = None) -> PageResult:
-        if loaded.error is not None:
-            return unreadable(loaded.page, loaded.error)
-        answers = [self._ask(image, earlier) for image in loaded.images]
+    def _read_page(self, loaded: Loaded, redraw: Redraw | None, earlier: _Answer | None = None) -> PageResult:
+        # The parts of a strip were cut to fit; drawn smaller, they would be cut elsewhere.
+        again = redraw if len(loaded.images) == 1 else None
+        answers = [self._ask(image, again, earlier) for image in loaded.images]
         return self._result(loaded, answers)
 
-    def _read_batch(self, group: Sequence[Loaded]) -> list[PageResult]:
+    def _read_batch(self, group: Sequence[Loaded], redraw: Redraw | None) -> list[PageResult]:
         images = [loaded.images[0] for loaded in group]
         if self._too_large(images):
-            return [self._read_page(loaded) for loaded in group]
+            return [self._read_page(loaded, redraw) for loaded in group]
         request = build_request(self._question, images)
         for loaded in group:
             self._observer(Asked(loaded.page, 1))
         try:
             completion = self._engine.complete(request)
         except (AnswerUnusable, RequestRefused):
-            return [self._read_page(loaded) for loaded in group]
+            return [self._read_page(loaded, redraw) for loaded in group]
         texts = split_by_marks(self._clean(completion.text, request), len(group))
         if texts is None:
             note = Finding(FindingKind.MARKS, "the page marks of a batch did not come back in order", Severity.INFO)
-            return [_with_finding(self._read_page(loaded), note) for loaded in group]
+            return [_with_finding(self._read_page(loaded, redraw), note) for loaded in group]
         results = []
         for index, (loaded, text) in enumerate(zip(group, texts, strict=True)):
             # The answer's end is the last page's end only; the token counts hold for the request as a whole.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
             answer = _share(self._judged(own, self._clean(text, request), request), index, len(group))
-            results.append(self._result(loaded, [answer]) if answer.good else self._read_page(loaded, answer))
+            good = answer.good
+            results.append(self._result(loaded, [answer]) if good else self._read_page(loaded, redraw, answer))
         return results
 
-    def _ask(self, image: PageImage, earlier: _Answer | None = None) -> _Answer:
+    def _ask(self, image: PageImage, redraw: Redraw | None, earlier: _Answer | None = None) -> _Answer:
         """The best answer within ``max_asks``; *earlier* is one that is there already and counts as an ask."""
         best, spent = earlier, [earlier] if earlier else []
         for ask in range(len(spent) + 1, max(self._max_asks, len(spent) + 1) + 1):
             findings = spent[-1].findings if spent else ()
+            image = _redrawn(image, redraw, ask)
             request = build_request(self._question, [image], resample(self._question.sampler, ask, findings))
             request = replace(request, deep=ask > 1)
             self._observer(Asked(image.page, ask, findings[0].message if findings else ""))
@@ -131,7 +143,7 @@ class Asker:
             return _unanswered(error.message), False
         except RequestRefused as error:
             return _unanswered(error.message), True
-        return self._judged(completion, self._clean(completion.text, request), request), False
+        return self._judged(completion, self._clean(completion.text, request), request), completion.final
 
     def _judged(self, completion: Completion, text: str, request: Request) -> _Answer:
         return _Answer(
@@ -174,6 +186,30 @@ class Asker:
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
+
+
+def _settled(loaded: Loaded) -> PageResult | None:
+    """The result of a page for which there is nothing to ask."""
+    if loaded.known is not None:
+        return loaded.known
+    if loaded.error is not None:
+        return unreadable(loaded.page, loaded.error)
+    if all(image.blank for image in loaded.images):
+        image = loaded.images[0]
+        return PageResult(loaded.page, "", Status.BLANK, image.findings, width=image.width, height=image.height)
+    return None
+
+
+def _redrawn(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
+    """The image for the *ask*-th ask: drawn smaller where the ladder says so and it comes in one piece."""
+    scale = rescale(ask)
+    if redraw is None or scale == 1.0:
+        return image
+    try:
+        images = redraw(image, scale)
+    except DocumentError:
+        return image
+    return images[0] if len(images) == 1 else image
 
 
 def unreadable(page: PageRef, error: DocumentError) -> PageResult:

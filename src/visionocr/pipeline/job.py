@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
@@ -21,6 +21,7 @@ from visionocr.types import (
     ImageFacts,
     Notice,
     Observer,
+    PageRef,
     PageResult,
     PageSource,
     Preset,
@@ -29,8 +30,8 @@ from visionocr.types import (
 )
 
 LOCAL_URL = "local:"
-LOCAL_SIDE = 1800
-"""Longest side in pixels of pages for the embedded engine: about 150 dpi for A4; more reads no better."""
+LOCAL_SIDE = 2000
+"""Longest side in pixels of pages for the embedded engine, about 170 dpi for A4: more reads no better."""
 VISION_HINT = (
     "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
     "or give the address of a server with --api-url."
@@ -51,10 +52,47 @@ class Job:
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
 
-    def read(self, source: PageSource) -> Iterator[PageResult]:
-        """The results of all pages of *source*, in order. See ``Pipeline.results`` for what is raised when."""
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that an answer depends on but the page: where it is the same, answers need not be asked again."""
+        question = self.question
+        return {
+            "model": self.engine.server.model,
+            "preset": question.preset.name,
+            "chat": asdict(question.preset.chat),
+            "task": question.task.name,
+            "prompt": question.template,
+            "system": question.system_template,
+            "language": question.language,
+            "sampler": asdict(question.sampler),
+            "stop_sequences": list(question.preset.stop_sequences),
+            "max_length": self.plan.max_length,
+            "batch": self.plan.batch,
+            "raster": asdict(self.plan.spec),
+        }
+
+    def read(
+        self,
+        source: PageSource,
+        *,
+        known: Callable[[PageRef], PageResult | None] = lambda page: None,  # noqa: ARG005
+        record: Callable[[PageResult], None] = lambda result: None,  # noqa: ARG005
+    ) -> Generator[PageResult, None, None]:
+        """The results of all pages of *source*, in order.
+
+        See ``Pipeline`` for ``known`` and ``record``, and ``Pipeline.results`` for what is raised when.
+        """
         asker = Asker(self.engine, self.question, max_asks=self.max_asks, observer=self.observer)
-        pipeline = Pipeline(source, self.engine, asker, self.plan.spec, batch=self.plan.batch, observer=self.observer)
+        pipeline = Pipeline(
+            source,
+            self.engine,
+            asker,
+            self.plan.spec,
+            batch=self.plan.batch,
+            known=known,
+            record=record,
+            observer=self.observer,
+        )
         return pipeline.results()
 
     def close(self) -> None:
@@ -106,13 +144,14 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
 def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine:
     """The server at *url*, probed."""
     from visionocr.servers.address import base_url
-    from visionocr.servers.client import ServerEngine
+    from visionocr.servers.client import Patience, ServerEngine
     from visionocr.servers.http import Http
     from visionocr.servers.probe import probe
 
     http = Http(base_url(url), settings.api_key, settings.timeout)
     server, dialect = probe(http)
-    return ServerEngine(http, server, dialect, observer=observer)
+    patience = Patience(absent=settings.wait_server)
+    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
 def choose_preset(settings: Settings, library: Library, model: str) -> Match:
@@ -180,6 +219,8 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task_name: s
         max_side=settings.max_side,
         kept_side=kept,
     )
+    if settings.keep_blank:
+        plan = replace(plan, spec=replace(plan.spec, find_blank=False))
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)

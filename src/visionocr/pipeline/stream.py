@@ -8,9 +8,10 @@ documents are, and rasterizing is always a few pages ahead, so that the engine d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
@@ -21,6 +22,7 @@ from visionocr.types import (
     Finding,
     FindingKind,
     Observer,
+    PageImage,
     PageRef,
     PageResult,
     PageSource,
@@ -53,13 +55,22 @@ class Pipeline:
         spec: RasterSpec,
         *,
         batch: int = 1,
+        known: Callable[[PageRef], PageResult | None] = lambda page: None,  # noqa: ARG005
+        record: Callable[[PageResult], None] = lambda result: None,  # noqa: ARG005
         observer: Observer = ignore,
     ) -> None:
+        """Wire the stages.
+
+        ``known`` gives the results of an earlier run. ``record`` keeps each new one, in completion order and before
+        anything else is done with it; what it raises ends the run.
+        """
         self._source = source
         self._engine = engine
         self._asker = asker
         self._spec = spec
         self._batch = batch
+        self._known = known
+        self._record = record
         self._observer = observer
         self._pages: Iterator[PageRef] | None = None
         slots = max(1, engine.server.slots)
@@ -67,7 +78,7 @@ class Pipeline:
         self._raster = Workers(1, "raster")
         self._ask = Workers(slots, "ask")
 
-    def results(self) -> Iterator[PageResult]:
+    def results(self) -> Generator[PageResult, None, None]:
         """Every page's result, in page order.
 
         When the engine fails for good, the page it failed on is marked, what was finished after it is still
@@ -112,16 +123,31 @@ class Pipeline:
             if page is None:
                 break
             group.pages.append(page)
-            try:
-                loaded.append(Loaded(page, self._source.load(page, self._spec)))
-            except DocumentError as error:
-                loaded.append(Loaded(page, error=error))
+            loaded.append(self._loaded(page))
         return loaded
 
+    def _loaded(self, page: PageRef) -> Loaded:
+        known = self._known(page)
+        if known is not None:
+            return Loaded(page, known=known)
+        try:
+            return Loaded(page, self._source.load(page, self._spec))
+        except DocumentError as error:
+            return Loaded(page, error=error)
+
+    def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
+        """A page's images again, smaller; for the threads that ask. The raster thread does it in its turn."""
+        side = max(1, int(max(image.width, image.height) * scale))
+        spec = replace(self._spec, dpi=None, max_side=side)
+        return self._raster.submit(self._source.load, image.page, spec).result()
+
     def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
-        results = self._asker.read(loading.result())
-        for result in results:
-            self._observer(Answered(result))
+        group = loading.result()
+        results = self._asker.read(group, self._redraw)
+        for loaded, result in zip(group, results, strict=True):
+            if loaded.known is None:
+                self._record(result)
+            self._observer(Answered(result, known=loaded.known is not None))
         return results
 
     @staticmethod

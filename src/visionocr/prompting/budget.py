@@ -6,6 +6,7 @@ Servers fit what is too large silently, by dropping images or the front of the p
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from visionocr.errors import ServerError
@@ -86,7 +87,7 @@ def plan(
     if batch < asked:
         notes.append(f"the context of {context} tokens holds {batch} instead of {asked} pages a request")
     if cost + length > room and preset.image.px_per_token_side and preset.image.fixed_tokens is None:
-        spec = _shrink(preset.image, spec, room - length)
+        spec = _shrink(preset.image, server, spec, room - length)
         cost = _most_tokens(preset.image, server, spec)
         if cost < cost_asked:
             notes.append(
@@ -119,28 +120,34 @@ def _spec(
 
 
 def _most_tokens(facts: ImageFacts, server: Server, spec: RasterSpec) -> int:
-    """Tokens of the costliest picture that *spec* allows: a square one, or one of ``max_pixels``."""
-    side = spec.max_side
-    if spec.max_pixels is not None:
-        side = min(side, math.isqrt(spec.max_pixels))
-    return image_tokens(facts, server, side, side)
+    """Tokens of the costliest picture that *spec* allows, whatever its shape."""
+    most = spec.max_side
+    if spec.max_pixels is None or spec.max_pixels >= most * most:
+        return image_tokens(facts, server, most, most)
+    # Of two pictures with as many pixels the taller has more rows, and what is begun of a row costs a whole one.
+    side = facts.px_per_token_side or UNKNOWN_PX_PER_TOKEN
+    costs = []
+    for rows in range(1, math.ceil(min(most, math.sqrt(spec.max_pixels * spec.max_aspect)) / side) + 1):
+        height = (rows - 1) * side + 1
+        width = min(most, spec.max_pixels // height, int(rows * side * spec.max_aspect))
+        costs.append(image_tokens(facts, server, max(width, 1), height))
+    return max(costs)
 
 
-def _shrink(facts: ImageFacts, spec: RasterSpec, tokens: int) -> RasterSpec:
-    """*spec* with ``max_pixels`` lowered to about *tokens*, but never so far that a page is under ``LEAST_SIDE``."""
-    side = facts.px_per_token_side
-    assert side is not None
-    least = LEAST_SIDE * LEAST_SIDE * 0.7  # an A4 page of that height
-    # One row of breaks and the rounding up on both sides are part of the price.
-    per_side = max(1.0, math.sqrt(max(tokens, 1) + 2.25) - 1.5)
-    pixels = int(max(least, (per_side * side) ** 2))
-    return replace(spec, max_pixels=min(pixels, spec.max_pixels or pixels))
+def _shrink(facts: ImageFacts, server: Server, spec: RasterSpec, tokens: int) -> RasterSpec:
+    """*spec* with the most ``max_pixels`` that cost no more than *tokens*, but no page under ``LEAST_SIDE``."""
+    least = int(LEAST_SIDE * LEAST_SIDE * 0.7)  # an A4 page of that height
+    pixels = range(least, (spec.max_pixels or spec.max_side**2) + 1)
+    fitting = bisect_right(
+        pixels, tokens, key=lambda count: _most_tokens(facts, server, replace(spec, max_pixels=count))
+    )
+    return replace(spec, max_pixels=pixels[max(fitting - 1, 0)]) if pixels else spec
 
 
 def worth_measuring(preset: Preset, server: Server) -> bool:
     """Whether it pays to find out how far the server shrinks pictures: the model could use clearly more."""
     side, _ = _encoder_limits(preset.image, server)
-    dynamic = preset.image.px_per_token_side is not None
+    dynamic = preset.image.px_per_token_side is not None and preset.image.fixed_tokens is None
     if server.context_length is not None and server.context_length < LEAST_CONTEXT_TO_MEASURE:
         return False
     return dynamic and server.assumed_side is not None and side > server.assumed_side * 1.1

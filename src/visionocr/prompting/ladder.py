@@ -2,11 +2,14 @@
 
 A bad answer comes back word for word when it is asked for again with the same settings, so each step changes them:
 
-1. the preset's own sampler
-2. another seed and a little temperature, which breaks most loops; after a loop also a light repetition penalty
-3. and on: more temperature each time
+1. the preset's own sampler, all pages of a batch together
+2. the page alone; another seed and a little temperature, which breaks most loops; after a loop also a light
+   repetition penalty
+3. the same with more temperature, and a smaller image: too many image tokens make models loop and skip
+4. and on: more temperature each time, the image in turn a little and much smaller
 
-A repetition penalty damages tables and ruled lines, so only a loop brings one.
+A repetition penalty damages tables and ruled lines, so only a loop brings one. The image never gets larger: what was
+sent first is the largest that model, server and context can use.
 """
 
 from __future__ import annotations
@@ -22,8 +25,14 @@ _MOST = 0.8
 """Where the temperature stops rising: beyond it, text is invented."""
 _PENALTY = 1.08
 _SEED_STRIDE = 1009
+_SCALES = (0.75, 0.87, 0.6)
 _MOST_SEED = 999_999
 """Servers take seeds modulo a million."""
+
+
+def rescale(ask: int) -> float:
+    """The scale of the image in the *ask*-th ask (1-based); 1 is the size of the first."""
+    return 1.0 if ask <= 2 else _SCALES[ask % len(_SCALES)]
 
 
 def resample(sampler: Sampler, ask: int, findings: Iterable[Finding]) -> Sampler:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from visionocr.errors import ConfigurationError
+from visionocr.prompting import placeholders
 from visionocr.types import ChatMarkers, ImageFacts, Preset, Sampler
 
 FALLBACK = "chatml"
@@ -87,6 +88,8 @@ def _preset(name: str, top: dict[str, Any], sections: dict[str, dict[str, Any]],
     for task, prompt in prompts.items():
         if not isinstance(prompt, str):
             raise ConfigurationError(f"{where} [prompts] {task} must be a text")
+        placeholders.check(prompt, f"{where} [prompts] {task}")
+    placeholders.check(top.get("system", ""), f"{where} system")
     patterns = tuple(top.get("name_patterns", ()))
     for pattern in patterns:
         try:
@@ -129,8 +132,12 @@ def _check(table: dict[str, Any], known: Mapping[str, type], where: str) -> None
             fits = all(isinstance(item, str) for item in value)
         if not fits:
             raise ConfigurationError(f"{where}: {key} must be a {_SPOKEN[kind]}, not {value!r}")
+        if kind is int and value < _LEAST.get(key, 1):
+            raise ConfigurationError(f"{where}: {key} must be at least {_LEAST.get(key, 1)}, not {value}")
 
 
+_LEAST = {"context_length": 0, "top_k": 0}
+"""Where a whole number may be less than 1: 0 says unknown, or off."""
 _SPOKEN: dict[type, str] = {str: "text", int: "whole number", float: "number", list: "list of texts"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from visionocr.prompting import placeholders
 from visionocr.types import PAGE_MARK, PageImage, Preset, Prompt, Request, Sampler, Task
@@ -85,15 +85,9 @@ def wrap(prompt: Prompt) -> str:
 
 def _defused(name: str, preset: Preset) -> str:
     """A document's name without anything that the server would take for a special token or placeholder."""
-    chat = preset.chat
-    special = {
-        chat.system_start,
-        chat.user_start,
-        chat.user_end,
-        chat.assistant_start,
-        chat.assistant_end,
-        *preset.stop_sequences,
-    }
-    for marker in sorted((m.strip() for m in special if m.strip()), key=len, reverse=True):
-        name = name.replace(marker, "")
-    return re.sub(r"<\|.*?\|>|\{\{\[|[\x00-\x1f\x7f]", " ", name)
+    markers = {*astuple(preset.chat), *preset.stop_sequences, preset.image_text}
+    special = "|".join(re.escape(marker.strip()) for marker in markers if marker.strip())
+    unwanted = re.compile(rf"{special or '(?!)'}|<[^<>]*>|\{{\{{\[|[\x00-\x1f\x7f\ud800-\udfff]")
+    while (rest := unwanted.sub(" ", name)) != name:  # what stood around a marker may close up to another
+        name = rest
+    return name

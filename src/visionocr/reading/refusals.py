@@ -24,6 +24,7 @@ _IMAGE = r"(?:images?|pictures?|photos?|screenshots?|scans?|attachments?)"
 _READABLE = rf"(?:{_IMAGE}|text|handwriting|people|transcription|ocr|(?:attached|provided|uploaded) \w+)"
 _ENGLISH = (
     rf"{_SORRY}{_CANNOT} (?:assist|help)(?: you)?(?: with)?(?: (?:that|this|your) ?(?:request|image)?)?\s*(?:[.!,]|\Z)",
+    rf"{_SORRY}{_CANNOT} (?:assist|help)(?: you)? (?:with|in) [^.\n]{{0,60}}?\b{_READABLE}\b",
     rf"{_SORRY}{_CANNOT} {_SEE}\b[^.\n]{{0,80}}?\b{_READABLE}\b",
     rf"{_SORRY}(?:there (?:is|are|was|were) no|i (?:do not|don['’]t) see (?:an|any|the)) (?:attached )?{_IMAGE}\b",
     rf"no {_IMAGE} (?:is|was|were|has been|have been) (?:attached|provided|uploaded|shared|included)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 from visionocr.errors import UsageError
@@ -16,12 +17,19 @@ def base_url(address: str) -> str:
     shown and logged, a key must not be.
     """
     text = address.strip()
-    parts = urlsplit(text if "//" in text else f"http://{text}")
     try:
-        valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if "@" in parts.netloc:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        credentials = "@" in parts.netloc
+        valid = (
+            parts.scheme in {"http", "https"}
+            and parts.hostname is not None
+            and not parts.netloc.endswith(":")  # "http:/host" typed for "http://host"
+            and (parts.port is None or parts.port > 0)
+            and re.search(r"[\s\\]", text) is None
+        )
+    except ValueError:  # brackets without end, a port that is no port, characters that no host name has
+        valid = credentials = False
+    if credentials or (not valid and "@" in text):  # what is not understood may hold a password as well
         raise UsageError(
             "the server's address contains a user name or password",
             "Leave it out and give the key in the environment variable VISIONOCR_API_KEY.",

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
-from tenacity.stop import stop_base
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerUnreachable
 from visionocr.prompting.render import wrap
+from visionocr.servers.attempt import Attempt, Ending
 from visionocr.servers.dialects import Dialect
-from visionocr.servers.http import ConnectionLost, Http, TimedOut
+from visionocr.servers.http import ConnectionLost, Http
+from visionocr.servers.watchdog import Limits
 from visionocr.types import Completion, Observer, Request, Server, ignore
 from visionocr.types import Retrying as RetryingEvent
+
+_MOST_COUNTS = 256
+"""Token counts that are remembered: prompts may differ from page to page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,22 @@ class Patience:
 
     busy: float = 1800.0
     """A server that is busy is asked again for this long: it is never a page's fault."""
-    reconnects: int = 4
-    """Attempts to reach a server that answered before and now does not."""
+    absent: float = 600.0
+    """A server that answered before and now does not is waited for so long."""
     first_wait: float = 0.2
     longest_wait: float = 10.0
-    idle: float = 60.0
-    """After a time-out and an abort, so long the server may need to become idle."""
+    ending: Ending = Ending()
     abort: float = 1.5
     """A user who stops the run waits no longer than this for the server to take note."""
     jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
+
+
+class _ServerDied(ServerUnreachable):
+    """It went away while it worked for us."""
+
+
+MOST_DEATHS = 2
+"""A request during which a server died so often is not sent again: it may be the reason."""
 
 
 class ServerEngine:
@@ -49,6 +57,7 @@ class ServerEngine:
         *,
         observer: Observer = ignore,
         patience: Patience | None = None,
+        max_time: float | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.server = server
@@ -56,20 +65,29 @@ class ServerEngine:
         self._dialect = dialect
         self._observer = observer
         self._patience = patience or Patience()
+        self._limits = Limits(silence=http.timeout, total=max_time)
         self._cancelled = threading.Event()
         self._sleep = sleep or self._cancelled.wait
-        self._running: set[str] = set()
-        self._lock = threading.Lock()
-        self._count = lru_cache(maxsize=256)(self._count_uncached)
+        self._running: set[Attempt] = set()
+        self._lock = threading.RLock()
+        """Guards what runs. May be entered twice: signals come at any time."""
+        self._counts: dict[str, int] = {}
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``. Busy answers are waited out; whatever will not change is raised at once."""
-        attempts = 0
+        attempts = deaths = 0
         for attempt in self._retrying():
             with attempt:
                 attempts += 1
+                self._go_on()
                 text_tokens = self.count_tokens(wrap(request.prompt))
-                completion = self._attempt(request)
+                try:
+                    completion = self._attempt(request)
+                except _ServerDied:
+                    deaths += 1
+                    if deaths < MOST_DEATHS:
+                        raise
+                    raise RequestRefused(f"the server went away {deaths} times while it worked on this page") from None
         return replace(
             completion,
             text_tokens=text_tokens,
@@ -80,14 +98,22 @@ class ServerEngine:
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``. Counts are remembered: the prompt is the same for every page."""
-        return self._count(text)
+        known = self._counts.get(text)
+        if known is not None:
+            return known
+        count = self._dialect.count_tokens(self._http, text)
+        if count is not None:  # a failure says nothing about the next time
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[text] = count
+        return count
 
     def cancel(self) -> None:
         """Abort what runs, by its own keys, and let no further attempt start."""
-        self._cancelled.set()
         with self._lock:
-            keys = tuple(self._running)
-        threads = [threading.Thread(target=self._abort, args=(key,), daemon=True) for key in keys]
+            self._cancelled.set()
+            running = tuple(self._running)
+        threads = [threading.Thread(target=attempt.stop, daemon=True) for attempt in running]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -96,49 +122,34 @@ class ServerEngine:
     def close(self) -> None:
         """Nothing is held between requests."""
 
-    def _attempt(self, request: Request) -> Completion:
+    def _go_on(self) -> None:
         if self._cancelled.is_set():
             raise Interrupted("stopped")
-        # A key that the server has seen may be armed to abort its next use, so every attempt has a fresh one.
-        key = f"visionocr-{secrets.token_hex(8)}"
-        body = json.dumps(self._dialect.encode(request, key)).encode()
-        limit = self.server.max_body
-        if limit is not None and len(body) > limit:
-            raise RequestRefused(
-                f"the request has {len(body) / 1024**2:.1f} MiB; the server takes {limit // 1024**2}",
-                "Give a smaller --max-side or --batch.",
-            )
-        with self._lock:
-            self._running.add(key)
+
+    def _attempt(self, request: Request) -> Completion:
+        attempt = Attempt(
+            self._http,
+            self._dialect,
+            self.server,
+            request,
+            limits=self._limits,
+            observer=self._observer,
+            sleep=self._sleep,
+            ending=self._patience.ending,
+            cancelled=self._cancelled,
+        )
+        with self._lock:  # either ``cancel`` finds the attempt, or we see that it was called
+            self._go_on()
+            self._running.add(attempt)
         try:
-            reply = self._http.post(self._dialect.GENERATE, body)
-            return self._dialect.decode(self._http, reply, request)
-        except TimedOut:
-            self._give_up(key)
-            raise
+            completion = attempt.run()
         except ConnectionLost as error:
             raise self._explain(error) from None
         finally:
             with self._lock:
-                self._running.discard(key)
-
-    def _give_up(self, key: str) -> None:
-        """A request that we no longer wait for goes on in the server: stop it, then let it become idle."""
-        self._abort(key)
-        deadline = time.monotonic() + self._patience.idle
-        while time.monotonic() < deadline and not self._cancelled.is_set():
-            try:
-                if self._dialect.is_idle(self._http):
-                    return
-            except ServerError:
-                return
-            self._sleep(0.5)
-
-    def _abort(self, key: str) -> None:
-        try:
-            self._dialect.abort(self._http, key)
-        except ServerError as error:
-            self._observer(RetryingEvent(f"could not abort: {error.message}", 0.0, 0))
+                self._running.discard(attempt)
+        self._go_on()  # what a cancelled request gives back is not its answer
+        return completion
 
     def _explain(self, error: ConnectionLost) -> ServerError:
         """A closed connection is a request the server could not take, or its death: it still answers, or not."""
@@ -147,7 +158,7 @@ class ServerEngine:
         try:
             self._dialect.recognise(self._http)
         except ServerUnreachable:
-            return ServerUnreachable(
+            return _ServerDied(
                 f"{self._http.base} went away while it worked on this request",
                 "It may have crashed: look at its console, start it again and repeat the command.",
             )
@@ -172,7 +183,7 @@ class ServerEngine:
 
         return Retrying(
             retry=retry_if_exception_type((ServerBusy, ServerUnreachable)),
-            stop=_Stop(self._cancelled, patience),
+            stop=_Stop(self._cancelled, patience, self._http.clock),
             wait=wait,
             sleep=self._pause,
             before_sleep=report,
@@ -182,19 +193,23 @@ class ServerEngine:
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)
 
-    def _count_uncached(self, text: str) -> int | None:
-        return self._dialect.count_tokens(self._http, text)
 
+class _Stop:
+    """Busy is waited out by time, an absent server by attempts; nothing is tried after a cancel. For one request."""
 
-class _Stop(stop_base):
-    """Busy is waited out by time, an absent server by attempts, and nothing is tried after a cancel."""
-
-    def __init__(self, cancelled: threading.Event, patience: Patience) -> None:
+    def __init__(self, cancelled: threading.Event, patience: Patience, clock: Callable[[], float]) -> None:
         self._cancelled = cancelled
-        self._busy = stop_after_delay(patience.busy)
-        self._absent = stop_after_attempt(patience.reconnects)
+        self._patience = patience
+        self._clock = clock
+        self._started = clock()
+        self._absent_since: float | None = None
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        limit = self._absent if isinstance(error, ServerUnreachable) else self._busy
-        return self._cancelled.is_set() or limit(retry_state)
+        now = self._clock()
+        if not isinstance(error, ServerUnreachable):
+            self._absent_since = None
+            return self._cancelled.is_set() or now - self._started >= self._patience.busy
+        if self._absent_since is None:
+            self._absent_since = now
+        return self._cancelled.is_set() or now - self._absent_since >= self._patience.absent

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +14,17 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, LocationValueError
 
-from visionocr.errors import AnswerUnusable, RequestRefused, ServerBusy, ServerRefused, ServerUnreachable
+from visionocr.errors import (
+    AnswerUnusable,
+    ConfigurationError,
+    RequestRefused,
+    ServerBusy,
+    ServerRefused,
+    ServerUnreachable,
+)
+from visionocr.servers.line import Line, LineAdapter
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Most bytes of an answer that are read. A page of text has thousands; more is a fault or an attack."""
@@ -37,6 +48,18 @@ class _Bearer(AuthBase):
         if self._key:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
+
+
+class _Session(requests.Session):
+    """Sees no redirects: ``requests`` reads and parses them, without limits, even where it must not follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the library's own name
+        """Nowhere."""
+        return None
+
+
+class PathUnknown(ServerRefused):
+    """The server has nothing at this path: it may be another kind of server, or another version."""
 
 
 class ConnectionLost(AnswerUnusable):
@@ -71,16 +94,32 @@ class Http:
     """Seconds without a byte after which a long request is given up."""
     clock: Callable[[], float] = time.monotonic
 
+    def __post_init__(self) -> None:
+        """Refuse a key that no header can carry: the libraries below would quote it in their complaint."""
+        if self.key and not (self.key.isprintable() and all(char <= "\xff" for char in self.key)):
+            raise ConfigurationError(
+                "the API key holds a character that cannot be sent", "Look for a line break at its end."
+            )
+
     def get(self, path: str) -> Reply:
         """GET *path*; JSON expected."""
         return self._send("GET", path, None, PROBE_TIMEOUT)
 
-    def post(self, path: str, body: Mapping[str, Any] | bytes, *, quick: bool = False) -> Reply:
-        """POST a JSON object, or its bytes. ``quick``: a small question, so do not wait long."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._send("POST", path, data, PROBE_TIMEOUT if quick else self.timeout)
+    def post(
+        self, path: str, body: Mapping[str, Any] | bytes, *, quick: bool = False, line: Line | None = None
+    ) -> Reply:
+        """POST a JSON object, or its bytes.
 
-    def _send(self, method: str, path: str, data: bytes | None, timeout: float) -> Reply:
+        ``quick``: a small question, so do not wait long. With a ``line`` the wait for the answer has no end of its
+        own: whoever has the line hangs up.
+        """
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        timeout = PROBE_TIMEOUT if quick else None if line else self.timeout
+        return self._send("POST", path, data, timeout, line)
+
+    def _send(
+        self, method: str, path: str, data: bytes | None, timeout: float | None, line: Line | None = None
+    ) -> Reply:
         headers = {"Accept": "application/json", "Connection": "close", "Accept-Encoding": "identity"}
         if data is not None:
             headers["Content-Type"] = "application/json"
@@ -88,7 +127,7 @@ class Http:
         try:
             # A session of its own for each request: KoboldCpp keeps no connection alive, and 24 idle ones make it deaf.
             with (
-                self._session() as session,
+                self._session(line) as session,
                 session.request(
                     method,
                     self.base + path,
@@ -102,42 +141,49 @@ class Http:
             ):
                 body = self._read(response, self.clock() + BODY_TIMEOUT)
                 return self._judge(response, body, path, self.clock() - started)
-        except requests.exceptions.InvalidURL as error:
-            raise ServerUnreachable(f"{self.base} is not a usable address: {error}") from None
+        except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError):
+            raise ServerUnreachable(f"{self.base} is not a usable address", "Check the host's name.") from None
+        except requests.exceptions.SSLError as error:
+            raise self._insecure(error) from None
         except requests.exceptions.ConnectTimeout:
             raise self._unreachable("it does not answer") from None
         except requests.exceptions.Timeout:
-            raise TimedOut(f"{self.base} sent nothing for {timeout:.0f} s") from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            raise self._connection_error(error) from None
+            raise self._silent(timeout) from None
+        except (requests.exceptions.ConnectionError, HTTPError) as error:
+            raise self._connection_error(error, timeout) from None
         except requests.exceptions.RequestException as error:
             raise AnswerUnusable(f"{self.base} sent an answer that is not HTTP ({type(error).__name__})") from None
 
-    def _session(self) -> requests.Session:
-        session = requests.Session()
-        # A proxy from the environment is for the world outside, and must not get what goes to this machine.
-        session.trust_env = urlsplit(self.base).hostname not in {"localhost", "127.0.0.1", "::1"}
+    def _session(self, line: Line | None) -> requests.Session:
+        session = _Session()
+        if line is not None:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, LineAdapter(line))
+        if _is_this_machine(urlsplit(self.base).hostname or ""):
+            # A proxy from the environment is for the world outside, and must not get what goes to this machine.
+            session.trust_env = False
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         return session
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
+        # ``read1`` returns what has come; ``read`` waits for a whole block, which may trickle in for hours.
+        read = getattr(response.raw, "read1", response.raw.read)
         chunks, size = [], 0
-        for chunk in response.iter_content(65536):
+        while chunk := read(65536, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_ANSWER:
                 raise AnswerUnusable(f"{self.base} sent an answer of more than {MAX_ANSWER // 1024**2} MiB")
             if self.clock() > deadline:
                 raise TimedOut(f"{self.base} sends its answer too slowly")
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit() and size < int(announced):
+        if size < (_whole_number(response.headers.get("Content-Length", "")) or 0):
             raise ConnectionLost(f"{self.base} closed the connection in the middle of its answer")
         return b"".join(chunks)
 
     def _judge(self, response: requests.Response, body: bytes, path: str, seconds: float) -> Reply:
         status = response.status_code
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", ""))
-            where = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
+            where = _origin(response.headers.get("Location", "")) or "another address"
             raise ServerRefused(
                 f"{self.base} redirects to {where}", "Give that address with --api-url if you trust it."
             )
@@ -146,11 +192,12 @@ class Http:
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            raise AnswerUnusable(f"{self.base}{path} answered something that is not JSON: {quote(body)}") from None
+            words = quote(self._without_key(body))
+            raise AnswerUnusable(f"{self.base}{path} answered something that is not JSON: {words}") from None
         return Reply(status, data, seconds)
 
     def _refusal(self, response: requests.Response, body: bytes, path: str) -> Exception:
-        status, words = response.status_code, server_words(body)
+        status, words = response.status_code, server_words(self._without_key(body))
         if status == 401 or status == 403:
             sent = "The server did not accept the key" if self.key else "The server wants a key"
             return ServerRefused(
@@ -160,25 +207,54 @@ class Http:
         if status in {408, 429, 502, 503, 504}:
             return ServerBusy(f"{self.base} is busy ({status}: {words})", retry_after=_retry_after(response))
         if status == 404:
-            return ServerRefused(f"{self.base}{path} does not exist (404)", "Is this the right server and address?")
+            return PathUnknown(f"{self.base}{path} does not exist (404)", "Is this the right server and address?")
         if status >= 500 and b"bad_input" not in body:
             return AnswerUnusable(f"{self.base} failed ({status}: {words})")
         return RequestRefused(f"{self.base} refuses the request ({status}: {words})")
 
-    def _connection_error(self, error: Exception) -> Exception:
+    def _without_key(self, body: bytes) -> bytes:
+        """*body* fit to be quoted: a server may repeat in its complaint what was sent to it."""
+        return body.replace(self.key.encode(), b"***") if self.key else body
+
+    def _connection_error(self, error: Exception, timeout: float | None) -> Exception:
         # urllib3 wraps the cause several times; its own words tell a refused connection from one that was cut.
         text = repr(error)
         if re.search(r"NewConnectionError|NameResolutionError|ConnectionRefused|Errno 111|Errno 61\b|10061", text):
             return self._unreachable("nobody answers there" if "NameRes" not in text else "the host name is unknown")
         if re.search(r"Read timed out|ReadTimeout", text):
-            return TimedOut(f"{self.base} sent nothing for {self.timeout:.0f} s")
+            return self._silent(timeout)
         return ConnectionLost(f"{self.base} closed the connection without a complete answer")
+
+    def _silent(self, timeout: float | None) -> TimedOut:
+        return TimedOut(f"{self.base} sent nothing" + ("" if timeout is None else f" for {timeout:.0f} s"))
+
+    def _insecure(self, error: Exception) -> ServerRefused:
+        if "CERTIFICATE_VERIFY_FAILED" in repr(error):
+            hint = "Name the file of the authority that signed it in the environment variable REQUESTS_CA_BUNDLE."
+            return ServerRefused(f"the certificate of {self.base} is not trusted", hint)
+        return ServerRefused(f"{self.base} does not speak HTTPS as it should", "Should the address begin with http://?")
 
     def _unreachable(self, why: str) -> ServerUnreachable:
         return ServerUnreachable(
             f"cannot reach {self.base}: {why}",
             "Start the server (a model that is still loading does not answer), or give its address with --api-url.",
         )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost"
+
+
+def _origin(location: str) -> str:
+    """Scheme and host of an absolute URL, printable; empty when it has none."""
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return ""
+    return quote(f"{target.scheme}://{target.hostname}".encode()) if target.scheme and target.hostname else ""
 
 
 def quote(body: bytes) -> str:
@@ -201,5 +277,9 @@ def server_words(body: bytes) -> str:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), 600.0) if value.isdigit() else None
+    value = _whole_number(response.headers.get("Retry-After", ""))
+    return None if value is None else min(float(value), 600.0)
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from visionocr.errors import ServerUnknown
+from visionocr.errors import ServerRefused, ServerUnknown
 from visionocr.servers.dialects import ALL, Dialect
-from visionocr.servers.http import Http
+from visionocr.servers.http import Http, TimedOut
 from visionocr.types import Server
 
 
@@ -14,7 +14,10 @@ def probe(http: Http) -> tuple[Server, Dialect]:
     Raises ``ServerUnreachable`` when nobody answers, ``ServerUnknown`` when no dialect fits or the key is wrong.
     """
     for dialect in ALL:
-        identity = dialect.recognise(http)
+        try:
+            identity = dialect.recognise(http)
+        except (ServerRefused, TimedOut) as error:  # it wants a key, is elsewhere, or says nothing
+            raise ServerUnknown(error.message, error.hint) from None
         if identity is not None:
             return dialect.probe(http, identity), dialect
     raise ServerUnknown(

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from visionocr.servers.dialects import koboldcpp
 from visionocr.servers.http import Http, Reply
+from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, Request, Server
 
 
@@ -23,7 +24,7 @@ class Dialect(Protocol):
     def recognise(self, http: Http) -> Mapping[str, Any] | None:
         """What the server says of itself when it speaks this dialect, else ``None``.
 
-        Raises ``ServerUnreachable`` when nobody is there.
+        Raises ``ServerUnreachable`` when nobody is there, another ``ServerError`` when it does not let us ask.
         """
         ...
 
@@ -44,6 +45,10 @@ class Dialect(Protocol):
 
     def count_tokens(self, http: Http, text: str) -> int | None:
         """Tokens of *text*, begin-of-text included; ``None`` when the server does not count."""
+        ...
+
+    def look(self, http: Http, key: str) -> Life | None:
+        """What can be seen of the request that *key* names while it runs; ``None`` when there is no way to look."""
         ...
 
     def abort(self, http: Http, key: str) -> None:

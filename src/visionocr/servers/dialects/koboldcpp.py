@@ -13,7 +13,8 @@ from typing import Any
 
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
 from visionocr.prompting.render import wrap
-from visionocr.servers.http import Http, Reply
+from visionocr.servers.http import Http, PathUnknown, Reply, TimedOut
+from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, Request, Server
 
 NAME = "koboldcpp"
@@ -33,7 +34,9 @@ def recognise(http: Http) -> Mapping[str, Any] | None:
     """The answer of ``/api/extra/version`` when a KoboldCpp gave it."""
     try:
         data = http.get("/api/extra/version").data
-    except (ServerRefused, RequestRefused, AnswerUnusable):
+    except TimedOut:
+        raise
+    except (PathUnknown, RequestRefused, AnswerUnusable):
         return None
     return data if isinstance(data, dict) and data.get("result") == "KoboldCpp" else None
 
@@ -134,6 +137,17 @@ def count_tokens(http: Http, text: str) -> int | None:
     return _count(data, "value") if isinstance(data, dict) else None
 
 
+def look(http: Http, key: str) -> Life:
+    """The text so far, by a call that needs no lock, and the queue."""
+    check = http.post("/api/extra/generate/check", {"genkey": key}, quick=True).data
+    perf = http.get("/api/extra/perf").data
+    queue = perf if isinstance(perf, dict) else {}
+    results = check.get("results") if isinstance(check, dict) else None
+    first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
+    text = first.get("text")
+    return Life(text if isinstance(text, str) else "", _count(queue, "queue"), _count(queue, "total_gens"))
+
+
 def abort(http: Http, key: str) -> None:
     """Stop the generation called *key*. Without a key the server would stop anybody's, so there is always one."""
     assert key
@@ -159,7 +173,7 @@ def _finish(http: Http, reason: object, tokens: int | None, max_length: int) -> 
     if not isinstance(perf, dict) or (tokens is not None and perf.get("last_token_count") != tokens):
         return FinishReason.UNKNOWN  # it describes somebody else's generation
     stop_reason = perf.get("stop_reason")
-    if stop_reason in {1, 2}:
+    if stop_reason in (1, 2):
         return FinishReason.STOP
     if stop_reason == 0:
         last = perf.get("last_token_count")

@@ -1,0 +1,140 @@
+"""One request on its way: sent in a thread of its own, watched, and stopped by the key that names it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+
+from visionocr.errors import RequestRefused, ServerError
+from visionocr.servers.dialects import Dialect
+from visionocr.servers.http import Http, Reply, TimedOut
+from visionocr.servers.line import Line
+from visionocr.servers.watchdog import Limits, Verdict, Watch
+from visionocr.types import Completion, FinishReason, Observer, Progress, Request, Server
+from visionocr.types import Retrying as RetryingEvent
+
+_ABORTS = 3
+_BETWEEN_ABORTS = 0.25
+"""Seconds."""
+_REASONS = {Verdict.LOOP: FinishReason.LOOP, Verdict.TIME: FinishReason.TIME}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Seconds that a stopped request gets."""
+
+    answer: float = 30.0
+    """To give back what it has: an abort takes effect after the current batch of the prompt."""
+    idle: float = 60.0
+    """To leave the server idle."""
+
+
+class Attempt:
+    """One request to one server. Use once."""
+
+    def __init__(
+        self,
+        http: Http,
+        dialect: Dialect,
+        server: Server,
+        request: Request,
+        *,
+        limits: Limits,
+        observer: Observer,
+        sleep: Callable[[float], object],
+        ending: Ending,
+        cancelled: threading.Event,
+    ) -> None:
+        # A key that the server has seen may be armed to abort its next use, so every attempt has a fresh one.
+        self._key = f"visionocr-{secrets.token_hex(8)}"
+        self._http, self._dialect, self._server, self._request = http, dialect, server, request
+        self._limits, self._observer, self._sleep, self._ending = limits, observer, sleep, ending
+        self._cancelled = cancelled
+        self._line = Line()
+        self._reply: Future[Reply] = Future()
+
+    def run(self) -> Completion:
+        """Send it and wait for the answer, or for a reason to stop it.
+
+        Raises what ``Http.post`` and the dialect's ``decode`` raise, ``TimedOut`` after too long a silence,
+        ``RequestRefused`` for a body that the server would not take.
+        """
+        body = self._body()
+        threading.Thread(target=self._post, args=(body,), name="post", daemon=True).start()
+        watch = Watch(lambda: self._dialect.look(self._http, self._key), self._limits, time.monotonic, self._tell)
+        verdict = watch.until(self._reply)
+        if verdict is Verdict.DONE:
+            return self._dialect.decode(self._http, self._reply.result(), self._request)
+        if verdict is Verdict.SILENT:
+            self._give_up()
+            raise TimedOut(f"{self._http.base} gave no sign of life for {self._limits.silence:.0f} s")
+        return self._cut_short(verdict, watch)
+
+    def stop(self) -> None:
+        """Abort it, more than once: the first abort may overtake the request on its way. Any thread."""
+        for _ in range(_ABORTS):
+            self._abort()
+            if wait([self._reply], timeout=_BETWEEN_ABORTS).done:
+                return
+        self._line.hang_up()
+
+    def _post(self, body: bytes) -> None:
+        try:
+            self._reply.set_result(self._http.post(self._dialect.GENERATE, body, line=self._line))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the reply gets it
+            self._reply.set_exception(error)
+
+    def _body(self) -> bytes:
+        body = json.dumps(self._dialect.encode(self._request, self._key)).encode()
+        limit = self._server.max_body
+        if limit is not None and len(body) > limit:
+            raise RequestRefused(
+                f"the request has {len(body) / 1024**2:.1f} MiB; the server takes {limit // 1024**2}",
+                "Give a smaller --max-side or --batch.",
+            )
+        return body
+
+    def _cut_short(self, verdict: Verdict, watch: Watch) -> Completion:
+        """Stop a request that is alive but not worth waiting for, and take what there is of its answer."""
+        self._abort()
+        wait([self._reply], timeout=self._ending.answer)
+        try:
+            if self._reply.done():
+                completion = self._dialect.decode(self._http, self._reply.result(), self._request)
+                return replace(completion, finish_reason=_REASONS[verdict])
+            self._give_up()
+        except ServerError:
+            pass  # what was seen while it grew is what there is
+        text = watch.life.text if watch.life else ""
+        if not text:
+            raise TimedOut(f"{self._http.base} took longer than {self._limits.total:.0f} s for one answer")
+        return Completion(text, _REASONS[verdict])
+
+    def _give_up(self) -> None:
+        """A request that we no longer wait for goes on in the server: stop it, hang up, let the server become idle."""
+        self._abort()
+        wait([self._reply], timeout=_BETWEEN_ABORTS)
+        self._line.hang_up()
+        deadline = self._http.clock() + self._ending.idle
+        while self._http.clock() < deadline and not self._cancelled.is_set():
+            try:
+                if self._dialect.is_idle(self._http):
+                    return
+            except ServerError:
+                return
+            self._sleep(0.5)
+
+    def _abort(self) -> None:
+        try:
+            self._dialect.abort(self._http, self._key)
+        except ServerError as error:
+            self._observer(RetryingEvent(f"could not abort: {error.message}", 0.0, 0))
+
+    def _tell(self, characters: int, seconds: float) -> None:
+        for image in self._request.prompt.images[:1]:
+            self._observer(Progress(image.page, characters, seconds))
