@@ -27,6 +27,7 @@ from visionocr.errors import (
 )
 from visionocr.servers import client as module
 from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.dialects import koboldcpp as native
 from visionocr.servers.http import ConnectionLost, Http, Reply, TimedOut
 from visionocr.servers.line import Line
 from visionocr.servers.probe import probe
@@ -362,6 +363,20 @@ def test_server_dies(bench: Bench) -> None:
     assert len(bench.fake.generated) == 1
     assert sum(bench.time.sleeps) >= 600
     assert "went away while it worked" in str(bench.events[0])
+
+
+def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request over which a server died twice is refused, so that the next page gets its turn."""
+
+    def nobody(http: Http) -> None:
+        raise ServerUnreachable("gone")
+
+    bench.fake.plan[1] = kinds.Closed()
+    monkeypatch.setattr(native, "recognise", nobody)
+    with pytest.raises(RequestRefused, match="went away 2 times"):
+        bench.engine.complete(request(1))
+    assert len(bench.fake.generated) == len(set(bench.keys())) == 2
+    assert bench.engine.complete(request(2)).text.strip() == page_text(2)
 
 
 def test_closed_and_busy(bench: Bench) -> None:

@@ -31,6 +31,7 @@ from visionocr.errors import (
 )
 from visionocr.servers import http as module
 from visionocr.servers.http import ConnectionLost, Http, PathUnknown, Reply, TimedOut, quote, server_words
+from visionocr.servers.line import Line
 
 KEY = "sesame-3f9a"
 BASE = "http://ocr.example"
@@ -507,6 +508,30 @@ def test_long_request_times_out(koboldcpp: FakeKoboldCpp) -> None:
     with pytest.raises(TimedOut, match="nothing for 0 s"):
         Http(koboldcpp.url, timeout=0.1).post(GENERATE, {"prompt": "x"})
     koboldcpp.release()
+
+
+def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
+    """A request without an end of its own ends when its line is cut, and the server sees the connection go."""
+    koboldcpp.plan[ANY] = kinds.Hang()
+    line = Line()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, line=line))
+        koboldcpp.wait_for(lambda: koboldcpp.running is not None)
+        line.hang_up()
+        with pytest.raises(ConnectionLost):
+            asked.result(5)
+    koboldcpp.release()
+    koboldcpp.wait_for(lambda: koboldcpp.open_connections == 0)
+
+
+def test_hang_up_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
+    """A line that was cut before it was there carries nothing."""
+    line = Line()
+    line.hang_up()
+    line.hang_up()
+    with pytest.raises(ConnectionLost):
+        Http(koboldcpp.url).post(GENERATE, {"prompt": "x"}, line=line)
+    assert not koboldcpp.generated
 
 
 def test_small_question_times_out(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:

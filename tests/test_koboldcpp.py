@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from visionocr.errors import (
 from visionocr.servers.dialects import koboldcpp as dialect
 from visionocr.servers.http import Http, Reply, TimedOut
 from visionocr.servers.probe import probe
+from visionocr.servers.watchdog import Life
 from visionocr.types import (
     ChatMarkers,
     Completion,
@@ -229,7 +231,7 @@ def decoded(mock: responses.RequestsMock, case: str, version: str, about: Any = 
     """The completion of a recorded answer; *about* is what perf says then, where it must be asked."""
     entry = RECORDED[case, version]
     if about is not None:
-        mock.add("GET", BASE + "/api/extra/perf", json=about)
+        mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
     mock.add("POST", BASE + dialect.GENERATE, body=entry["body"], status=entry["status"])
     http = Http(BASE)
     reply = http.post(dialect.GENERATE, entry.get("json") or b"{}")
@@ -370,7 +372,7 @@ def test_error_with_a_text() -> None:
 )
 def test_perf_of_somebody_else(about: object, mocked: responses.RequestsMock) -> None:
     """Figures that do not fit our answer, or make no sense, prove nothing."""
-    mocked.add("GET", BASE + "/api/extra/perf", json=about)
+    mocked.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
     answer = reply(text=" things", finish_reason="length", prompt_tokens=13, completion_tokens=7)
     assert dialect.decode(Http(BASE), answer, request(max_length=40)).finish_reason is FinishReason.UNKNOWN
 
@@ -409,7 +411,7 @@ RESULT = st.fixed_dictionaries(
 def test_any_json(data: object, about: object) -> None:
     """Any JSON at all becomes a completion with sane fields, or an unusable answer."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.add("GET", BASE + "/api/extra/perf", json=about)
+        mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
         try:
             completion = dialect.decode(Http(BASE), Reply(200, data, 0.0), request())
         except AnswerUnusable:
@@ -437,7 +439,7 @@ def test_count_tokens(version: str, mocked: responses.RequestsMock) -> None:
 @pytest.mark.parametrize("answer", [None, [], {}, {"value": -1}, {"value": "5"}, {"value": True}])
 def test_count_tokens_nonsense(answer: object, mocked: responses.RequestsMock) -> None:
     """A count that is none is no number."""
-    mocked.add("POST", BASE + "/api/extra/tokencount", json=answer)
+    mocked.add("POST", BASE + "/api/extra/tokencount", body=json.dumps(answer))
     assert dialect.count_tokens(Http(BASE), "x") is None
 
 
@@ -459,6 +461,35 @@ def test_is_idle(version: str, changes: dict[str, int], idle: bool, mocked: resp
     """A server is idle when nothing runs and nothing waits."""
     mocked.add("GET", BASE + "/api/extra/perf", json=perf(version, 7, 2) | changes)
     assert dialect.is_idle(Http(BASE)) is idle
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_look(version: str) -> None:
+    """While a page is read, its own key shows the text so far and the queue; another key shows no text."""
+    with FakeKoboldCpp(version=version, context=8192) as fake, ThreadPoolExecutor(1) as pool:
+        fake.plan[ANY] = kinds.Hang(4)
+        http = Http(fake.url)
+        asked = pool.submit(http.post, dialect.GENERATE, dialect.encode(request(image(7)), "mine"))
+        fake.wait_for(lambda: fake.running == "mine")
+        assert dialect.look(http, "mine") == Life(" Text of page 7", 0, 0)
+        assert dialect.look(http, "other").text == ""
+        fake.release()
+        asked.result(10)
+        assert dialect.look(http, "mine").generations == 1
+
+
+@given(check=JSON_VALUES, about=JSON_VALUES)
+@settings(deadline=None, max_examples=60)
+def test_look_at_nonsense(check: object, about: object) -> None:
+    """Any JSON at all gives a sight with sane fields: looking never costs the page."""
+    with responses.RequestsMock() as mock:
+        mock.add("POST", BASE + "/api/extra/generate/check", body=json.dumps({"results": [check]}))
+        mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
+        life = dialect.look(Http(BASE), "k")
+        mock.replace("POST", BASE + "/api/extra/generate/check", body=json.dumps(check))
+        assert isinstance(dialect.look(Http(BASE), "k").text, str)
+    assert isinstance(life.text, str)
+    assert life.waiting is None or life.waiting >= 0
 
 
 # --- probe ---------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ def journal_path(output: str | None, given: Path | None) -> Path | None:
     if given is not None or output is None or output == "-":
         return given
     path = Path(output)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return None  # a device or a pipe
     if output.endswith(("/", os.sep)) or path.is_dir():
         return path / _FOLDER_JOURNAL
     return Path(f"{output}.journal")
