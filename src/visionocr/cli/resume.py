@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from visionocr.console import Console
 from visionocr.errors import OutputError, UsageError
+from visionocr.output.files import is_stream
 from visionocr.types import Notice, PageRef, PageResult, Status
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def journal_path(output: str | None, given: Path | None) -> Path | None:
     if given is not None or output is None or output == "-":
         return given
     path = Path(output)
-    if path.exists() and not path.is_file() and not path.is_dir():
-        return None  # a device or a pipe
+    if is_stream(path) and not path.is_dir():
+        return None
     if output.endswith(("/", os.sep)) or path.is_dir():
         return path / _FOLDER_JOURNAL
     return Path(f"{output}.journal")

@@ -27,7 +27,7 @@ class AtomicFile:
         self._part: Path | None = None
         self._file: BinaryIO
         try:
-            if _is_stream(path):
+            if is_stream(path):
                 self._file = path.open("wb")
                 return
             descriptor, name = tempfile.mkstemp(prefix=".visionocr-", suffix=".part", dir=path.parent)
@@ -104,7 +104,8 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
+    """Whether writing to *path* goes to a device, a pipe or a folder, and not into a file of that name."""
     if path.parent.absolute() in _DEVICES:
         return True
     try:

@@ -15,7 +15,7 @@ from visionocr.servers.attempt import Attempt, Ending
 from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
 from visionocr.servers.watchdog import Limits
-from visionocr.types import Completion, Observer, Request, Server, ignore
+from visionocr.types import Completion, Notice, Observer, Request, Server, ignore
 from visionocr.types import Retrying as RetryingEvent
 
 _MOST_COUNTS = 256
@@ -67,6 +67,7 @@ class ServerEngine:
         self._patience = patience or Patience()
         self._limits = Limits(silence=http.timeout, total=max_time)
         self._cancelled = threading.Event()
+        self._missed = False
         self._sleep = sleep or self._cancelled.wait
         self._running: set[Attempt] = set()
         self._lock = threading.RLock()
@@ -83,6 +84,7 @@ class ServerEngine:
                 text_tokens = self.count_tokens(wrap(request.prompt))
                 try:
                     completion = self._attempt(request)
+                    self._missed = False
                 except _ServerDied:
                     deaths += 1
                     if deaths < MOST_DEATHS:
@@ -180,6 +182,9 @@ class ServerEngine:
             reason = error.message if isinstance(error, ServerError) else str(error)
             wait = state.next_action.sleep if state.next_action else 0.0
             self._observer(RetryingEvent(reason, wait, state.attempt_number))
+            if isinstance(error, ServerUnreachable) and not self._missed:
+                self._missed = True  # said once; the rest is for those who want to hear more
+                self._observer(Notice(f"{reason}: waiting up to {patience.absent:.0f} s for the server", warning=True))
 
         return Retrying(
             retry=retry_if_exception_type((ServerBusy, ServerUnreachable)),
