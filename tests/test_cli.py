@@ -226,6 +226,20 @@ def test_a_named_config_file_replaces_the_usual_one(run: Run, monkeypatch: pytes
     assert (settings.batch, settings.seed) == (1, 5)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX systems")
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True), (0o640, True)])
+def test_a_key_in_a_file_for_everybody_is_warned_of(
+    run: Run, server: FakeKoboldCpp, tmp_path: Path, mode: int, warned: bool
+) -> None:
+    """A config file with a key should be its owner's alone; the warning does not show the key."""
+    file = tmp_path / "own.toml"
+    file.write_text(f'api_key = "{KEY}"\n')
+    file.chmod(mode)
+    ran = run("check", server.url, "--config", str(file))
+    assert ("can be read by others" in ran.err) is warned
+    assert KEY not in ran.err + ran.out
+
+
 def test_a_prompt_can_come_from_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``@FILE`` stands for what is in it."""
     (tmp_path / "prompt.txt").write_text("Read é\n")

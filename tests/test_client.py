@@ -31,7 +31,18 @@ from visionocr.servers.dialects import koboldcpp as native
 from visionocr.servers.http import ConnectionLost, Http, Reply, TimedOut
 from visionocr.servers.line import Line
 from visionocr.servers.probe import probe
-from visionocr.types import ChatMarkers, Event, FinishReason, PageImage, PageRef, Prompt, Request, Retrying, Sampler
+from visionocr.types import (
+    ChatMarkers,
+    Event,
+    FinishReason,
+    PageImage,
+    PageRef,
+    Progress,
+    Prompt,
+    Request,
+    Retrying,
+    Sampler,
+)
 
 GENERATE = "/api/v1/generate"
 COUNT = "/api/extra/tokencount"
@@ -579,3 +590,53 @@ def test_keys_are_unguessable_and_ours(bench: Bench) -> None:
     keys = bench.keys()
     assert len(set(keys)) == len(PAGES)
     assert all(key.startswith("visionocr-") and len(key) >= 26 for key in keys)
+
+
+# --- watching what runs --------------------------------------------------------------------------------
+
+
+def patient(number: int) -> Request:
+    """A request with room for a long answer."""
+    return replace(request(number), max_length=3000)
+
+
+def test_a_loop_is_stopped_as_it_happens(bench: Bench) -> None:
+    """An answer that only repeats itself is aborted by its own key long before its limit, and says why it ended."""
+    bench.fake.plan[1] = kinds.Loop("lines", of=kinds.Slow(12.0))
+    completion = bench.engine.complete(patient(1))
+    assert completion.finish_reason is FinishReason.LOOP
+    assert (completion.completion_tokens or 0) < 2500
+    assert bench.fake.abort_keys == bench.keys()
+    assert any(isinstance(event, Progress) and event.characters for event in bench.events)
+
+
+def test_a_slow_answer_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
+    """An answer may take far longer than the time-out as long as it grows."""
+    bench = bench_for(koboldcpp, timeout=0.5)
+    koboldcpp.plan[1] = kinds.Slow(2.5)
+    assert bench.engine.complete(request(1)).text.strip() == page_text(1)
+    assert not koboldcpp.abort_keys
+
+
+def test_a_queue_that_moves_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
+    """A request behind others is no silence while the others are served."""
+    koboldcpp.service_seconds = 0.4
+    others = bench_for(koboldcpp)
+    bench = bench_for(koboldcpp, timeout=0.8)
+    with ThreadPoolExecutor(5) as pool:
+        waiting = [pool.submit(others.engine.complete, request(number)) for number in (2, 3, 4, 5)]
+        koboldcpp.wait_for(lambda: koboldcpp.waiting == 3)
+        assert bench.engine.complete(request(1)).text.strip() == page_text(1)
+        assert all(one.result().text for one in waiting)
+    assert not koboldcpp.abort_keys
+
+
+def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
+    """``max_time`` stops even an answer that grows, and keeps what there is of it."""
+    bench = bench_for(koboldcpp)
+    engine = ServerEngine(bench.engine._http, bench.engine.server, bench.engine._dialect, max_time=1.0)
+    koboldcpp.plan[1] = kinds.Slow(30.0)
+    completion = engine.complete(request(1))
+    assert completion.finish_reason is FinishReason.TIME
+    assert page_text(1).startswith(completion.text.strip())
+    assert koboldcpp.running is None

@@ -286,7 +286,7 @@ def test_findings_add_up() -> None:
         FindingKind.IMAGE_NOT_USED,
         FindingKind.REPETITION,
     ]
-    assert len(JUDGES) == 8
+    assert len(JUDGES) == 9
 
 
 def finding(severity: Severity, kind: FindingKind = FindingKind.TRUNCATED) -> Finding:
@@ -332,3 +332,10 @@ def test_an_unsure_engine_is_not_believed(sure: float | None, doubted: bool) -> 
     request = Request(Prompt("", ("Read.",), ChatMarkers()), Sampler(), 100)
     found = judge(Completion("Some text.", FinishReason.STOP, confidence=sure), "Some text.", request)
     assert (FindingKind.LOW_CONFIDENCE in {finding.kind for finding in found}) is doubted
+
+
+def test_an_answer_that_ran_out_of_time_is_doubted() -> None:
+    """What was stopped for its time is not taken for the whole page."""
+    request = Request(Prompt("", ("Read.",), ChatMarkers()), Sampler(), 100)
+    (finding,) = judge(Completion("Half a page", FinishReason.TIME), "Half a page", request)
+    assert (finding.kind, finding.severity) == (FindingKind.INTERRUPTED, Severity.SUSPECT)

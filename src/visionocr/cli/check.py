@@ -21,7 +21,7 @@ from visionocr.pipeline import job
 from visionocr.printable import shown
 from visionocr.prompting import budget
 from visionocr.settings import DEFAULT_URL, Settings
-from visionocr.types import Server
+from visionocr.types import Notice, Server
 
 Address = Annotated[
     str | None, typer.Argument(metavar="URL", help="Address of the server, instead of --api-url.", show_default=False)
@@ -51,8 +51,11 @@ def check(
 
     Looks at address, key, vision, model, preset, context and image size.
     """
-    with reported(Console(verbose), verbose):
+    console = Console(verbose)
+    with reported(console, verbose):
         settings = options.settings_from({**flags, "api_url": url or flags["api_url"]}, config)
+        if warning := options.readable_key(settings):
+            console(Notice(warning, warning=True))
         statements, server = examine(settings, Library(options.config_folder()))
         good = all(statement.good for statement in statements)
         if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import inspect
+import os
 import sys
 import typing
 import warnings
@@ -147,6 +148,20 @@ def _asked_key() -> str:
     if not key.strip():
         raise UsageError("no API key was given", "Type it, or set VISIONOCR_API_KEY.")
     return key.strip()
+
+
+def readable_key(settings: Settings) -> str:
+    """A warning when the key comes from a config file that others may read; empty when all is well."""
+    file = Path(settings.origins.get("api_key", ""))
+    if os.name != "posix" or file.suffix != ".toml":
+        return ""
+    try:
+        open_to_others = file.stat().st_mode & 0o077
+    except OSError:
+        return ""
+    if not open_to_others:
+        return ""
+    return f"{file} holds the API key and can be read by others: chmod 600 it, or use VISIONOCR_API_KEY"
 
 
 def config_folder() -> Path:

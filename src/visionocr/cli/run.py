@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from visionocr.cli.options import config_folder, settings_from
+from visionocr.cli.options import config_folder, readable_key, settings_from
 from visionocr.cli.outcome import Tally, reported
 from visionocr.cli.resume import Resume, journal_path
 from visionocr.cli.sinks import check_output, formatter_for, sink_for
@@ -79,6 +79,8 @@ def run(reading: Reading) -> None:
             raise UsageError(reading.mistake)
         selection = parse_pages(reading.pages) if reading.pages is not None else None
         settings = settings_from(reading.flags, reading.config)
+        if warning := readable_key(settings):
+            console(Notice(warning, warning=True))
         if reading.sink is None:
             check_output(reading.output, reading.files)
         passwords = _Passwords(reading.password_file, reading.files, console)

@@ -86,6 +86,11 @@ def _interrupted(case: Case) -> Iterator[Finding]:
         yield Finding(FindingKind.INTERRUPTED, message, Severity.SUSPECT if case.text.strip() else Severity.FAILED)
 
 
+def _out_of_time(case: Case) -> Iterator[Finding]:
+    if case.completion.finish_reason is FinishReason.TIME:
+        yield Finding(FindingKind.INTERRUPTED, "The answer took longer than it may (--max-time) and was stopped.")
+
+
 def _repetition(case: Case) -> Iterator[Finding]:
     if loop := find_loop(case.text, ended=_ended(case.completion, case.request)):
         piece = " ".join(loop.period.split()) or "blanks"
@@ -163,6 +168,7 @@ JUDGES: tuple[Judge, ...] = (
     _empty,
     _truncated,
     _interrupted,
+    _out_of_time,
     _image_not_used,
     _refusal,
     _prompt_echo,
