@@ -13,46 +13,26 @@ from visionocr.output.writer import SidecarSink, sidecar_path
 
 
 @options.with_settings()
+@options.with_reading("pages", "password_file")
 def describe(
     files: options.Files,
-    output: options.Output = None,
-    recursive: options.Recursive = False,
     sidecar: options.Sidecar = None,
     prefix: options.Prefix = "",
     suffix: options.Suffix = "",
     force: options.Force = False,
-    journal: options.JournalFile = None,
-    keep_journal: options.KeepJournal = False,
-    redo: options.Redo = None,
-    dry_run: options.DryRun = False,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
     *,
+    typed: dict[str, Any],
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
     captions = None if sidecar is None else _Captions(sidecar, force)
-    reading = Reading(
-        files,
-        "image",
-        "describe",
-        flags,
-        recursive=recursive,
-        output=output,
-        config=config,
-        journal=journal,
-        keep_journal=keep_journal,
-        redo=redo,
-        dry_run=dry_run,
-        quiet=quiet,
-        verbose=verbose,
-        captions=True,
-    )
+    reading = Reading(files, "image", "describe", flags, **typed, captions=True)
     if captions is not None:
         reading.wanted = captions.wanted
         reading.sink = lambda settings: SidecarSink(captions.path, prefix, suffix)  # noqa: ARG005
-    reading.mistake = _mistake(files, sidecar, output, {"--prefix": prefix, "--suffix": suffix, "--force": force})
+    reading.mistake = _mistake(
+        files, sidecar, reading.output, {"--prefix": prefix, "--suffix": suffix, "--force": force}
+    )
     run(reading)
 
 

@@ -101,24 +101,62 @@ _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
 _NAMES = {"api_key": ("--api-key", "--api-password"), "format": ("--format", "-f")}
 
 
-def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+_READING: dict[str, tuple[Any, Any]] = {
+    "pages": (Pages, None),
+    "output": (Output, None),
+    "recursive": (Recursive, False),
+    "password_file": (PasswordFile, None),
+    "journal": (JournalFile, None),
+    "keep_journal": (KeepJournal, False),
+    "redo": (Redo, None),
+    "dry_run": (DryRun, False),
+    "config": (Config, None),
+    "quiet": (Quiet, False),
+    "verbose": (Verbose, 0),
+}
+"""Options of the commands that read documents, with their defaults."""
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def with_settings(*names: str) -> Decorator:
     """Give a command an option for each setting in *names* (all of them when empty).
 
     The command gets what was typed as its argument ``flags``; an option that was not typed is ``None`` there.
     """
+    return _with("flags", [_parameter(name) for name in names or tuple(_PANEL_OF)])
+
+
+def with_reading(*without: str) -> Decorator:
+    """Give a command the options of all commands that read documents, but those named.
+
+    The command gets what was typed as its argument ``typed``.
+    """
+    return _with(
+        "typed",
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in _READING.items()
+            if name not in without
+        ],
+    )
+
+
+def _with(argument: str, extra: list[inspect.Parameter]) -> Decorator:
+    """Replace one argument of a command by parameters whose values it gets as a dictionary."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        wanted = names or tuple(_PANEL_OF)
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "flags"]
-        extra = [_parameter(name) for name in wanted]
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != argument]
 
         @functools.wraps(command)
         def wrapper(**arguments: Any) -> None:
-            flags = {name: arguments.pop(name) for name in wanted}
-            command(flags=flags, **arguments)
+            gathered = {parameter.name: arguments.pop(parameter.name) for parameter in extra}
+            command(**arguments, **{argument: gathered})
 
-        wrapper.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {p.name: p.annotation for p in (*own, *extra)}
+        # Typer reads signatures. What a further decorator will replace has to stay at the end.
+        parameters = sorted([*own, *extra], key=lambda p: (p.kind, p.name in {"flags", "typed"}))
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapper
 
     return decorate
