@@ -33,6 +33,7 @@ from visionocr.servers.line import Line
 from visionocr.servers.probe import probe
 from visionocr.types import (
     ChatMarkers,
+    Completion,
     Event,
     FinishReason,
     PageImage,
@@ -376,6 +377,22 @@ def test_server_dies(bench: Bench) -> None:
     assert "went away while it worked" in str(bench.events[0])
 
 
+def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was there in between, though busy, is waited for anew when it goes away again."""
+    gone = [ServerUnreachable("gone")] * 50
+    script: list[ServerError] = [*gone, ServerBusy("busy"), *gone]
+    good = bench.engine._attempt
+
+    def scripted(asked: Request) -> Completion:
+        if script:
+            raise script.pop(0)
+        return good(asked)
+
+    monkeypatch.setattr(bench.engine, "_attempt", scripted)
+    assert bench.engine.complete(request(1)).retries == 101
+    assert bench.time.now > 800
+
+
 def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request over which a server died twice is refused, so that the next page gets its turn."""
 
@@ -448,6 +465,42 @@ def test_timeout_and_no_help(path: str, koboldcpp: FakeKoboldCpp) -> None:
     told = [event.reason for event in bench.events if isinstance(event, Retrying)]
     assert any("could not abort" in reason for reason in told) == (path == "/api/extra/abort")
     koboldcpp.release()
+
+
+def no_request_left() -> bool:
+    """Whether no thread waits for an answer any more."""
+    posts = [thread for thread in threading.enumerate() if thread.name == "post"]
+    for thread in posts:
+        thread.join(5)
+    return not any(thread.is_alive() for thread in posts)
+
+
+def test_timeout_hangs_up(koboldcpp: FakeKoboldCpp) -> None:
+    """After a time-out nobody waits for the answer any more, even when the server does not take the abort."""
+    bench = bench_for(koboldcpp, timeout=0.1)
+    koboldcpp.plan[1] = kinds.Hang()
+    koboldcpp.plan["/api/extra/abort"] = kinds.Html(500)
+    koboldcpp.plan["/api/extra/perf"] = kinds.Json({"idle": 1})
+    with pytest.raises(TimedOut):
+        bench.engine.complete(request(1))
+    assert koboldcpp.running is not None
+    assert no_request_left()
+
+
+def test_cancel_hangs_up(bench: Bench) -> None:
+    """After a stop nobody waits for the answer any more, even when the server does not take the abort."""
+    bench.fake.plan[1] = kinds.Hang()
+    bench.fake.plan["/api/extra/abort"] = kinds.Html(500)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(bench.engine.complete, request(1))
+        bench.fake.wait_for(lambda: bench.fake.running is not None)
+        bench.engine.cancel()
+        try:
+            with pytest.raises(ServerError):
+                asked.result(2)
+            assert no_request_left()
+        finally:
+            bench.fake.release()
 
 
 def test_stranger_aborts(bench: Bench) -> None:

@@ -518,9 +518,11 @@ def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
         asked = pool.submit(lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, line=line))
         koboldcpp.wait_for(lambda: koboldcpp.running is not None)
         line.hang_up()
-        with pytest.raises(ConnectionLost):
-            asked.result(5)
-    koboldcpp.release()
+        try:
+            with pytest.raises(ConnectionLost):
+                asked.result(5)
+        finally:
+            koboldcpp.release()
     koboldcpp.wait_for(lambda: koboldcpp.open_connections == 0)
 
 

@@ -466,7 +466,7 @@ def test_is_idle(version: str, changes: dict[str, int], idle: bool, mocked: resp
 @pytest.mark.parametrize("version", VERSIONS)
 def test_look(version: str) -> None:
     """While a page is read, its own key shows the text so far and the queue; another key shows no text."""
-    with FakeKoboldCpp(version=version, context=8192) as fake, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, FakeKoboldCpp(version=version, context=8192) as fake:
         fake.plan[ANY] = kinds.Hang(4)
         http = Http(fake.url)
         asked = pool.submit(http.post, dialect.GENERATE, dialect.encode(request(image(7)), "mine"))

@@ -369,3 +369,11 @@ def test_a_file_from_a_layer_that_loses(config: Path, tmp_path: Path) -> None:
     """A file that a lower layer names is not opened when a higher one has another text."""
     config.write_text(f'prompt = "@{tmp_path}/missing.txt"\n')
     assert load_settings({"prompt": "Read."}, environment={}, config=config).prompt == "Read."
+
+
+def test_a_misspelt_variable_is_an_error() -> None:
+    """A variable with our prefix that means nothing names the nearest that does; others are not ours."""
+    with pytest.raises(ConfigurationError, match="VISIONOCR_LANGAUGE") as caught:
+        load_settings(environment={"VISIONOCR_LANGAUGE": "German"})
+    assert "language" in caught.value.hint
+    load_settings(environment={"VISION": "1", "OCR": "2"})

@@ -162,6 +162,10 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         value = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if value:
             found[name] = value
+    for variable in environment:
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if variable.startswith(ENVIRONMENT_PREFIX) and name not in _FIELDS:
+            raise ConfigurationError(f"the environment variable {variable} is not known", _nearest(name))
     return found
 
 

@@ -132,7 +132,7 @@ def count_tokens(http: Http, text: str) -> int | None:
     """Tokens of *text* by the lock-free ``tokencount``; images are not counted by it."""
     try:
         data = http.post("/api/extra/tokencount", {"prompt": text}, quick=True).data
-    except (RequestRefused, AnswerUnusable):
+    except (PathUnknown, RequestRefused, AnswerUnusable):
         return None
     return _count(data, "value") if isinstance(data, dict) else None
 
