@@ -19,7 +19,7 @@ FLOORS = (
 )
 HOMES = {
     "pymupdf": {"pages/documents.py"},
-    "PIL": {"pages/images.py"},
+    "PIL": {"pages/images.py", "pages/measure.py"},
     "requests": {"servers/http.py", "servers/line.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},

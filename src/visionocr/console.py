@@ -207,7 +207,7 @@ class Console:
         self._progress.start()
 
     def _say(self, text: str) -> None:
-        safe = "\n".join(shown(line) for line in text.split("\n"))
+        safe = shown(text)
         if self._progress is not None:
             self._progress.console.print(safe, markup=False, highlight=False, soft_wrap=True)
             return

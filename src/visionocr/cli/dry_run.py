@@ -70,4 +70,4 @@ def _count(number: int, noun: str) -> str:
 
 
 def _print(topic: str, text: str, hint: str = "") -> None:
-    put(f"{topic:8} {text}\n" + (f"         {hint}\n" if hint else ""))
+    put(f"{topic:8} {shown(text)}\n" + (f"         {shown(hint)}\n" if hint else ""))

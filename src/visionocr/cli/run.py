@@ -39,7 +39,7 @@ class Reading:
     """What is looked for in folders: ``pdf`` or ``image``."""
     task: str
     """The task unless the settings name another."""
-    flags: dict[str, Any]
+    flags: dict[str, Any] = field(repr=False)  # the key may be among them
     pages: str | None = None
     recursive: bool = False
     output: str | None = None

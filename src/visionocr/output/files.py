@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from visionocr.errors import OutputError
 
@@ -102,6 +103,16 @@ class AtomicFile:
 def encoded(text: str) -> bytes:
     """UTF-8; a lone surrogate, which no text should hold, becomes an escape instead of an error."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def open_own(path: Path, mode: str) -> BinaryIO:
+    """Open a file of our own notes; never through a symbolic link, which somebody may have laid there.
+
+    Raises ``OSError``.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
+    return cast("BinaryIO", path.open(mode))
 
 
 def is_stream(path: Path) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from visionocr.errors import OutputError
+from visionocr.output.files import open_own
 from visionocr.output.formats import record
 from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Status
 
@@ -75,10 +76,9 @@ class Journal:
         with self._lock:
             try:
                 self._file.seek(place[0])
-                data = json.loads(self._file.readline())
-            except (OSError, ValueError):
-                return None  # it was readable a moment ago; asking again loses nothing
-        return _result(data, page)
+                return _result(json.loads(self._file.readline()), page)
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                return None  # damaged, or not written by us; asking again loses nothing
 
     def forget(self, which: Callable[[int, Status], bool]) -> int:
         """Do not resume the pages for which *which* (number, status) says so; returns how many these are."""
@@ -134,7 +134,7 @@ class Journal:
                 return self._resume()
             self.changes = tuple(changes)
             os.replace(self.path, f"{self.path}.old")
-        file = self.path.open("w+b")
+        file = open_own(self.path, "w+b")
         file.write(head)
         file.flush()
         os.fsync(file.fileno())
@@ -158,7 +158,7 @@ class Journal:
 
     def _resume(self) -> BinaryIO:
         """Read the places of all whole lines; cut off a torn last one."""
-        file = self.path.open("r+b")
+        file = open_own(self.path, "r+b")
         end = len(file.readline())
         for line in file:
             if not line.endswith(b"\n"):
@@ -175,21 +175,32 @@ def _result(data: Mapping[str, Any], page: PageRef) -> PageResult:
     """The inverse of ``record``, for a *page* that may have another name now."""
     return PageResult(
         page=page,
-        text=data["text"],
+        text=_typed(data["text"], str),
         status=Status(data["status"]),
         findings=tuple(
-            Finding(FindingKind(f["kind"]), f["message"], Severity(f["severity"])) for f in data["findings"]
+            Finding(FindingKind(f["kind"]), _typed(f["message"], str), Severity(f["severity"]))
+            for f in data["findings"]
         ),
-        asks=data["asks"],
-        retries=data["retries"],
-        server=data["server"] or "",
-        model=data["model"] or "",
-        seconds=data["seconds"],
-        prompt_tokens=data["prompt_tokens"],
-        completion_tokens=data["completion_tokens"],
-        width=data["width"] or 0,
-        height=data["height"] or 0,
+        asks=int(data["asks"]),
+        retries=int(data["retries"]),
+        server=_typed(data["server"] or "", str),
+        model=_typed(data["model"] or "", str),
+        seconds=float(data["seconds"]),
+        prompt_tokens=_number(data["prompt_tokens"]),
+        completion_tokens=_number(data["completion_tokens"]),
+        width=int(data["width"] or 0),
+        height=int(data["height"] or 0),
     )
+
+
+def _typed(value: Any, kind: type[str]) -> str:
+    if not isinstance(value, kind):
+        raise TypeError(value)
+    return value
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _short(value: object) -> str:

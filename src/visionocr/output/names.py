@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from visionocr.errors import OutputError
+from visionocr.output.files import open_own
 
 LEDGER = ".visionocr.jsonl"
 """In an output folder: which file was written from which document, one JSON object a line."""
@@ -49,7 +50,7 @@ class OutputFolder:
         """Note that *path* was written from *document*."""
         line = json.dumps({"output": path.name, "document": _identity(document)}) + "\n"
         try:
-            with (self.folder / LEDGER).open("ab+") as ledger:
+            with open_own(self.folder / LEDGER, "ab+") as ledger:
                 size = ledger.seek(0, os.SEEK_END)
                 ledger.seek(max(0, size - 1))
                 torn = ledger.read() not in {b"", b"\n"}  # of a line that broke off only that line is lost

@@ -146,9 +146,9 @@ class FolderSink:
     def finish(self) -> None:
         """Put the current document's file in place."""
         if self._sink is not None and self._document is not None:
-            self._sink.finish()
+            sink, self._sink = self._sink, None
+            sink.finish()
             self._folder.written(self._path, self._document[0])
-            self._sink = None
 
     def abandon(self) -> Path | None:
         """Keep the current document as ``NAME.part``; those before are in place."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
-from visionocr.pages import images
+from visionocr.pages import images, measure
 from visionocr.pages.geometry import (
     MAX_PARTS,
     Size,
@@ -16,6 +17,9 @@ from visionocr.pages.geometry import (
     windows,
 )
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
+
+_SHARP = 800
+"""Pixels of the long side of a page from which on small print is certainly seen on it, if there is any."""
 
 
 def adjusted(message: str) -> Finding:
@@ -34,8 +38,9 @@ def finish(
     """The images of a page, given its picture in RGB.
 
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
-    keeps the resolution of colour.
+    keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.
     """
+    blank = spec.find_blank and spec.split
     pieces = [picture]
     if wants_split(picture.size, spec):
         pieces, remark = _pieces(picture, spec)
@@ -43,11 +48,13 @@ def finish(
     result = []
     for part, piece in enumerate(pieces, 1):
         fitted, remarks = _fitted(piece, spec)
+        # Without the white of padding, and before small print is shrunk away.
+        blank = blank and measure.is_blank(piece if remarks or max(fitted.size) < _SHARP else fitted)
         media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
         size = fitted.size
         said = (*findings, *remarks)
         result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=said))
-    return tuple(result)
+    return tuple(replace(image, blank=blank) for image in result)
 
 
 def _pieces(picture: images.Picture, spec: RasterSpec) -> tuple[list[images.Picture], Finding]:
@@ -57,7 +64,7 @@ def _pieces(picture: images.Picture, spec: RasterSpec) -> tuple[list[images.Pict
     count = parts_of(picture.size, spec)
     cuts = [0]
     for first, last in windows(length, count):
-        cuts.append(first + emptiest(images.ink(picture, first, last + 1, down=down)))
+        cuts.append(first + emptiest(measure.ink(picture, first, last + 1, down=down)))
     cuts.append(length)
     pieces = [images.across(picture, a, b, down=down) for a, b in pairwise(cuts) if b > a]
     words = f"a strip of {picture.width} x {picture.height} pixels was cut into {len(pieces)} parts"

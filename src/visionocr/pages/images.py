@@ -1,9 +1,9 @@
-"""Pixels: the only place that knows Pillow. Opens pictures, makes them RGB, shrinks, cuts, measures, encodes them."""
+"""Pixels: one of the two places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
 
 from __future__ import annotations
 
-import array
 import io
+import itertools
 import math
 import struct
 import threading
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from PIL import Image, ImageChops, ImageFile, features
+from PIL import Image, ImageFile, features
 
 from visionocr.errors import DocumentError
 from visionocr.pages.geometry import Size
@@ -30,14 +30,22 @@ MAX_MEMORY = 1 << 30
 """Bytes that a picture may take when it is decoded."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes a pixel takes in memory; 4 in all other modes."""
+_DECODING = {"WEBP": 16, "AVIF": 10, "HEIF": 10}
+"""Bytes a pixel takes while these formats are decoded: several copies of the picture."""
+_SPECTRUM = 6
+"""Bytes a pixel takes in a progressive JPEG: all of it is kept until its last scan, however small it is wanted."""
+_MOST_SCANNED = 50_000_000_000
+"""Pixels that the scans of a progressive JPEG may have together: a few seconds. A thousand empty scans cost nothing."""
+_MOST_FRAMES = 20_000
+"""Of a TIFF. Finding one takes longer the more came before it."""
 _DEEP = frozenset({"I;16", "I", "F"})
 _GAP = 2
 """How many times finer than needed a picture is decoded, so that the last step of shrinking is a good one."""
-_FAINT = 24
-"""Differences between neighbouring pixels up to this are noise of scanning or compression, not ink."""
 _FEW_COLOURS = 256
 _BAND = 2**22
 """Pixels reduced at a time."""
+_MOST_KEPT = 100_000_000
+"""Pixels that are left of a picture, however long a strip it is: there will be copies of them."""
 _SMALL = 2**18
 """Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
 _UPRIGHT = {
@@ -76,8 +84,8 @@ def guarded(name: str, *, tolerant: bool = False) -> Iterator[None]:
         except MemoryError as error:
             raise DocumentError(f"{shown(name)} does not fit into memory", "make the picture smaller") from error
         except BROKEN as error:
-            # Some of Pillow's messages hold the address of an object, which helps nobody.
-            reason = "" if "object at 0x" in str(error) else f": {shown(str(error))}"
+            # Some of Pillow's messages show an object of Python's, which helps nobody.
+            reason = "" if "object at 0x" in str(error) or "<_io." in str(error) else f": {shown(str(error))}"
             raise DocumentError(f"{shown(name)} is damaged and cannot be read{reason}") from error
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
@@ -102,10 +110,12 @@ def _need_opener(kind: str, name: str) -> None:
     getattr(pillow_heif, register, lambda: None)()
 
 
-def frames_of(image: Any) -> list[int]:
+def frames_of(image: Any, name: str) -> list[int]:
     """The frames of a TIFF that are pages."""
     frames: list[int] = []
-    for frame in range(1 << 20):
+    for frame in itertools.count():
+        if frame == _MOST_FRAMES:
+            raise DocumentError(f"{shown(name)} has more than {_MOST_FRAMES:,} frames", "split it into several files")
         try:
             image.seek(frame)
             page = not int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NOT_A_PAGE
@@ -126,14 +136,16 @@ def convert(image: Any, scale_for: ScaleFor) -> Picture:
     _check_size(image)
     scale = scale_for(image.size)
     if image.format in ("JPEG", "MPO"):
+        _check_scans(image)
         image.draft(None, (math.ceil(width * scale * _GAP), math.ceil(height * scale * _GAP)))
     _check_size(image, in_memory=True)
     image.load()
-    plain = _reduced(image, max(1, int(image.size[0] / (width * scale * _GAP))))
+    useful = int(image.size[0] / (width * scale * _GAP))
+    plain = _reduced(image, max(1, useful, math.ceil(math.sqrt(math.prod(image.size) / _MOST_KEPT))))
     upright = _UPRIGHT.get(_orientation(image))
     if upright is not None:
         plain = plain.transpose(upright)
-    rgb = plain.convert("RGB")
+    rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
     rgb.info = {}  # else comments, densities and colour profiles are written into what is sent
     return rgb
 
@@ -141,9 +153,30 @@ def convert(image: Any, scale_for: ScaleFor) -> Picture:
 def _check_size(image: Any, *, in_memory: bool = False) -> None:
     """Refuse what would fill the memory, before it does."""
     pixels = math.prod(image.size)
-    if pixels > MAX_PIXELS or (in_memory and pixels * _BYTES.get(image.mode, 4) > MAX_MEMORY):
-        words = f"a picture of {image.size[0]} x {image.size[1]} pixels is too large"
-        raise DocumentError(words, "make it smaller or cut it up")
+    cost = _DECODING.get(image.format) or _BYTES.get(image.mode, 4)
+    if pixels > MAX_PIXELS or (in_memory and pixels * cost > MAX_MEMORY):
+        raise _too_large(image, "is")
+
+
+def _too_large(image: Any, why: str) -> DocumentError:
+    words = f"a picture of {image.size[0]} x {image.size[1]} pixels {why} too large"
+    return DocumentError(words, "make it smaller or cut it up")
+
+
+def _check_scans(image: Any) -> None:
+    """Refuse a progressive JPEG that would fill the memory, or take minutes: a few bytes can ask for both."""
+    if not image.info.get("progressive"):
+        return
+    pixels = math.prod(image.size)
+    if pixels * _SPECTRUM > MAX_MEMORY:
+        raise _too_large(image, "in a progressive JPEG is")
+    place = image.fp.tell()
+    image.fp.seek(0)
+    # Between scans; within their data this pair does not occur.
+    scans = image.fp.read().count(b"\xff\xda")
+    image.fp.seek(place)
+    if scans * pixels > _MOST_SCANNED:
+        raise DocumentError(f"a JPEG of {scans:,} scans takes too long", "save it as a plain (baseline) JPEG")
 
 
 def _orientation(image: Any) -> int:
@@ -225,24 +258,6 @@ def enclose(picture: Picture, size: Size) -> Picture:
 def across(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:
     """The rows (*down*) or columns from *start* to before *stop*."""
     return picture.crop((0, start, picture.width, stop) if down else (start, 0, stop, picture.height))
-
-
-def ink(picture: Picture, start: int, stop: int, *, down: bool) -> list[float]:
-    """For each row (*down*) or column of a stretch, how much of it differs from its neighbours, 0 to 255.
-
-    Differences, not darkness: an empty line on black, on a colour or on a gradient is as empty as one on white.
-    """
-    band = across(picture, start, stop, down=down).convert("L")
-    if not down:
-        band = band.transpose(Image.Transpose.TRANSPOSE)
-    width, height = band.size
-    if width < 2:
-        return [0.0] * height
-    edges = ImageChops.difference(band.crop((0, 0, width - 1, height)), band.crop((1, 0, width, height)))
-    marks = edges.point([0 if difference <= _FAINT else 255 for difference in range(256)])
-    # As fractions: a single letter in a wide row must not be rounded away.
-    amounts = array.array("f", marks.convert("F").resize((1, height), Image.Resampling.BOX).tobytes())
-    return amounts.tolist()
 
 
 def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, bytes]:

@@ -78,7 +78,11 @@ class PictureFile:
         """Open the file; the frames that are pages."""
         with images.guarded(self._content.name, tolerant=self._damaged):
             self._open()
-            return images.frames_of(self._image) if self._kind == "TIFF" else [0]
+            try:
+                return images.frames_of(self._image, self._content.name) if self._kind == "TIFF" else [0]
+            except BaseException:
+                self.close()
+                raise
 
     def _open(self) -> None:
         self.close()

@@ -11,6 +11,7 @@ from visionocr.library import Library
 from visionocr.pipeline import canary
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
+from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
@@ -228,7 +229,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task_name: s
 
 
 def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
-    observer(Notice(f"{kind} at {url}, model {model or 'without a name'}, preset {match.preset.name}"))
+    observer(Notice(f"{kind} at {url}, model {shown(model) or 'without a name'}, preset {match.preset.name}"))
     if not match.known:
         observer(
             Notice(

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -124,6 +125,13 @@ class Http:
         if data is not None:
             headers["Content-Type"] = "application/json"
         started = self.clock()
+        deadline = None
+        if line is None and timeout is not None:
+            # A time-out is for each read; a server that drips its headers would have as many as it likes.
+            line = Line()
+            deadline = threading.Timer(timeout + CONNECT_TIMEOUT, line.hang_up)
+            deadline.daemon = True
+            deadline.start()
         try:
             # A session of its own for each request: KoboldCpp keeps no connection alive, and 24 idle ones make it deaf.
             with (
@@ -153,6 +161,9 @@ class Http:
             raise self._connection_error(error, timeout) from None
         except requests.exceptions.RequestException as error:
             raise AnswerUnusable(f"{self.base} sent an answer that is not HTTP ({type(error).__name__})") from None
+        finally:
+            if deadline is not None:
+                deadline.cancel()
 
     def _session(self, line: Line | None) -> requests.Session:
         session = _Session()
@@ -192,12 +203,12 @@ class Http:
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            words = quote(self._without_key(body))
+            words = self._without_key(quote(body))
             raise AnswerUnusable(f"{self.base}{path} answered something that is not JSON: {words}") from None
         return Reply(status, data, seconds)
 
     def _refusal(self, response: requests.Response, body: bytes, path: str) -> Exception:
-        status, words = response.status_code, server_words(self._without_key(body))
+        status, words = response.status_code, self._without_key(server_words(body))
         if status == 401 or status == 403:
             sent = "The server did not accept the key" if self.key else "The server wants a key"
             return ServerRefused(
@@ -212,9 +223,9 @@ class Http:
             return AnswerUnusable(f"{self.base} failed ({status}: {words})")
         return RequestRefused(f"{self.base} refuses the request ({status}: {words})")
 
-    def _without_key(self, body: bytes) -> bytes:
-        """*body* fit to be quoted: a server may repeat in its complaint what was sent to it."""
-        return body.replace(self.key.encode(), b"***") if self.key else body
+    def _without_key(self, words: str) -> str:
+        """*words* fit to be shown: a server may repeat in its complaint what was sent to it."""
+        return words.replace(self.key, "***") if self.key else words
 
     def _connection_error(self, error: Exception, timeout: float | None) -> Exception:
         # urllib3 wraps the cause several times; its own words tell a refused connection from one that was cut.

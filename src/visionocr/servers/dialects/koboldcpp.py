@@ -27,6 +27,9 @@ HARD_SIDE = 2048
 DEFAULT_SIDE = 1024
 """The default of ``--visionmaxres``, since 1.83."""
 
+MOST_CONTEXT = 2**31
+"""Tokens: a larger context length is not believed."""
+
 Version = tuple[int, ...]
 
 
@@ -61,7 +64,7 @@ def probe(http: Http, identity: Mapping[str, Any]) -> Server:
         version=text,
         model=model,
         vision=vision if isinstance(vision, bool) else None,
-        context_length=context if isinstance(context, int) and context > 0 else None,
+        context_length=context if isinstance(context, int) and 0 < context < MOST_CONTEXT else None,
         max_images=4 if version < (1, 82) else 8 if version < (1, 111) else 16,
         max_side=HARD_SIDE,
         assumed_side=DEFAULT_SIDE if version >= (1, 83) else HARD_SIDE,
@@ -73,7 +76,7 @@ def probe(http: Http, identity: Mapping[str, Any]) -> Server:
 
 def parse_version(text: str) -> Version:
     """The leading dotted numbers: forks add suffixes (``1.104.yr0-ROCm``)."""
-    match = re.match(r"\d+(\.\d+)*", text)
+    match = re.match(r"\d{1,9}(\.\d{1,9}){0,5}", text)
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
