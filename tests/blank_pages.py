@@ -18,17 +18,15 @@ import pymupdf
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 _mupdf: Any = pymupdf
-SIDES = (600, 842, 1024, 842, 1240, 700, 1024, 1600, 842, 2200)
+SIDES = (600, 842, 1024, 842, 1240, 700, 1024, 1600, 842, 2500)
 """Longest sides in pixels of the rasters, in turn."""
 _HEIGHT = 297.0
 _WIDTH = 210.0
 _POINT = 25.4 / 72
 """Millimetres."""
-_WORDS = (
-    "the agreement dated 14 March 2019 between both parties of which page invoice total 1,284.50 amount due before "
-    "Herr Müller received your letter and kindly asks for further notice concerning room 217 see chapter four while "
-    "nothing else was found in archive box number 33 signed copy to follow"
-).split()
+_TEXT = """the agreement dated 14 March 2019 between both parties of which page invoice total 1,284.50 amount due
+before Herr Müller received your letter and kindly asks for further notice concerning room 217 see chapter four while
+nothing else was found in archive box number 33 signed copy to follow"""
 
 Sheet = Image.Image
 Brush = Callable[[Sheet, random.Random], Sheet]
@@ -103,8 +101,8 @@ def shadow(sheet: Sheet, rng: random.Random) -> Sheet:
     dark, reach = rng.randint(40, 150), rng.uniform(6, 25) * unit(sheet)
     along = rng.choice(("left", "right", "top", "bottom"))
     length = sheet.width if along in ("left", "right") else sheet.height
-    ramp = Image.new("L", (length, 1))
-    ramp.putdata([round(128 - min(128, dark * math.exp(-3 * x / reach))) for x in range(length)])
+    levels = bytes(round(128 - min(128, dark * math.exp(-3 * x / reach))) for x in range(length))
+    ramp = Image.frombytes("L", (length, 1), levels)
     turns = {"left": 0, "bottom": 90, "right": 180, "top": 270}
     return _shift(sheet, ramp.rotate(turns[along], expand=True).resize(sheet.size))
 
@@ -181,14 +179,15 @@ def folds(sheet: Sheet, rng: random.Random) -> Sheet:
     for share in rng.choice(((0.5,), (1 / 3, 2 / 3), (0.5, 0.25))):
         lean, depth = rng.uniform(-0.012, 0.012), rng.randint(8, 55)
         thick = max(1, round(rng.uniform(0.2, 0.6) * u * 2))
-        if rng.random() < 0.6:
-            line = (0, h * 2 * share, w * 2, h * 2 * (share + lean))
-            beside = (0, line[1] + thick, w * 2, line[3] + thick)
-        else:
-            line = (w * 2 * share, 0, w * 2 * (share + lean), h * 2)
-            beside = (line[0] + thick, 0, line[2] + thick, h * 2)
-        draw.line(line, fill=128 - depth, width=thick)
-        draw.line(beside, fill=128 + depth // 2, width=thick)
+        level = rng.random() < 0.6
+
+        def place(offset: float, level: bool = level, share: float = share, lean: float = lean) -> list[float]:
+            if level:
+                return [0, h * 2 * share + offset, w * 2, h * 2 * (share + lean) + offset]
+            return [w * 2 * share + offset, 0, w * 2 * (share + lean) + offset, h * 2]
+
+        draw.line(place(0), fill=128 - depth, width=thick)
+        draw.line(place(thick), fill=128 + depth // 2, width=thick)
     return _shift(sheet, change.reduce(2))
 
 
@@ -246,7 +245,7 @@ def scanned(sheet: Sheet, rng: random.Random) -> Sheet:
 
 
 def _sentence(rng: random.Random, words: int) -> str:
-    return " ".join(rng.choice(_WORDS) for _ in range(words))
+    return " ".join(rng.choice(_TEXT.split()) for _ in range(words))
 
 
 def write(
@@ -476,43 +475,42 @@ def sheet_of(kind: str, rng: random.Random, side: int) -> Sheet:
     return sheet if rng.random() < 0.8 else sheet.transpose(Image.Transpose.ROTATE_90)
 
 
-def samples(seed: int, each: int) -> Iterator[Sample]:
-    """*each* pages of every kind; every third is a PDF that holds the scan, and some are drawn by the PDF itself."""
-    for blank, kinds in ((True, BLANK), (False, WRITTEN)):
-        for number, kind in enumerate(kinds):
-            for turn in range(each):
-                rng = random.Random(f"{seed} {kind} {turn}")
-                side = SIDES[(turn + number) % len(SIDES)]
-                name = f"{kind} {turn} at {side}"
-                if kind in _VECTORS and turn % 3 == 0:
-                    yield Sample(kind, blank, f"{name} (drawn)", _VECTORS[kind](rng), True, side)
-                    continue
-                sheet = sheet_of(kind, rng, side)
-                # JPEG keeps colours at half the resolution: what is only colour would be smeared.
-                lossless = kind == "same grey"
-                pdf = turn % 3 == 1
-                data = _pdf_of(sheet, lossless) if pdf else _file_of(sheet, rng, lossless)
-                yield Sample(kind, blank, name, data, pdf, side)
+def samples(kind: str, seed: int, count: int) -> Iterator[Sample]:
+    """So many pages of a kind. Every third is a PDF that holds the scan; of some, every third is drawn by the PDF."""
+    blank = kind in BLANK
+    first = [*BLANK, *WRITTEN].index(kind)
+    # JPEG keeps colours at half the resolution: it would smear what differs in colour only.
+    lossless = kind == "same grey"
+    for turn in range(count):
+        rng = random.Random(f"{seed} {kind} {turn}")
+        side = SIDES[(turn + first) % len(SIDES)]
+        name = f"{kind} {turn} at {side}"
+        if kind in _VECTORS and turn % 3 == 0:
+            yield Sample(kind, blank, f"{name}, drawn", _VECTORS[kind](rng), True, side)
+            continue
+        sheet = sheet_of(kind, rng, side)
+        pdf = turn % 3 == 1
+        yield Sample(kind, blank, name, (_pdf_of if pdf else _file_of)(sheet, rng, lossless), pdf, side)
 
 
 def _file_of(sheet: Sheet, rng: random.Random, lossless: bool) -> bytes:
     buffer = io.BytesIO()
     if lossless or rng.random() < 0.5:
-        sheet.save(buffer, "PNG", compress_level=1)
+        sheet.save(buffer, "PNG", compress_level=0)
     else:
         sheet.save(buffer, "JPEG", quality=rng.randint(70, 95))
     return buffer.getvalue()
 
 
-def _pdf_of(sheet: Sheet, lossless: bool) -> bytes:
+def _pdf_of(sheet: Sheet, rng: random.Random, lossless: bool) -> bytes:
     """A PDF with the scan on its page."""
     buffer = io.BytesIO()
-    sheet.save(buffer, *(("PNG",) if lossless else ("JPEG",)), quality=85)
+    sheet.save(buffer, "PNG" if lossless else "JPEG", quality=rng.randint(80, 90))
     pdf = _mupdf.open()
     wide = sheet.width > sheet.height
     page = pdf.new_page(width=842 if wide else 595, height=595 if wide else 842)
     page.insert_image(page.rect, stream=buffer.getvalue())
-    return bytes(pdf.tobytes())
+    return bytes(pdf.tobytes(no_new_id=True))
 
 
 def _vector(rng: random.Random, text: str, points: float, colour: tuple[float, ...]) -> bytes:
@@ -524,7 +522,7 @@ def _vector(rng: random.Random, text: str, points: float, colour: tuple[float, .
         at = _place(rng)
         place = (10 + at[0] * max(0.0, 575 - length), 12 + points + at[1] * (820 - points))
         page.insert_text(place, text, fontsize=points, fontname="helv", color=colour)
-    return bytes(pdf.tobytes())
+    return bytes(pdf.tobytes(no_new_id=True))
 
 
 _VECTORS: dict[str, Callable[[random.Random], bytes]] = {

@@ -158,7 +158,7 @@ def test_small_questions_have_an_end(name: str) -> None:
         "import fuzz, test_fuzz\n"
         "from visionocr.errors import VisionOcrError\n"
         "from visionocr.servers import http\n"
-        "http.PROBE_TIMEOUT = http.BODY_TIMEOUT = 1.0\n"
+        "http.PROBE_TIMEOUT = http.BODY_TIMEOUT = http.CONNECT_TIMEOUT = 1.0\n"
         "wire = fuzz.Wire()\n"
         f"wire.script = lambda path: test_fuzz.{name}()\n"
         "try:\n    http.Http(wire.url).get('/x')\nexcept VisionOcrError as error:\n    print('ended', error)\n"

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFile, PngImagePlugin
 
 from drawing import OLD_PILLOW, as_file, colour, decoded, ink_rows, lines_strip, near, picture_bytes
 from visionocr.errors import DocumentError
-from visionocr.pages import images
+from visionocr.pages import images, limits
 from visionocr.pages.content import Content
 from visionocr.pages.finish import finish
 from visionocr.pages.geometry import emptiest, fit, layout
@@ -285,7 +285,7 @@ def test_broken_bytes_never_escape(data: st.DataObject) -> None:
     """A picture with any of its bytes replaced is read or refused with a document error."""
     # Some breakage declares an enormous size, which is allowed but takes its time.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "MAX_PIXELS", 1_000_000)
+        patch.setattr(limits, "MAX_PIXELS", 1_000_000)
         _read_broken(data)
 
 
@@ -314,7 +314,7 @@ def test_bombs_are_refused_before_they_go_off() -> None:
 
 def test_memory_limit_counts_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is of memory: colour takes four times what grey takes."""
-    monkeypatch.setattr(images, "MAX_MEMORY", 200 * 200 * 2)
+    monkeypatch.setattr(limits, "MAX_MEMORY", 200 * 200 * 2)
     assert _load(picture_bytes(Image.new("L", (200, 200)), "PNG")).width == 200
     with pytest.raises(DocumentError, match="too large"):
         _load(picture_bytes(Image.new("RGB", (200, 200)), "PNG"))
@@ -323,7 +323,7 @@ def test_memory_limit_counts_modes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_large_jpegs_are_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large JPEG that will be shrunk is decoded at reduced scale: it passes where its full size would not."""
     data = picture_bytes(_ramp(size=(4000, 1500)), "JPEG")
-    monkeypatch.setattr(images, "MAX_MEMORY", 4 << 20)
+    monkeypatch.setattr(limits, "MAX_MEMORY", 4 << 20)
     image = _load(data, max_side=400)
     assert (image.width, image.height) == (400, 150)
     assert near(colour(decoded(image), 0.5, 0.5), (127, 127, 127))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pymupdf
@@ -29,6 +30,8 @@ _POSTER = 2400.0
 """Points; a page with a longer side is larger than A1."""
 _LEGIBLE = 72.0
 """Dots per inch at which small print is ten pixels high, the least that can be read."""
+_COARSE = 48.0
+"""Dots per inch below which a page may look blank only because its print is too small to be seen."""
 _TRIES = 100
 """Passwords that are tried, if the caller knows as many."""
 _SAME = 3
@@ -90,6 +93,8 @@ class PdfFile:
             raise DocumentError(words) from error
         # The picture looks at the pixmap's samples: the pixmap has to live as long.
         picture = images.from_samples((pixmap.width, pixmap.height), pixmap.samples_mv, pixmap.stride)
+        if zoom * 72 < _COARSE:
+            spec = replace(spec, find_blank=False)
         result = finish(picture, page, spec, (*self._damage(), *remarks))
         self._forget()
         return result

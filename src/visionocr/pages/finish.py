@@ -40,7 +40,9 @@ def finish(
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
     keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.
     """
-    blank = spec.find_blank and spec.split
+    # What a damaged file does not show may have been there: that is for the model to say, never for the pixels.
+    damaged = any(finding.kind is FindingKind.DAMAGED for finding in findings)
+    blank = spec.find_blank and spec.split and not damaged
     pieces = [picture]
     if wants_split(picture.size, spec):
         pieces, remark = _pieces(picture, spec)

@@ -16,6 +16,7 @@ from typing import IO, Any
 from PIL import Image, ImageFile, features
 
 from visionocr.errors import DocumentError
+from visionocr.pages import limits
 from visionocr.pages.geometry import Size
 from visionocr.printable import shown
 from visionocr.types import PageImage, PageRef
@@ -24,18 +25,6 @@ Picture = Image.Image
 """Elsewhere a picture is a value to hand on."""
 ScaleFor = Callable[[Size], float]
 
-MAX_PIXELS = 600_000_000
-"""Of the picture in the file: an A0 drawing scanned at 600 dpi has 558 million."""
-MAX_MEMORY = 1 << 30
-"""Bytes that a picture may take when it is decoded."""
-_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
-"""Bytes a pixel takes in memory; 4 in all other modes."""
-_DECODING = {"WEBP": 16, "AVIF": 10, "HEIF": 10}
-"""Bytes a pixel takes while these formats are decoded: several copies of the picture."""
-_SPECTRUM = 6
-"""Bytes a pixel takes in a progressive JPEG: all of it is kept until its last scan, however small it is wanted."""
-_MOST_SCANNED = 50_000_000_000
-"""Pixels that the scans of a progressive JPEG may have together: a few seconds. A thousand empty scans cost nothing."""
 _MOST_FRAMES = 20_000
 """Of a TIFF. Finding one takes longer the more came before it."""
 _DEEP = frozenset({"I;16", "I", "F"})
@@ -133,12 +122,12 @@ def frames_of(image: Any, name: str) -> list[int]:
 def convert(image: Any, scale_for: ScaleFor) -> Picture:
     """The current frame of an opened file, upright and RGB, reduced towards the scale at which it is needed."""
     width, height = image.size
-    _check_size(image)
+    limits.check_size(image)
     scale = scale_for(image.size)
     if image.format in ("JPEG", "MPO"):
-        _check_scans(image)
+        limits.check_scans(image)
         image.draft(None, (math.ceil(width * scale * _GAP), math.ceil(height * scale * _GAP)))
-    _check_size(image, in_memory=True)
+    limits.check_size(image, in_memory=True)
     image.load()
     useful = int(image.size[0] / (width * scale * _GAP))
     plain = _reduced(image, max(1, useful, math.ceil(math.sqrt(math.prod(image.size) / _MOST_KEPT))))
@@ -148,35 +137,6 @@ def convert(image: Any, scale_for: ScaleFor) -> Picture:
     rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
     rgb.info = {}  # else comments, densities and colour profiles are written into what is sent
     return rgb
-
-
-def _check_size(image: Any, *, in_memory: bool = False) -> None:
-    """Refuse what would fill the memory, before it does."""
-    pixels = math.prod(image.size)
-    cost = _DECODING.get(image.format) or _BYTES.get(image.mode, 4)
-    if pixels > MAX_PIXELS or (in_memory and pixels * cost > MAX_MEMORY):
-        raise _too_large(image, "is")
-
-
-def _too_large(image: Any, why: str) -> DocumentError:
-    words = f"a picture of {image.size[0]} x {image.size[1]} pixels {why} too large"
-    return DocumentError(words, "make it smaller or cut it up")
-
-
-def _check_scans(image: Any) -> None:
-    """Refuse a progressive JPEG that would fill the memory, or take minutes: a few bytes can ask for both."""
-    if not image.info.get("progressive"):
-        return
-    pixels = math.prod(image.size)
-    if pixels * _SPECTRUM > MAX_MEMORY:
-        raise _too_large(image, "in a progressive JPEG is")
-    place = image.fp.tell()
-    image.fp.seek(0)
-    # Between scans; within their data this pair does not occur.
-    scans = image.fp.read().count(b"\xff\xda")
-    image.fp.seek(place)
-    if scans * pixels > _MOST_SCANNED:
-        raise DocumentError(f"a JPEG of {scans:,} scans takes too long", "save it as a plain (baseline) JPEG")
 
 
 def _orientation(image: Any) -> int:

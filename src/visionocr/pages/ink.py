@@ -8,20 +8,14 @@ dust and noise have them in spots that lie scattered; punched holes in a circle.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-Run = tuple[int, int, int]
-"""Marked pixels side by side: their row, the first column, and the column behind the last."""
+from visionocr.pages.blobs import MARK, Blob, blobs, runs_of
 
-MARK = 255
-"""The byte that stands for a mark in a mask; 0 stands for none."""
 _SHEET = 297.0
 """Millimetres of the long side of a page. Its true size is not known; A4 is near enough."""
-_CROWDED = 60_000
-"""Runs of marks on a page that are too many for it to be blank, and for us to look at each."""
+_CROWDED = 0.05
+"""Share of marked pixels that is too much for a blank page, and for us to look at each."""
 _SPECK = 1.25
 """Millimetres: a grain of dust. The figures of a footnote are 1.5 high."""
 _BLOCK = 10
@@ -39,8 +33,11 @@ _ONE_WAY = 0.15
 _SHADOW = 4.0
 """Millimetres: how deep the steep part of a shadow at the edge of the page is."""
 _STAPLE = 16.0
+"""Millimetres: its length."""
+_SLANT = 0.35
+"""The least breadth of its box, in lengths, where it slants."""
 _STAPLE_PLACE = 35.0
-"""Millimetres: its length, and how far from two edges a line across a corner is taken for one."""
+"""Millimetres: how far from two edges a slanting stroke is taken for one."""
 _HOLE = 2.0, 5.0
 """Millimetres: radius of punched holes, torn ones among them; print has smaller rings."""
 _HOLE_PLACE = 25.0
@@ -60,14 +57,15 @@ class Marks:
     width: int
     height: int
     every: bytes
+    """All of them."""
     across: bytes
-    """Of them, those with such a step to the right."""
+    """Those with a step to the right."""
     down: bytes
-    """Those with such a step down."""
+    """Those with a step down; some have both."""
     level: bytes
-    """Those where the step down is the larger one."""
+    """Those with the larger step down."""
     upright_turned: bytes
-    """Where the step to the right is the larger one, with rows and columns exchanged."""
+    """Those with the larger step to the right, with rows and columns exchanged."""
     down_turned: bytes
     """``down`` with rows and columns exchanged."""
     sure: bytes
@@ -79,96 +77,6 @@ class Marks:
     def unit(self) -> float:
         """Pixels per millimetre."""
         return max(self.width, self.height) / _SHEET
-
-
-class Blob:
-    """Marks that hang together."""
-
-    def __init__(self, runs: list[Run]) -> None:
-        self.runs = runs
-
-    @cached_property
-    def count(self) -> int:
-        """How many pixels it has."""
-        return sum(stop - start for _, start, stop in self.runs)
-
-    @cached_property
-    def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom; the last two are outside."""
-        rows = [row for row, _, _ in self.runs]
-        return min(run[1] for run in self.runs), min(rows), max(run[2] for run in self.runs), max(rows) + 1
-
-    @cached_property
-    def extent(self) -> int:
-        """Its longer side in pixels."""
-        left, top, right, bottom = self.box
-        return max(right - left, bottom - top)
-
-    @cached_property
-    def axes(self) -> tuple[float, float]:
-        """Standard deviations, in pixels, along the direction in which it is longest, and across it."""
-        n = self.count
-        sx = sy = sxx = syy = sxy = 0.0
-        for y, start, stop in self.runs:
-            k, x = stop - start, (start + stop - 1) / 2
-            sx += k * x
-            sy += k * y
-            sxx += k * (x * x + (k * k - 1) / 12)
-            syy += k * y * y
-            sxy += k * x * y
-        xx, yy, xy = sxx / n - (sx / n) ** 2, syy / n - (sy / n) ** 2, sxy / n - sx * sy / n / n
-        middle, difference = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
-        return math.sqrt(max(0.0, middle + difference)), math.sqrt(max(0.0, middle - difference))
-
-    def slices(self, width: int, wider: int = 0) -> Iterator[tuple[int, int]]:
-        """Where its runs lie in a mask, each *wider* by so many pixels on both sides but not longer than its row."""
-        for y, start, stop in self.runs:
-            yield y * width + max(0, start - wider), y * width + min(width, stop + wider)
-
-    def within(self, mask: bytes, width: int, wider: int = 0) -> int:
-        """How many marks of *mask* lie on it."""
-        return sum(mask.count(MARK, start, stop) for start, stop in self.slices(width, wider))
-
-
-def runs_of(mask: bytes, width: int) -> list[Run]:
-    """The runs of a mask with an empty last column, in order."""
-    runs: list[Run] = []
-    # Searching for a byte is many times faster than a regular expression.
-    start = mask.find(MARK)
-    while start >= 0:
-        stop = mask.find(0, start)
-        row, column = divmod(start, width)
-        runs.append((row, column, column + stop - start))
-        start = mask.find(MARK, stop)
-    return runs
-
-
-def blobs(runs: Iterable[Run], across: int = 1, down: int = 1) -> list[Blob]:
-    """Runs joined over up to so many empty pixels, less one: 1 joins what touches, corners included. *runs* are in order."""
-    found = list(runs)
-    parent = list(range(len(found)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
-    rows: dict[int, tuple[int, list[int]]] = {}
-    """The first run and the ends of all runs, by row."""
-    for i, (y, start, stop) in enumerate(found):
-        rows.setdefault(y, (i, []))[1].append(stop)
-        for near in range(y - down, y + 1):
-            if near not in rows:
-                continue
-            first, stops = rows[near]
-            for j in range(first + bisect_left(stops, start - across + 1), first + len(stops)):
-                if j >= i or found[j][1] > stop + across - 1:
-                    break
-                parent[root(j)] = root(i)
-    joined: dict[int, list[Run]] = {}
-    for i, run in enumerate(found):
-        joined.setdefault(root(i), []).append(run)
-    return [Blob(own) for own in joined.values()]
 
 
 # --- what is not writing --------------------------------------------------------------------------------
@@ -206,7 +114,7 @@ def _without_rules(marks: Marks) -> bytes:
 
 
 def _is_stroke(blob: Blob, marks: Marks) -> bool:
-    """Whether it is one straight stroke: a piece of a fold or rule, a scratch, a shadow at an edge, a staple in a corner."""
+    """Whether it is one straight stroke: a piece of a fold or rule, a scratch, an edge's shadow, a corner's staple."""
     along, across = blob.axes
     left, top, right, bottom = blob.box
     one_way = min(blob.within(marks.across, marks.width), blob.within(marks.down, marks.width)) <= _ONE_WAY * blob.count
@@ -217,6 +125,9 @@ def _is_stroke(blob: Blob, marks: Marks) -> bool:
     if one_way:
         return along >= 2 * across
     place = _STAPLE_PLACE * marks.unit
+    # Less slanting than that it would be of one way, or it is a line of small print.
+    if min(right - left, bottom - top) < _SLANT * blob.extent:
+        return False
     corner = min(right, marks.width - left) <= place and min(bottom, marks.height - top) <= place
     return corner and blob.extent <= _STAPLE * marks.unit and along >= 4 * max(across, 0.5)
 
@@ -253,9 +164,9 @@ def _is_hole(blob: Blob, marks: Marks) -> bool:
 
 def evidence(marks: Marks) -> Blob | None:
     """Something that could be writing or drawing; ``None`` when all marks have another explanation."""
+    if marks.every.count(MARK) > _CROWDED * marks.width * marks.height:
+        return Blob(runs_of(marks.every, marks.width))
     rest = blobs(runs_of(_without_rules(marks), marks.width))
-    if len(rest) > _CROWDED:
-        return rest[0]
     spots, shapes = _sorted_out(rest, marks)
     doubtful = []
     for shape in shapes:
@@ -283,7 +194,8 @@ def _sorted_out(rest: list[Blob], marks: Marks) -> tuple[list[Blob], list[Blob]]
     order = sorted(weights.values())
     # A number of three figures may stand among a few grains, and should not be measured against itself.
     usual = order[min(len(order) * 9 // 10, len(order) - 4)] if len(order) > 4 else 0
-    spots, shapes = [], []
+    spots: list[Blob] = []
+    shapes: list[Blob] = []
     for blob in rest:
         spot = blob.extent <= _speck(marks) or weights.get(id(blob), math.inf) < _OUTSTANDING * usual
         (spots if spot else shapes).append(blob)
@@ -317,6 +229,9 @@ def _chain(spots: list[Blob], marks: Marks) -> Blob | None:
 
 
 def _accidents(spots: int, together: float, side: float, marks: Marks) -> float:
-    """How many heaps of so many spots *together* to expect when they fall anywhere, each next within a square's side."""
+    """How many heaps of so many spots *together* to expect if they fall anywhere.
+
+    Two are together when one lies within a square of so many pixels a *side* around the other.
+    """
     neighbours = 2 * spots * side * side / (marks.width * marks.height)
     return math.inf if neighbours >= 1 else spots * float(neighbours ** (together - 1))

@@ -15,17 +15,18 @@ _FAINT = 24
 """Differences between neighbouring pixels up to this are noise of scanning or compression, not ink."""
 _LONG_SIDE = 1100
 """Pixels: about the size at which a page is looked at."""
-_SMALLEST = 400
+_SMALLEST = 600
 """Pixels of the long side below which small print is lost, and nothing can be said."""
 _TILE = 128
 """Pixels: noise is measured in squares of this side."""
 _CELL = 8
 """Pixels: a few letters, and a block of JPEG."""
 _FLOOR = 8.0
-"""Levels: what shines through from the other side has smaller steps from pixel to pixel; light grey print larger ones."""
+"""Levels: what shines through from the other side has smaller steps from pixel to pixel, light grey print larger."""
 _SURE_FLOOR = 13.0
+"""Levels of at least two steps in anything that is taken for print."""
 _MARK, _SURE = 4.7, 7.0
-"""Steps that are marks, in standard deviations of the noise: of a million pixels it makes a few such, and none."""
+"""The same in standard deviations of the noise: of a million pixels it makes a few marks, and none that is sure."""
 _RINGING = 0.3
 """Share of a strong step that smaller ones around it must have: JPEG makes ripples at black edges."""
 _ROUGH = 20.0
@@ -37,9 +38,9 @@ _FULL_CELL = 48
 _FULL_PAGE = 0.012
 """Share of such cells."""
 _SOFT_CELL = 16
-_SOFT_STEP = 24
-_SOFT_RANGE = 120
-"""Levels between neighbouring squares of so many pixels, and over the page: light falls more evenly on bare paper."""
+"""Pixels: large shapes without sharp edges are looked for in squares of this side."""
+_SOFT_STEP, _SOFT_RANGE = 24, 120
+"""Levels between neighbouring squares, and over the page: light falls more evenly on bare paper."""
 _HUES = 24
 """Levels by which the colours of a page may differ while it is taken for grey or of a single tint."""
 _MARKED = [0] + [255] * 255
