@@ -5,7 +5,6 @@ A user's files live in ``models/*.toml`` and ``tasks/*.md`` under the config fol
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from visionocr.errors import ConfigurationError
+from visionocr.printable import did_you_mean
 from visionocr.prompting.presets import FALLBACK, Match, match_preset, parse_preset
 from visionocr.prompting.tasks import parse_task
 from visionocr.types import Preset, Task
@@ -59,9 +59,7 @@ class Library:
     def _load(self, kind: str, suffix: str, name: str, parse: Callable[[str, str, str], _Item], spoken: str) -> _Item:
         names = self._names(kind, suffix)
         if name not in names:  # also keeps a name from walking out of the folder
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}."
-            raise ConfigurationError(f"there is no {spoken} {name!r}", hint)
+            raise ConfigurationError(f"there is no {spoken} {name!r}", did_you_mean(name, names))
         root = next(root for root in self._roots if name in set(_stems(root, kind, suffix)))
         file = root.joinpath(kind, name + suffix)
         try:

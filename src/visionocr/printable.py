@@ -1,7 +1,8 @@
-"""Names and messages that came from elsewhere, as one harmless line."""
+"""Names, messages and hints for people: each one harmless line."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from visionocr.types import Finding, PageRef, Severity
@@ -11,6 +12,13 @@ def shown(name: str) -> str:
     """*name* as one printable line: bytes that are no UTF-8, and control characters, become escapes."""
     text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def did_you_mean(word: str, known: Iterable[str], shape: str = "{}") -> str:
+    """The hint for a *word* that is not *known*: the nearest that is, in *shape*, else all of them in their order."""
+    words = tuple(known)
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"Did you mean {shape.format(near[0])}?" if near else f"Known: {', '.join(words)}."
 
 
 def spoken_page(page: PageRef) -> str:

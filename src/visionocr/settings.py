@@ -5,7 +5,6 @@ A preset's values come in later, where a setting is ``None``: the preset depends
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import tomllib
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from visionocr.errors import ConfigurationError, UsageError
+from visionocr.printable import did_you_mean
 
 DEFAULT_URL = "http://localhost:5001"
 """Where KoboldCpp listens unless told otherwise."""
@@ -170,8 +170,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key.replace("-", "_"), _FIELDS, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(_FIELDS))}."
+    return did_you_mean(key.replace("-", "_"), sorted(_FIELDS))
 
 
 def _checked(name: str, value: Any, origin: str) -> Any:

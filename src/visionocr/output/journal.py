@@ -175,16 +175,15 @@ def _result(data: Mapping[str, Any], page: PageRef) -> PageResult:
     """The inverse of ``record``, for a *page* that may have another name now."""
     return PageResult(
         page=page,
-        text=_typed(data["text"], str),
+        text=_text(data["text"]),
         status=Status(data["status"]),
         findings=tuple(
-            Finding(FindingKind(f["kind"]), _typed(f["message"], str), Severity(f["severity"]))
-            for f in data["findings"]
+            Finding(FindingKind(f["kind"]), _text(f["message"]), Severity(f["severity"])) for f in data["findings"]
         ),
         asks=int(data["asks"]),
         retries=int(data["retries"]),
-        server=_typed(data["server"] or "", str),
-        model=_typed(data["model"] or "", str),
+        server=_text(data["server"] or ""),
+        model=_text(data["model"] or ""),
         seconds=float(data["seconds"]),
         prompt_tokens=_number(data["prompt_tokens"]),
         completion_tokens=_number(data["completion_tokens"]),
@@ -193,8 +192,8 @@ def _result(data: Mapping[str, Any], page: PageRef) -> PageResult:
     )
 
 
-def _typed(value: Any, kind: type[str]) -> str:
-    if not isinstance(value, kind):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise TypeError(value)
     return value
 

@@ -27,6 +27,7 @@ from visionocr.types import (
     PageSource,
     Preset,
     Sampler,
+    Task,
     ignore,
 )
 
@@ -113,7 +114,7 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
     engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
     try:
-        return _prepared(engine, settings, library, chosen.name, observer)
+        return _prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
@@ -171,8 +172,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task_name: str, observer: Observer) -> Job:
-    task, server = library.task(task_name), engine.server
+def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+    server = engine.server
     if server.reads_only:
         if task.caption:
             raise ServerRefused(f"the embedded engine reads text; it cannot do {task.name!r}", VISION_HINT)

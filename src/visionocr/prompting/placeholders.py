@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 
 from visionocr.errors import ConfigurationError
+from visionocr.printable import did_you_mean
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 
@@ -20,8 +20,7 @@ def check(text: str, where: str, known: Iterable[str] = VARIABLES) -> None:
     for match in _PLACEHOLDER.finditer(text):
         name = match[1].strip()
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {{{{{near[0]}}}}}?" if near else f"Known: {', '.join(known)}."
+            hint = did_you_mean(name, known, "{{{{{}}}}}")
             raise ConfigurationError(f"{where} has an unknown placeholder {match[0]}", hint)
 
 

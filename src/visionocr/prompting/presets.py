@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from visionocr.errors import ConfigurationError
+from visionocr.printable import did_you_mean
 from visionocr.prompting import placeholders
 from visionocr.types import ChatMarkers, ImageFacts, Preset, Sampler
 
@@ -123,9 +123,7 @@ def _preset(name: str, top: dict[str, Any], sections: dict[str, dict[str, Any]],
 def _check(table: dict[str, Any], known: Mapping[str, type], where: str) -> None:
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
-            raise ConfigurationError(f"{where} has an unknown key {key!r}", hint)
+            raise ConfigurationError(f"{where} has an unknown key {key!r}", did_you_mean(key, sorted(known)))
         kind = known[key]
         fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
         if fits and kind is list:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from typing import Any
 
 from visionocr.errors import ConfigurationError
+from visionocr.printable import did_you_mean
 from visionocr.prompting import placeholders
 from visionocr.types import Task
 
@@ -31,9 +31,7 @@ def parse_task(name: str, text: str, origin: str) -> Task:
     front, body = _split(text, where)
     for key, value in front.items():
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_KEYS)}."
-            raise ConfigurationError(f"{where} has an unknown key {key!r}", hint)
+            raise ConfigurationError(f"{where} has an unknown key {key!r}", did_you_mean(key, _KEYS))
         if not isinstance(value, _KEYS[key]) or (_KEYS[key] is int and isinstance(value, bool)):
             raise ConfigurationError(f"{where}: {key} has the wrong type: {value!r}")
     defaults = front.get("defaults", {})
