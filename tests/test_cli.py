@@ -24,7 +24,7 @@ from visionocr.errors import ServerError
 from visionocr.library import Library
 from visionocr.output.names import LEDGER
 from visionocr.pipeline import job
-from visionocr.settings import Format, LocalModel, PageBreaks, Settings
+from visionocr.settings import Format, LocalModel, PageBreaks, Settings, Wire
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 COMMANDS = ("pdf", "image", "describe", "check", "presets")
@@ -150,6 +150,8 @@ def test_version(run: Run) -> None:
 VALUES: dict[str, tuple[str, object]] = {
     "api_url": ("http://localhost:1", "http://localhost:1"),
     "api_key": (KEY, KEY),
+    "dialect": ("koboldcpp", Wire.KOBOLDCPP),
+    "model": ("qwen", "qwen"),
     "preset": ("gemma-3", "gemma-3"),
     "task": ("text", "text"),
     "prompt": ("Read", "Read"),

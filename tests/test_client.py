@@ -317,7 +317,7 @@ def test_wrong_key_is_never_tried_again() -> None:
 
 def test_body_limit(bench: Bench) -> None:
     """A body over the server's limit is refused before a byte of it is sent; one within it goes."""
-    whole = len(json.dumps(bench.engine._dialect.encode(request(1), "visionocr-" + "0" * 16)))
+    whole = len(json.dumps(bench.engine._dialect.encode(bench.engine.server, request(1), "visionocr-" + "0" * 16)))
     bench.engine.server = replace(bench.engine.server, max_body=whole)
     bench.engine.complete(request(1))
     bench.engine.server = replace(bench.engine.server, max_body=whole - 1)

@@ -49,6 +49,7 @@ WIRE = Path(__file__).parent / "wire" / "koboldcpp" / "decode.jsonl"
 RECORDED = {(entry["case"], entry["version"]): entry for entry in map(json.loads, WIRE.read_text("utf-8").splitlines())}
 VERSIONS = ("1.76", "1.104", "1.115.1")
 BASE = "http://ocr.example"
+SERVER = Server(BASE, "koboldcpp")
 CHATML = ChatMarkers(
     system_start="<|im_start|>system\n",
     system_end="<|im_end|>\n",
@@ -84,7 +85,7 @@ def wire(body: dict[str, Any]) -> dict[str, Any]:
 def test_body() -> None:
     """The whole body of a page, field by field: a name or a type that is off is ignored by the server in silence."""
     page = image()
-    assert wire(dialect.encode(request(page), "visionocr-1")) == {
+    assert wire(dialect.encode(SERVER, request(page), "visionocr-1")) == {
         "prompt": "<|im_start|>system\nBe exact.<|im_end|>\n<|im_start|>user\nRead the page.<|im_end|>\n"
         "<|im_start|>assistant\n",
         "images": [base64.b64encode(page.data).decode()],
@@ -124,26 +125,26 @@ TYPES: dict[str, type[object]] = {
 def test_types(value: int) -> None:
     """Whole numbers in float fields become floats, ints stay ints, lists are lists, and there is no null."""
     sampler = Sampler(temperature=value, top_p=value, top_k=value, min_p=value, rep_pen=value, seed=value + 1)
-    body = wire(dialect.encode(request(image(), sampler=sampler, context_length=4096), "k"))
+    body = wire(dialect.encode(SERVER, request(image(), sampler=sampler, context_length=4096), "k"))
     assert {name: type(field) for name, field in body.items()} == TYPES
     assert '"temperature": ' + f"{value}.0" in json.dumps(body)
 
 
 def test_names_that_are_ignored() -> None:
     """None of the names that scripts send and the server never reads."""
-    body = dialect.encode(request(image()), "k")
+    body = dialect.encode(SERVER, request(image()), "k")
     assert not {"temp", "seed", "stop", "max_tokens", "ignore_eos", "n", "stream", "repetition_penalty"} & set(body)
 
 
 @pytest.mark.parametrize("seed", [1, 42, 999_999])
 def test_seed_is_positive(seed: int) -> None:
     """The seed arrives as it is: 0 and below would be replaced by the clock."""
-    assert dialect.encode(request(sampler=Sampler(seed=seed)), "k")["sampler_seed"] == seed
+    assert dialect.encode(SERVER, request(sampler=Sampler(seed=seed)), "k")["sampler_seed"] == seed
 
 
 def test_no_images_no_field() -> None:
     """Without a picture, or a wish for a context, the fields are left out, never empty or null."""
-    body = dialect.encode(request(), "k")
+    body = dialect.encode(SERVER, request(), "k")
     assert "images" not in body
     assert "max_context_length" not in body
     assert None not in body.values()
@@ -154,7 +155,7 @@ def test_base64(size: int) -> None:
     """Images are standard base64 without prefix, line breaks or other alphabets, and padded."""
     data = bytes((7 * n * n + 251) % 256 for n in range(size))
     page = replace(image(), data=data)
-    (text,) = dialect.encode(request(page), "k")["images"]
+    (text,) = dialect.encode(SERVER, request(page), "k")["images"]
     assert re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text)
     assert len(text) % 4 == 0
     assert base64.b64decode(text, validate=True) == data
@@ -164,14 +165,14 @@ def test_order_of_images() -> None:
     """Images travel in the order of the pages, wherever the text stands."""
     pages = [image(number) for number in (3, 1, 2)]
     prompt = Prompt("", (pages[0], "Read.", pages[1], pages[2]), CHATML)
-    sent = dialect.encode(Request(prompt, Sampler(), 5), "k")["images"]
+    sent = dialect.encode(SERVER, Request(prompt, Sampler(), 5), "k")["images"]
     assert sent == [base64.b64encode(page.data).decode() for page in pages]
 
 
 def test_stop_sequences() -> None:
     """No more stop sequences are sent than the oldest server uses, the first ones first."""
     stops = tuple(f"<stop{number}>" for number in range(40))
-    assert dialect.encode(request(stop_sequences=stops), "k")["stop_sequence"] == list(stops[:32])
+    assert dialect.encode(SERVER, request(stop_sequences=stops), "k")["stop_sequence"] == list(stops[:32])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -180,6 +181,7 @@ def test_recorded_requests(version: str) -> None:
     for case in ("length limit", "stop_sequence met, trim_stop true", "generation with genkey KCPP1, then aborted"):
         sent = RECORDED[case, version]["json"]
         ours = dialect.encode(
+            SERVER,
             Request(
                 Prompt("", (sent["prompt"],), ChatMarkers()),
                 Sampler(temperature=sent["temperature"], top_k=sent["top_k"], seed=sent["sampler_seed"]),
@@ -197,7 +199,7 @@ def test_recorded_requests(version: str) -> None:
 def test_picture_arrives(version: str, form: str) -> None:
     """What is encoded is a picture that the server can read, wrapped as its model wants."""
     with FakeKoboldCpp(version=version, context=8192) as server:
-        Http(server.url).post(dialect.GENERATE, dialect.encode(request(image(42, form)), "k"))
+        Http(server.url).post(dialect.GENERATE, dialect.encode(SERVER, request(image(42, form)), "k"))
         (arrival,) = server.generated
     assert arrival.seen == (42,)
     assert arrival.prompt.endswith("<|im_start|>assistant\n")
@@ -207,7 +209,7 @@ def test_placeholders_are_not_rewritten() -> None:
     """Text that looks like KoboldCpp's own placeholders reaches the model as it is."""
     asked = replace(request(), prompt=Prompt("", ("What is {{[INPUT]}}?",), CHATML))
     with FakeKoboldCpp() as server:
-        Http(server.url).post(dialect.GENERATE, dialect.encode(asked, "k"))
+        Http(server.url).post(dialect.GENERATE, dialect.encode(SERVER, asked, "k"))
         assert "What is {{[INPUT]}}?" in server.generated[0].prompt
 
 
@@ -430,17 +432,17 @@ def test_count_tokens(version: str, mocked: responses.RequestsMock) -> None:
     """Tokens are counted as recorded; a server that cannot gives no number."""
     good, bad = RECORDED["tokencount", version], RECORDED["tokencount, malformed", version]
     mocked.add("POST", BASE + "/api/extra/tokencount", body=good["body"], status=good["status"])
-    assert dialect.count_tokens(Http(BASE), good["json"]["prompt"]) == 5
+    assert dialect.count_tokens(Http(BASE), SERVER, good["json"]["prompt"]) == 5
     assert json.loads(mocked.calls[0].request.body or b"") == good["json"]
     mocked.replace("POST", BASE + "/api/extra/tokencount", body=bad["body"], status=bad["status"])
-    assert dialect.count_tokens(Http(BASE), "x") is None
+    assert dialect.count_tokens(Http(BASE), SERVER, "x") is None
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"value": -1}, {"value": "5"}, {"value": True}])
 def test_count_tokens_nonsense(answer: object, mocked: responses.RequestsMock) -> None:
     """A count that is none is no number."""
     mocked.add("POST", BASE + "/api/extra/tokencount", body=json.dumps(answer))
-    assert dialect.count_tokens(Http(BASE), "x") is None
+    assert dialect.count_tokens(Http(BASE), SERVER, "x") is None
 
 
 def test_abort(koboldcpp: FakeKoboldCpp) -> None:
@@ -469,7 +471,7 @@ def test_look(version: str) -> None:
     with ThreadPoolExecutor(1) as pool, FakeKoboldCpp(version=version, context=8192) as fake:
         fake.plan[ANY] = kinds.Hang(4)
         http = Http(fake.url)
-        asked = pool.submit(http.post, dialect.GENERATE, dialect.encode(request(image(7)), "mine"))
+        asked = pool.submit(http.post, dialect.GENERATE, dialect.encode(SERVER, request(image(7)), "mine"))
         fake.wait_for(lambda: fake.running == "mine")
         assert dialect.look(http, "mine") == Life(" Text of page 7", 0, 0)
         assert dialect.look(http, "other").text == ""

@@ -21,7 +21,7 @@ from visionocr.prompting.presets import FALLBACK, match_preset, parse_preset
 from visionocr.prompting.render import Question, build_request, wrap
 from visionocr.prompting.tasks import parse_task
 from visionocr.servers.dialects import koboldcpp
-from visionocr.types import PageImage, PageRef, Preset, Task
+from visionocr.types import PageImage, PageRef, Preset, Server, Task
 
 LIBRARY = Library()
 PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
@@ -50,7 +50,7 @@ def test_renders(preset: str, task: str) -> None:
     question = Question(chosen, TASKS[task], chosen.sampler, 500, language="Latin", batch_prompt=LIBRARY.batch_prompt())
     for images in ([IMAGE], [IMAGE] * 3):
         request = build_request(question, images)
-        body = koboldcpp.encode(request, "k")
+        body = koboldcpp.encode(Server("http://x", "koboldcpp"), request, "k")
         assert len(body["images"]) == len(images)
         assert body["prompt"] == wrap(request.prompt)
         assert not re.search(r"\{\{|\}\}", body["prompt"])

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from visionocr.errors import ConfigurationError, UsageError, VisionOcrError
-from visionocr.settings import ENVIRONMENT_PREFIX, Format, LocalModel, PageBreaks, Settings, load_settings
+from visionocr.settings import ENVIRONMENT_PREFIX, Format, LocalModel, PageBreaks, Settings, Wire, load_settings
 
 NAMES = [field.name for field in fields(Settings) if field.name != "origins"]
 
@@ -59,6 +59,8 @@ def test_precedence(config: Path) -> None:
 SAMPLES: dict[str, tuple[str, Any]] = {
     "api_url": ("http://x:1", "http://x:1"),
     "api_key": ("sesame", "sesame"),
+    "dialect": ("koboldcpp", Wire.KOBOLDCPP),
+    "model": ("qwen", "qwen"),
     "preset": ("gemma-3", "gemma-3"),
     "task": ("text", "text"),
     "prompt": ("Read.", "Read."),

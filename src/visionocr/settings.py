@@ -44,6 +44,13 @@ class PageBreaks(StrEnum):
     NONE = "none"
 
 
+class Wire(StrEnum):
+    """Wire languages of servers."""
+
+    AUTO = "auto"
+    KOBOLDCPP = "koboldcpp"
+
+
 class LocalModel(StrEnum):
     """Sizes of the embedded engine's model."""
 
@@ -65,6 +72,8 @@ class Settings:
         None, f"Address of the server (default {DEFAULT_URL}), or local: for the engine inside."
     )
     api_key: str | None = field(default=None, repr=False, metadata={"help": "Key of the server.", "secret": True})
+    dialect: Wire = _setting(Wire.AUTO, "Wire language of the server.")
+    model: str | None = _setting(None, "Model to ask for, where a server has several.")
     preset: str | None = _setting(None, "Model preset (default: chosen by the model's name).")
     task: str | None = _setting(None, "What to ask: a file under prompts/tasks, such as transcribe, text, table.")
     prompt: str | None = _setting(None, "Own prompt instead of the task's, or @FILE.")

@@ -38,7 +38,13 @@ class Statement:
     remedy: str = ""
 
 
-@options.with_settings("api_url", "api_key", "timeout", "local_model", "preset", "task", "batch", "dpi", "max_side")
+_LOOKED_AT = (
+    *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
+    *("preset", "task", "batch", "dpi", "max_side"),
+)
+
+
+@options.with_settings(*_LOOKED_AT)
 def check(
     url: Address = None,
     as_json: options.AsJson = False,

@@ -15,7 +15,7 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
-from visionocr.settings import DEFAULT_URL, Settings
+from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
     Engine,
@@ -151,7 +151,7 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine
     from visionocr.servers.probe import probe
 
     http = Http(base_url(url), settings.api_key, settings.timeout)
-    server, dialect = probe(http)
+    server, dialect = probe(http, None if settings.dialect is Wire.AUTO else settings.dialect, settings.model)
     patience = Patience(absent=settings.wait_server)
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 

@@ -90,7 +90,7 @@ class Attempt:
             self._reply.set_exception(error)
 
     def _body(self) -> bytes:
-        body = json.dumps(self._dialect.encode(self._request, self._key)).encode()
+        body = json.dumps(self._dialect.encode(self._server, self._request, self._key)).encode()
         limit = self._server.max_body
         if limit is not None and len(body) > limit:
             raise RequestRefused(

@@ -103,7 +103,7 @@ class ServerEngine:
         known = self._counts.get(text)
         if known is not None:
             return known
-        count = self._dialect.count_tokens(self._http, text)
+        count = self._dialect.count_tokens(self._http, self.server, text)
         if count is not None:  # a failure says nothing about the next time
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()

@@ -8,18 +8,20 @@ from visionocr.servers.http import Http, TimedOut
 from visionocr.types import Server
 
 
-def probe(http: Http) -> tuple[Server, Dialect]:
+def probe(http: Http, wanted: str | None = None, model: str | None = None) -> tuple[Server, Dialect]:
     """Ask each dialect in turn whether the server speaks it; the first that does finds out the rest.
+
+    *wanted* names the only dialect to try; *model* is the one to ask for, where a server has several.
 
     Raises ``ServerUnreachable`` when nobody answers, ``ServerUnknown`` when no dialect fits or the key is wrong.
     """
-    for dialect in ALL:
+    for dialect in (known for known in ALL if wanted is None or wanted == known.NAME):
         try:
             identity = dialect.recognise(http)
         except (ServerRefused, TimedOut) as error:  # it wants a key, is elsewhere, or says nothing
             raise ServerUnknown(error.message, error.hint) from None
         if identity is not None:
-            return dialect.probe(http, identity), dialect
+            return dialect.probe(http, identity, model), dialect
     raise ServerUnknown(
         f"{http.base} answers, but not as a KoboldCpp server does",
         "Check the address; KoboldCpp listens on port 5001 unless told otherwise.",

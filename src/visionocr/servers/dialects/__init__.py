@@ -28,22 +28,24 @@ class Dialect(Protocol):
         """
         ...
 
-    def probe(self, http: Http, identity: Mapping[str, Any]) -> Server:
+    def probe(self, http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
         """Everything a client must know, from cheap questions only; checks the key.
+
+        *model* is the one to ask for, where a server has several; ``None``: the only one, or the one that is loaded.
 
         Raises a ``ServerError`` when the server can never do the work.
         """
         ...
 
-    def encode(self, request: Request, key: str) -> dict[str, Any]:
-        """The request's body. ``key`` names this attempt, for progress and abort."""
+    def encode(self, server: Server, request: Request, key: str) -> dict[str, Any]:
+        """The request's body. *server* was found by ``probe``; *key* names this attempt, for progress and abort."""
         ...
 
     def decode(self, http: Http, reply: Reply, request: Request) -> Completion:
         """The completion in a reply. Raises ``AnswerUnusable`` when there is none."""
         ...
 
-    def count_tokens(self, http: Http, text: str) -> int | None:
+    def count_tokens(self, http: Http, server: Server, text: str) -> int | None:
         """Tokens of *text*, begin-of-text included; ``None`` when the server does not count."""
         ...
 

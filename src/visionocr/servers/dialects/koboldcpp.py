@@ -44,12 +44,12 @@ def recognise(http: Http) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) and data.get("result") == "KoboldCpp" else None
 
 
-def probe(http: Http, identity: Mapping[str, Any]) -> Server:
+def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:  # noqa: ARG001 - it has one
     """Version, model, vision, context; then the key, by the one cheap call that needs it."""
     text = str(identity.get("version", ""))
     version = parse_version(text)
-    model = str(_field(http, "/api/v1/model", "result") or "").removeprefix("koboldcpp/")
-    if identity.get("llm") is False or model == "inactive":
+    loaded = str(_field(http, "/api/v1/model", "result") or "").removeprefix("koboldcpp/")
+    if identity.get("llm") is False or loaded == "inactive":
         raise ServerError(
             f"the KoboldCpp at {http.base} has no model loaded", "Start it with --model and --mmproj, or in its GUI."
         )
@@ -62,7 +62,7 @@ def probe(http: Http, identity: Mapping[str, Any]) -> Server:
         dialect=NAME,
         kind="KoboldCpp",
         version=text,
-        model=model,
+        model=loaded,
         vision=vision if isinstance(vision, bool) else None,
         context_length=context if isinstance(context, int) and 0 < context < MOST_CONTEXT else None,
         max_images=4 if version < (1, 82) else 8 if version < (1, 111) else 16,
@@ -80,7 +80,7 @@ def parse_version(text: str) -> Version:
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
-def encode(request: Request, key: str) -> dict[str, Any]:
+def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
     """The body. Every setting is sent: defaults differ from version to version and an operator may set others.
 
     Fields without a value are left out, never ``null``; numbers keep their type; images are bare base64 without
@@ -131,7 +131,7 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:
     )
 
 
-def count_tokens(http: Http, text: str) -> int | None:
+def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: ARG001 - the protocol's
     """Tokens of *text* by the lock-free ``tokencount``; images are not counted by it."""
     try:
         data = http.post("/api/extra/tokencount", {"prompt": text}, quick=True).data
