@@ -53,6 +53,8 @@ class Job:
     match: Match
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
+    kept_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
     engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
     try:
-        return _prepared(engine, settings, library, chosen, observer)
+        return prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
@@ -172,7 +174,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
         if task.caption:
@@ -188,6 +191,8 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
             )
         match = choose_preset(settings, library, server.model)
         _announce(server.model, server.kind, server.url, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -226,7 +231,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
 def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:

@@ -1,0 +1,281 @@
+"""Everything that can be said of a server, as plain statements: good, or wrong with what to do about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
+from visionocr.library import Library
+from visionocr.pipeline import chart, job
+from visionocr.prompting import budget
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY, Cause
+from visionocr.reading.eyechart import dpi_for, points_at
+from visionocr.settings import DEFAULT_URL, Settings
+from visionocr.types import Engine, Notice, Observer, Preset, Server, Task, ignore
+
+PRINT = (12, 10, 8)
+"""Points: the print of books, of letters, and of what is small."""
+_PATIENCE = 10.0
+"""Seconds to wait for a server that goes away during the check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One line of the report."""
+
+    topic: str
+    good: bool
+    text: str
+    remedy: str = ""
+    """What to do, where it is not good."""
+    cause: Cause | None = None
+    """What is wrong, for programs."""
+
+
+Tell = Callable[[Statement], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found out about the server at one address."""
+
+    url: str
+    statements: list[Statement] = field(default_factory=list)
+    server: Server | None = None
+    """``None``: none answered."""
+    preset: str = ""
+    sitting: chart.Sitting | None = None
+    """What came of the eye chart; ``None``: it was not shown."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(statement.good for statement in self.statements)
+
+
+class _Ended(Exception):
+    """What was found is so wrong that nothing more can be found out."""
+
+
+def examine(
+    settings: Settings,
+    library: Library,
+    *,
+    seed: int | None = None,
+    tell: Tell = lambda statement: None,  # noqa: ARG005
+    observer: Observer = ignore,
+) -> Report:
+    """Examine the server that the settings mean; with a *seed* also with the eye chart drawn from it.
+
+    *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
+    """
+    report = Report(settings.api_url or DEFAULT_URL)
+    checkup = _Checkup(report, replace(settings, wait_server=min(settings.wait_server, _PATIENCE)), library, tell)
+    try:
+        engine = checkup.open(observer)
+        try:
+            plan = checkup.about(engine)
+            if seed is not None:
+                checkup.show_chart(engine, seed, observer)
+            elif plan is not None:
+                checkup.images(plan, engine.server)
+        except BaseException:
+            engine.cancel()
+            raise
+        finally:
+            engine.close()
+    except _Ended:
+        pass
+    return report
+
+
+class _Checkup:
+    """One examination. Use once."""
+
+    def __init__(self, report: Report, settings: Settings, library: Library, tell: Tell) -> None:
+        self._report, self._settings, self._library, self._tell = report, settings, library, tell
+        task = library.task(settings.task or "transcribe")
+        self._captions = task.caption
+        # A chart is for reading, whatever the model is wanted for.
+        self._task: Task = library.task("transcribe") if task.caption else task
+        if settings.preset is not None:
+            library.preset(settings.preset)  # a misspelt name is found before a server is looked for
+
+    def _say(self, topic: str, text: str) -> None:
+        self._add(Statement(topic, True, text))
+
+    def _complain(self, topic: str, text: str, remedy: str, cause: Cause) -> None:
+        self._add(Statement(topic, False, text, remedy, cause))
+
+    def _add(self, statement: Statement) -> None:
+        self._report.statements.append(statement)
+        self._tell(statement)
+
+    # --- the server -------------------------------------------------------------------------------------------
+
+    def open(self, observer: Observer) -> Engine:
+        """The engine, probed."""
+        settings, url = self._settings, self._report.url
+        try:
+            engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url, observer)
+        except ServerError as error:
+            # A dialect's probe may have explained a refused key in its own way.
+            key = isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused)
+            cause = Cause.KEY if key else Cause.UNREACHABLE if isinstance(error, ServerUnreachable) else Cause.SERVER
+            self._complain("key" if key else "server", error.message, error.hint, cause)
+            self._offer_local()
+            raise _Ended from None
+        self._report.server = engine.server
+        return engine
+
+    def _offer_local(self) -> None:
+        from visionocr.engines import local
+
+        if self._settings.api_url is None and local.installed():
+            self._say("note", "without a server, text is read with the embedded engine: visionocr check local:")
+
+    def about(self, engine: Engine) -> budget.Plan | None:
+        """What the server says of itself, and what follows from it; the plan that fits what it says."""
+        server = engine.server
+        name = f"{server.kind} {server.version}".strip()
+        self._say("server", f"{name} answers at {server.url}, dialect {server.dialect}")
+        for warning in server.warnings:
+            self._say("warning", warning)
+        if server.reads_only:
+            self._say("model", f"{server.model}: reads text, cannot describe pictures")
+            if self._captions:
+                self._complain("task", "it cannot describe pictures", job.VISION_HINT, Cause.NO_VISION)
+                raise _Ended
+            return None
+        self._say("key", "the key was accepted" if self._settings.api_key else "none is wanted")
+        self._vision(server)
+        match = job.choose_preset(self._settings, self._library, server.model)
+        self._report.preset = match.preset.name
+        why = f"matched by {match.pattern}" if match.known else "no preset knows this model: a guess; see --preset"
+        self._say("model", server.model or "without a name")
+        self._say("preset", f"{match.preset.name} ({match.preset.title}; {why})")
+        self._encoder(match.preset, server)
+        return self._fitting(match.preset, server)
+
+    def _vision(self, server: Server) -> None:
+        if server.vision is False:
+            self._complain(
+                "vision", "no projector is loaded: pictures would be ignored", PROJECTOR_REMEDY, Cause.NO_VISION
+            )
+            raise _Ended
+        self._say("vision", "a projector is loaded" if server.vision else "not said")
+
+    def _encoder(self, preset: Preset, server: Server) -> None:
+        coarse = budget.too_coarse(preset, server)
+        if coarse and not self._captions:
+            self._complain("encoder", *coarse, Cause.ENCODER)
+
+    def _fitting(self, preset: Preset, server: Server) -> budget.Plan:
+        settings = self._settings
+        try:
+            plan = budget.plan(
+                preset, server, self._task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
+            )
+        except ContextTooSmall as error:
+            self._complain("context", error.message, error.hint, Cause.CONTEXT)
+            raise _Ended from None
+        context = f"{server.context_length} tokens" if server.context_length else "unknown"
+        self._say("context", f"{context}; answers of at most {plan.max_length} tokens")
+        return plan
+
+    def images(self, plan: budget.Plan, server: Server) -> None:
+        """How large pictures are sent."""
+        for note in plan.notes:
+            self._say("note", note)
+        self._say("images", f"at most {plan.spec.max_side} px on the long side, {server.max_images} a request")
+
+    # --- the eye chart ----------------------------------------------------------------------------------------
+
+    def show_chart(self, engine: Engine, seed: int, observer: Observer) -> None:
+        """Have the chart read, and say what follows from the answer."""
+        try:
+            work = replace(job.prepared(engine, self._settings, self._library, self._task), observer=observer)
+            if work.kept_side is not None:
+                self._say("clamp", _clamp(work))
+            self.images(work.plan, engine.server)
+            observer(Notice("having an eye chart read: it takes about as long as a page"))
+            sitting = chart.sit(work, seed)
+        except ServerError as error:
+            cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
+            cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
+            self._complain("chart", error.message, error.hint, cause)
+            return
+        if sitting is None:
+            side = work.plan.spec.max_side
+            self._complain("chart", f"pages of at most {side} px are too small for any print", _LARGER, Cause.ENCODER)
+            return
+        self._report.sitting = sitting
+        self._judge(sitting, work)
+
+    def _judge(self, sitting: chart.Sitting, work: job.Job) -> None:
+        marks = sitting.score
+        if marks.seen:
+            cost = f"; the picture takes {sitting.image_tokens} tokens" if sitting.image_tokens else ""
+            self._say("sight", f"{marks.read} of the chart's {marks.words} words were read{cost}")
+        if sitting.diagnosis is not None:
+            found = sitting.diagnosis
+            self._complain("chart", found.symptom, found.remedy, found.cause)
+            if not marks.seen:
+                return
+        elif not work.engine.server.reads_only:
+            self._say("template", "the answer holds no stray chat marks and ends where the chart ends")
+        self._print(sitting, work)
+        if sitting.page_seconds is not None:
+            self._say(
+                "speed",
+                f"{sitting.seconds:.1f} s for the chart, at most {sitting.page_seconds:.1f} s for a full page of "
+                f"{chart.PAGE_CHARACTERS:,} characters: {sitting.pages_per_hour:,} pages an hour or more",
+            )
+
+    def _print(self, sitting: chart.Sitting, work: job.Job) -> None:
+        """What print can be read, and the resolution that it takes."""
+        legible, dpi = sitting.score.legible, sitting.height / budget.A4_LENGTH
+        sent = f"an A4 page is sent at {dpi:.0f} dpi, {sitting.width} x {sitting.height} px"
+        if legible is None:
+            self._complain(
+                "print", f"not even the largest words were read without mistakes; {sent}", _ANOTHER, Cause.PRINT
+            )
+            return
+        least = points_at(legible, dpi)
+        words = f"print from {math.ceil(least)} pt can be read: letters of {legible:.1f} px, a small x measured; {sent}"
+        if least > PRINT[0] and not self._captions:
+            remedy = _raise_clamp(work) or _ANOTHER
+            self._complain("print", words, remedy, Cause.PRINT)
+        else:
+            self._say("print", words)
+        self._say("dpi", "; ".join(_advice(points, legible, dpi) for points in PRINT))
+
+
+_LARGER = "Give a larger --max-side or --dpi."
+_ANOTHER = "Read crops of the page, or use a model that sees finer pictures (visionocr presets)."
+
+
+def _clamp(work: job.Job) -> str:
+    text = f"the server was seen to shrink pictures to {work.kept_side} px"
+    remedy = _raise_clamp(work)
+    return f"{text}. {remedy}" if remedy else text
+
+
+def _raise_clamp(work: job.Job) -> str:
+    """What to do where the server keeps less of a picture than the model could use; else empty."""
+    image, kept = work.question.preset.image, work.kept_side
+    useful = image.koboldcpp_longest_side or image.longest_side
+    if kept is None or kept >= useful * 0.9:
+        return ""
+    return f"The model can use {useful} px: start KoboldCpp with --visionmaxres 2048."
+
+
+def _advice(points: int, legible: float, dpi: float) -> str:
+    """How to send print of a size: at which resolution, or in how many pieces of a page."""
+    needed = dpi_for(legible, points)
+    if points_at(legible, dpi) <= points:
+        return f"{points} pt: --dpi {min(needed, math.floor(dpi))} is enough"
+    pieces = math.ceil(needed / dpi)
+    return f"{points} pt: {needed} dpi, so cut the page into {pieces} x {pieces}"
