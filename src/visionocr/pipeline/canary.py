@@ -7,6 +7,7 @@ from dataclasses import replace
 from visionocr.errors import AnswerUnusable, PicturesIgnored, RequestRefused
 from visionocr.prompting import budget
 from visionocr.prompting.render import Question, build_request
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.types import Completion, Engine, PageImage, PageRef, Request, Sampler
 
 _PROBE_SIZE = (2048, 512)
@@ -68,5 +69,5 @@ def _complete(engine: Engine, request: Request) -> Completion | None:
 def _blind(engine: Engine) -> PicturesIgnored:
     return PicturesIgnored(
         f"the {engine.server.kind} at {engine.server.url} ignores pictures",
-        "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model, and a larger --contextsize.",
+        f"{PROJECTOR_REMEDY} If it has that, it needs a larger --contextsize.",
     )

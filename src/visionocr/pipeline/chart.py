@@ -47,8 +47,25 @@ class Sitting:
         return int(3600 / self.page_seconds * self.slots) if self.page_seconds else None
 
 
-def sit(job: Job, seed: int) -> Sitting | None:
+class Watch:
+    """An observer that notes for how long nothing was written: the time that the picture itself takes."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.looking = 0.0
+        """Seconds."""
+
+    def __call__(self, event: Event) -> None:
+        """Note one event and hand it on."""
+        if isinstance(event, Progress) and not event.characters:
+            self.looking = event.seconds
+        self._observer(event)
+
+
+def sit(job: Job, seed: int, watch: Watch | None = None) -> Sitting | None:
     """Draw the chart of *seed*, have it read and judge what comes back; ``None`` when pages are too small for one.
+
+    *watch* is an observer that the job's engine was opened with: it sees how long the picture alone takes.
 
     Raises a ``ServerError`` when the server is gone, refuses us or stays busy.
     """
@@ -58,12 +75,13 @@ def sit(job: Job, seed: int) -> Sitting | None:
     if max(page_size(spec)) < SMALLEST_PAGE:
         return None
     chart = draw(spec, seed)
-    watch = _Watch(job.observer)
+    watch = watch or Watch(job.observer)
+    watch.looking = 0.0
     engine = _Recorder(job.engine)
     if job.engine.server.reads_only:
         _load_models(job, chart.images)
     question = replace(job.question, max_length=min(job.plan.max_length, LONGEST_ANSWER))
-    (result,) = Asker(engine, question, max_asks=1, observer=watch).read([Loaded(PAGE, chart.images)])
+    (result,) = Asker(engine, question, max_asks=1, observer=job.observer).read([Loaded(PAGE, chart.images)])
     completion = engine.last
     # A failed page has no text; what was answered may show what is wrong all the same.
     text = result.text or (completion.text if completion else "")
@@ -108,19 +126,6 @@ class _Recorder:
     def close(self) -> None:
         """See ``Engine.close``."""
         self._engine.close()
-
-
-class _Watch:
-    """An observer that notes for how long nothing was written: the time that the picture itself takes."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self.looking = 0.0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Progress) and not event.characters:
-            self.looking = event.seconds
-        self._observer(event)
 
 
 def _load_models(job: Job, images: tuple[PageImage, ...]) -> None:

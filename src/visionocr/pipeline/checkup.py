@@ -72,13 +72,14 @@ def examine(
     *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
     """
     report = Report(settings.api_url or DEFAULT_URL)
-    checkup = _Checkup(report, replace(settings, wait_server=min(settings.wait_server, _PATIENCE)), library, tell)
+    settings = replace(settings, wait_server=min(settings.wait_server, _PATIENCE))
+    checkup = _Checkup(report, settings, library, tell, chart.Watch(observer))
     try:
-        engine = checkup.open(observer)
+        engine = checkup.open()
         try:
             plan = checkup.about(engine)
             if seed is not None:
-                checkup.show_chart(engine, seed, observer)
+                checkup.show_chart(engine, seed)
             elif plan is not None:
                 checkup.images(plan, engine.server)
         except BaseException:
@@ -94,8 +95,9 @@ def examine(
 class _Checkup:
     """One examination. Use once."""
 
-    def __init__(self, report: Report, settings: Settings, library: Library, tell: Tell) -> None:
-        self._report, self._settings, self._library, self._tell = report, settings, library, tell
+    def __init__(self, report: Report, settings: Settings, library: Library, tell: Tell, watch: chart.Watch) -> None:
+        self._report, self._settings, self._library = report, settings, library
+        self._tell, self._watch = tell, watch
         task = library.task(settings.task or "transcribe")
         self._captions = task.caption
         # A chart is for reading, whatever the model is wanted for.
@@ -115,11 +117,11 @@ class _Checkup:
 
     # --- the server -------------------------------------------------------------------------------------------
 
-    def open(self, observer: Observer) -> Engine:
+    def open(self) -> Engine:
         """The engine, probed."""
         settings, url = self._settings, self._report.url
         try:
-            engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url, observer)
+            engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url, self._watch)
         except ServerError as error:
             # A dialect's probe may have explained a refused key in its own way.
             key = isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused)
@@ -193,15 +195,15 @@ class _Checkup:
 
     # --- the eye chart ----------------------------------------------------------------------------------------
 
-    def show_chart(self, engine: Engine, seed: int, observer: Observer) -> None:
+    def show_chart(self, engine: Engine, seed: int) -> None:
         """Have the chart read, and say what follows from the answer."""
         try:
-            work = replace(job.prepared(engine, self._settings, self._library, self._task), observer=observer)
+            work = job.prepared(engine, self._settings, self._library, self._task)
             if work.kept_side is not None:
                 self._say("clamp", _clamp(work))
             self.images(work.plan, engine.server)
-            observer(Notice("having an eye chart read: it takes about as long as a page"))
-            sitting = chart.sit(work, seed)
+            self._watch(Notice("having an eye chart read: it takes about as long as a page"))
+            sitting = chart.sit(work, seed, self._watch)
         except ServerError as error:
             cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
             cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
@@ -219,7 +221,7 @@ class _Checkup:
         if marks.seen:
             cost = f"; the picture takes {sitting.image_tokens} tokens" if sitting.image_tokens else ""
             self._say("sight", f"{marks.read} of the chart's {marks.words} words were read{cost}")
-        if sitting.diagnosis is not None:
+        if sitting.diagnosis is not None and not work.engine.server.reads_only:
             found = sitting.diagnosis
             self._complain("chart", found.symptom, found.remedy, found.cause)
             if not marks.seen:

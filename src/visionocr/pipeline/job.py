@@ -15,6 +15,7 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -187,7 +188,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
         if server.vision is False:
             raise ServerRefused(
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+                PROJECTOR_REMEDY,
             )
         match = choose_preset(settings, library, server.model)
         _announce(server.model, server.kind, server.url, match, observer)

@@ -44,7 +44,6 @@ class Diagnosis:
 
 
 PROJECTOR_REMEDY = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
-CONTEXT_REMEDY = "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side."
 PRESET_REMEDY = "Choose the preset of the model's family with --preset (visionocr presets lists them)."
 _ANOTHER_TASK = "Try --task text; if that does not help, use a model that was trained to read, such as an OCR model."
 
@@ -107,7 +106,9 @@ def _unseen(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis 
         return None
     whole, words = completion.prompt_tokens or 0, completion.text_tokens or 0
     if whole < words:
-        return Diagnosis(Cause.CONTEXT, found[FindingKind.IMAGE_NOT_USED], CONTEXT_REMEDY)
+        return Diagnosis(
+            Cause.CONTEXT, found[FindingKind.IMAGE_NOT_USED], "Start KoboldCpp with a larger --contextsize."
+        )
     return Diagnosis(
         Cause.IMAGE_IGNORED,
         f"the picture did not reach the model: {whole} tokens were processed, the question alone has {words}",
@@ -130,7 +131,7 @@ def _thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosi
 
 def _wrong_template(stray: str | None, endless: bool, found: dict[FindingKind, str], *, read: bool) -> Diagnosis | None:
     """The model does not know where its turn begins or ends."""
-    seen = "the chart was read, but " if read else "the picture was processed, but not read, and "
+    seen = "the chart was read, but " if read else "nothing of the chart was read, and "
     if stray is not None:
         family = f", of {_family(stray)} templates" if _family(stray) else ""
         return Diagnosis(
