@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import secrets
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -327,6 +331,31 @@ def test_died_meanwhile(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran.code == 5
     assert "Traceback" not in ran.err + ran.out
     assert len(ran.failures) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_stopped_over_the_chart() -> None:
+    """Ctrl-C while the chart is read ends the command at once, and the server's work as well."""
+    with fake() as server:
+        server.plan[ANY] = kinds.Hang()
+        command = [sys.executable, "-m", "visionocr", "check", server.url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        server.wait_for(lambda: server.running is not None)
+        key = server.running
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+        assert (process.returncode, told.decode().splitlines()[-1]) == (130, "stopped")
+        assert set(server.abort_keys) == {key}
+
+
+@pytest.mark.parametrize("mistake", [["not an address"], ["--preset", "none"], ["--task", "none"]])
+def test_mistakes_come_first(check: Check, mistake: list[str]) -> None:
+    """What is wrong on our side is told before the first of several servers is asked."""
+    with fake() as server:
+        ran = check(server.url, *mistake, text=True)
+        assert (ran.code in {2, 3}, ran.out) == (True, "")
+        assert ran.err.startswith("error: ")
+        assert not server.requests
 
 
 # --- several ---------------------------------------------------------------------------------------------

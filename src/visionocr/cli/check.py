@@ -58,6 +58,8 @@ def check(
         if warning := options.readable_key(wanted[0]):
             console(Notice(warning, warning=True))
         library = Library(options.config_folder())
+        for settings in wanted:
+            checkup.validate(settings, library)
         reports = []
         for settings in wanted:
             if len(wanted) > 1 and not as_json:

@@ -1,4 +1,4 @@
-"""Pixels: one of the two places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
+"""Pixels: one of the few places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures pixels, as the second of the two places that know Pillow: how much ink a line holds, what a page shows."""
+"""Measures pixels, as one of the few places that know Pillow: how much ink a line holds, what a page shows."""
 
 from __future__ import annotations
 

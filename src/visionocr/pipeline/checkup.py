@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.library import Library
 from visionocr.pipeline import chart, job
+from visionocr.pipeline.workers import Workers, outcome
 from visionocr.prompting import budget
 from visionocr.reading.diagnosis import PROJECTOR_REMEDY, Cause
 from visionocr.reading.eyechart import dpi_for, points_at
@@ -35,6 +37,7 @@ class Statement:
 
 
 Tell = Callable[[Statement], None]
+_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True)
@@ -57,6 +60,17 @@ class Report:
 
 class _Ended(Exception):
     """What was found is so wrong that nothing more can be found out."""
+
+
+def validate(settings: Settings, library: Library) -> None:
+    """Find mistakes in the settings before a server is looked for. Raises ``UsageError`` or ``ConfigurationError``."""
+    from visionocr.servers.address import base_url
+
+    library.task(settings.task or "transcribe")
+    if settings.preset is not None:
+        library.preset(settings.preset)
+    if settings.api_url not in {None, job.LOCAL_URL}:
+        base_url(settings.api_url or "")
 
 
 def examine(
@@ -102,8 +116,6 @@ class _Checkup:
         self._captions = task.caption
         # A chart is for reading, whatever the model is wanted for.
         self._task: Task = library.task("transcribe") if task.caption else task
-        if settings.preset is not None:
-            library.preset(settings.preset)  # a misspelt name is found before a server is looked for
 
     def _say(self, topic: str, text: str) -> None:
         self._add(Statement(topic, True, text))
@@ -198,12 +210,12 @@ class _Checkup:
     def show_chart(self, engine: Engine, seed: int) -> None:
         """Have the chart read, and say what follows from the answer."""
         try:
-            work = job.prepared(engine, self._settings, self._library, self._task)
+            work = self._aside(lambda: job.prepared(engine, self._settings, self._library, self._task))
             if work.kept_side is not None:
                 self._say("clamp", _clamp(work))
             self.images(work.plan, engine.server)
             self._watch(Notice("having an eye chart read: it takes about as long as a page"))
-            sitting = chart.sit(work, seed, self._watch)
+            sitting = self._aside(lambda: chart.sit(work, seed, self._watch))
         except ServerError as error:
             cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
             cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
@@ -215,6 +227,15 @@ class _Checkup:
             return
         self._report.sitting = sitting
         self._judge(sitting, work)
+
+    @staticmethod
+    def _aside(function: Callable[[], _Result]) -> _Result:
+        """What *function* returns, from a thread of its own: whoever stops the check stops what the server does."""
+        workers = Workers(1, "check")
+        try:
+            return outcome(workers.submit(function))
+        finally:
+            workers.close()
 
     def _judge(self, sitting: chart.Sitting, work: job.Job) -> None:
         marks = sitting.score

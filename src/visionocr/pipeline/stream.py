@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
-from visionocr.pipeline.workers import Workers
+from visionocr.pipeline.workers import Workers, outcome
 from visionocr.types import (
     Answered,
     Engine,
@@ -31,9 +30,6 @@ from visionocr.types import (
     Status,
     ignore,
 )
-
-_GLANCE = 0.2
-"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
 
 
 class _Group:
@@ -153,12 +149,7 @@ class Pipeline:
     @staticmethod
     def _wait(group: _Group) -> list[PageResult]:
         assert group.results is not None
-        while True:
-            try:
-                return group.results.result(timeout=_GLANCE)
-            except FutureTimeout:
-                if group.results.done():
-                    raise
+        return outcome(group.results)
 
     def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
         """What the window still holds after the engine failed on a group: its marks, then finished results."""
