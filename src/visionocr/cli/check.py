@@ -18,7 +18,8 @@ from visionocr.errors import ExitCode
 from visionocr.library import Library
 from visionocr.output.writer import put
 from visionocr.pipeline import checkup
-from visionocr.pipeline.checkup import Report, Statement
+from visionocr.pipeline.checkup import Report
+from visionocr.pipeline.statements import Statement
 from visionocr.printable import shown
 from visionocr.settings import Settings
 from visionocr.types import Notice

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import chart, job
+from visionocr.pipeline import chart, job, statements
+from visionocr.pipeline.statements import Statement
 from visionocr.pipeline.workers import Workers, outcome
 from visionocr.prompting import budget
 from visionocr.reading.diagnosis import PROJECTOR_REMEDY, Cause
-from visionocr.reading.eyechart import dpi_for, points_at
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.types import Engine, Notice, Observer, Preset, Server, Task, ignore
 
-PRINT = (12, 10, 8)
-"""Points: the print of books, of letters, and of what is small."""
 _PATIENCE = 10.0
 """Seconds to wait for a server that goes away during the check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One line of the report."""
-
-    topic: str
-    good: bool
-    text: str
-    remedy: str = ""
-    """What to do, where it is not good."""
-    cause: Cause | None = None
-    """What is wrong, for programs."""
 
 
 Tell = Callable[[Statement], None]
@@ -212,7 +196,7 @@ class _Checkup:
         try:
             work = self._aside(lambda: job.prepared(engine, self._settings, self._library, self._task))
             if work.kept_side is not None:
-                self._say("clamp", _clamp(work))
+                self._say("clamp", statements.about_clamp(work.kept_side, work.question.preset))
             self.images(work.plan, engine.server)
             self._watch(Notice("having an eye chart read: it takes about as long as a page"))
             sitting = self._aside(lambda: chart.sit(work, seed, self._watch))
@@ -223,10 +207,16 @@ class _Checkup:
             return
         if sitting is None:
             side = work.plan.spec.max_side
-            self._complain("chart", f"pages of at most {side} px are too small for any print", _LARGER, Cause.ENCODER)
+            self._complain(
+                "chart",
+                f"pages of at most {side} px are too small for any print",
+                "Give a larger --max-side or --dpi.",
+                Cause.ENCODER,
+            )
             return
         self._report.sitting = sitting
-        self._judge(sitting, work)
+        for statement in statements.about_chart(sitting, work, captions=self._captions):
+            self._add(statement)
 
     @staticmethod
     def _aside(function: Callable[[], _Result]) -> _Result:
@@ -236,69 +226,3 @@ class _Checkup:
             return outcome(workers.submit(function))
         finally:
             workers.close()
-
-    def _judge(self, sitting: chart.Sitting, work: job.Job) -> None:
-        marks = sitting.score
-        if marks.seen:
-            cost = f"; the picture takes {sitting.image_tokens} tokens" if sitting.image_tokens else ""
-            self._say("sight", f"{marks.read} of the chart's {marks.words} words were read{cost}")
-        if sitting.diagnosis is not None and not work.engine.server.reads_only:
-            found = sitting.diagnosis
-            self._complain("chart", found.symptom, found.remedy, found.cause)
-            if not marks.seen:
-                return
-        elif not work.engine.server.reads_only:
-            self._say("template", "the answer holds no stray chat marks and ends where the chart ends")
-        self._print(sitting, work)
-        if sitting.page_seconds is not None:
-            self._say(
-                "speed",
-                f"{sitting.seconds:.1f} s for the chart, at most {sitting.page_seconds:.1f} s for a full page of "
-                f"{chart.PAGE_CHARACTERS:,} characters: {sitting.pages_per_hour:,} pages an hour or more",
-            )
-
-    def _print(self, sitting: chart.Sitting, work: job.Job) -> None:
-        """What print can be read, and the resolution that it takes."""
-        legible, dpi = sitting.score.legible, sitting.height / budget.A4_LENGTH
-        sent = f"an A4 page is sent at {dpi:.0f} dpi, {sitting.width} x {sitting.height} px"
-        if legible is None:
-            self._complain(
-                "print", f"not even the largest words were read without mistakes; {sent}", _ANOTHER, Cause.PRINT
-            )
-            return
-        least = points_at(legible, dpi)
-        words = f"print from {math.ceil(least)} pt can be read: letters of {legible:.1f} px, a small x measured; {sent}"
-        if least > PRINT[0] and not self._captions:
-            remedy = _raise_clamp(work) or _ANOTHER
-            self._complain("print", words, remedy, Cause.PRINT)
-        else:
-            self._say("print", words)
-        self._say("dpi", "; ".join(_advice(points, legible, dpi) for points in PRINT))
-
-
-_LARGER = "Give a larger --max-side or --dpi."
-_ANOTHER = "Read crops of the page, or use a model that sees finer pictures (visionocr presets)."
-
-
-def _clamp(work: job.Job) -> str:
-    text = f"the server was seen to shrink pictures to {work.kept_side} px"
-    remedy = _raise_clamp(work)
-    return f"{text}. {remedy}" if remedy else text
-
-
-def _raise_clamp(work: job.Job) -> str:
-    """What to do where the server keeps less of a picture than the model could use; else empty."""
-    image, kept = work.question.preset.image, work.kept_side
-    useful = image.koboldcpp_longest_side or image.longest_side
-    if kept is None or kept >= useful * 0.9:
-        return ""
-    return f"The model can use {useful} px: start KoboldCpp with --visionmaxres 2048."
-
-
-def _advice(points: int, legible: float, dpi: float) -> str:
-    """How to send print of a size: at which resolution, or in how many pieces of a page."""
-    needed = dpi_for(legible, points)
-    if points_at(legible, dpi) <= points:
-        return f"{points} pt: --dpi {min(needed, math.floor(dpi))} is enough"
-    pieces = math.ceil(needed / dpi)
-    return f"{points} pt: {needed} dpi, so cut the page into {pieces} x {pieces}"

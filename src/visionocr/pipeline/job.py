@@ -248,8 +248,7 @@ def _announce(model: str, kind: str, url: str, match: Match, observer: Observer)
 
 
 def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
-    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
-    if kept is not None and kept < useful * 0.9:
+    if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "

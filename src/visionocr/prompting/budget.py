@@ -168,6 +168,12 @@ def too_coarse(preset: Preset, server: Server) -> tuple[str, str] | None:
     return message, remedy
 
 
+def lost_side(preset: Preset, kept: int | None) -> int | None:
+    """The long side in pixels that a model can use of a page, where a server was seen to keep clearly less."""
+    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
+    return useful if kept is not None and kept < useful * 0.9 else None
+
+
 def worth_measuring(preset: Preset, server: Server) -> bool:
     """Whether it pays to find out how far the server shrinks pictures: the model could use clearly more."""
     side, _ = _encoder_limits(preset.image, server)
