@@ -117,6 +117,15 @@ def test_a_good_server(check: Check) -> None:
     assert "Transcribe this page" in arrival.body["prompt"]
 
 
+def test_an_old_server(check: Check) -> None:
+    """A server that counts no tokens proves by the words alone that it sees."""
+    with fake(version="1.76") as server:
+        server.plan[None] = reads(SEED, legible=4)
+        ran = check(server.url)
+    assert (ran.code, ran.report["chart"]["image_tokens"]) == (0, None)
+    assert "were read" in ran.good["sight"]
+
+
 def test_the_picture_is_the_chart(check: Check) -> None:
     """What is sent is the chart of the seed, drawn for the raster of the run."""
     with fake() as server:

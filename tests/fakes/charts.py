@@ -5,7 +5,7 @@
     server.plan[None] = reads(seed, legible=6.0)                       # a good model that reads letters of 6 px
     server.plan[None] = reads(seed, says=lambda text: f"{text} [INST]")   # and says something else of what it read
 
-The flat pictures of the canary are left to the server's own ways.
+Requests of the canary, with flat pictures or none, are left to the server's own ways.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def reads(
 
     def step(arrival: Arrival) -> Kind | None:
         body = arrival.body if isinstance(arrival.body, dict) else {}
+        if not body.get("images"):
+            return None
         with Image.open(io.BytesIO(base64.b64decode(body["images"][0]))) as picture:
             low, high = picture.convert("L").getextrema()
             size = picture.size

@@ -103,8 +103,9 @@ def plan(
     if cost + length > room:
         length = room - cost
     if length < min(LEAST_ANSWER, wanted):
+        prompt = f"the prompt {text_tokens}, " if text_tokens else ""
         raise ContextTooSmall(
-            f"the context of {context} tokens is too small: an image costs about {cost}, the prompt {text_tokens}, "
+            f"the context of {context} tokens is too small: an image costs about {cost}, {prompt}"
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
             "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side.",
         )
