@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +14,9 @@ from visionocr.pages import images
 from visionocr.pages.content import Content
 from visionocr.pages.finish import adjusted, finish
 from visionocr.pages.geometry import MAX_PARTS, PIECE_ASPECT, fit
+from visionocr.pages.opened import Password
 from visionocr.printable import shown
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
-
-Password = Callable[[str], str | None]
-"""Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
 
 _mupdf: Any = pymupdf
 FINEST = 300.0

@@ -73,6 +73,8 @@ def guarded(name: str, *, tolerant: bool = False) -> Iterator[None]:
         except MemoryError as error:
             raise DocumentError(f"{shown(name)} does not fit into memory", "make the picture smaller") from error
         except BROKEN as error:
+            if "decoder object" in str(error):  # what it would need at once is refused
+                raise DocumentError(f"{shown(name)} is damaged or too large", "make the picture smaller") from error
             # Some of Pillow's messages show an object of Python's, which helps nobody.
             reason = "" if "object at 0x" in str(error) or "<_io." in str(error) else f": {shown(str(error))}"
             raise DocumentError(f"{shown(name)} is damaged and cannot be read{reason}") from error
