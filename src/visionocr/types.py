@@ -112,7 +112,7 @@ class PageImage:
 
     page: PageRef
     media_type: str
-    """``image/jpeg`` or ``image/png``: always RGB, upright, without alpha."""
+    """``image/jpeg`` or ``image/png``: RGB (or grey, of a scan that was taken as it is), upright, without alpha."""
     data: bytes = field(repr=False)
     width: int
     height: int
