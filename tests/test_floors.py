@@ -13,7 +13,7 @@ FLOORS = (
     {"types", "errors"},
     {"printable"},
     {"prompting", "reading"},
-    {"pages", "servers", "engines", "output", "settings", "console", "library"},
+    {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
     {"__init__", "__main__"},
@@ -25,7 +25,10 @@ HOMES = {
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
     "rich": {"console.py"},
-    "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},
+    "typer": {
+        *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),
+        "cli/run.py",
+    },
 }
 WRITERS = {"output/writer.py", "console.py", "engines/worker.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
