@@ -33,12 +33,12 @@ def model(
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=-(-tensors // parts) if parts > 1 else 0)
     if width is not None:
         writer.add_uint32(f"{architecture}.embedding_length", width)
-    writer.add_uint32(f"{architecture}.context_length", 32768)
     writer.add_uint32("general.file_type", gguf.LlamaFileType.MOSTLY_Q4_K_M)
     writer.add_token_list([word.encode() for word in words])
     if template:
         writer.add_chat_template(template)
-    _extra(writer, {key.replace("ARCH__", f"{architecture}__"): value for key, value in extra.items()})
+    keys = {"ARCH__context_length": 32768, **extra}
+    _extra(writer, {key.replace("ARCH__", f"{architecture}__"): value for key, value in keys.items()})
     for number in range(tensors):
         writer.add_tensor(f"blk.{number}.attn_norm.weight", np.ones(8, np.float32))
     _close(writer)

@@ -11,8 +11,8 @@ from visionocr.types import Preset
 from visionocr.weights.facts import ModelFacts, ProjectorFacts
 from visionocr.weights.templates import family_of
 
-_BY_NAME_ONLY = "ocr"
-"""Group of presets with prompts of their own: nothing but its name tells such a model from what it was made of."""
+SPECIALISTS = "ocr"
+"""Group of presets for models trained for one thing: nothing but its name tells such a model from its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,13 @@ def choose(model: ModelFacts, projector: ProjectorFacts | None, presets: Sequenc
     reported = match_own_first(model.names[0], presets)
     if reported and reported.preset.name == FALLBACK:
         reported = None
-    for names, owner in ((model.names, "model"), (projector.names if projector else (), "projector")):
-        if found := named(names, possible):
+    akin = [preset for preset in presets if model.architecture in preset.recognition.architectures]
+    for names, among, owner in (
+        (model.names, possible, "model"),
+        (model.names, akin, "model"),  # a wrong projector does not make it another model
+        (projector.names if projector else (), possible, "projector"),
+    ):
+        if found := named(names, among):
             match, name = found
             same = reported is not None and reported.preset.name == match.preset.name
             return Choice(match.preset, f"the {owner}'s name {name!r} says so", same)
@@ -78,7 +83,7 @@ def _only(model: ModelFacts, projector: ProjectorFacts | None, possible: Sequenc
     """What is left when all that can be excluded is: only with a projector, for many models cannot see."""
     if projector is None:
         return None
-    left = [preset for preset in possible if preset.group != _BY_NAME_ONLY]
+    left = [preset for preset in possible if preset.group != SPECIALISTS]
     left = [preset for preset in left if family_of(preset.chat) == model.template] or left
     left = [preset for preset in left if model.embedding_length in preset.recognition.embedding_lengths] or left
     if not left:

@@ -14,7 +14,9 @@ STRINGS_MOST = 4_000_000
 TEXT_MOST = 256 << 10
 """Bytes of a single text that are kept: chat templates have up to 100 kB."""
 KEPT_MOST = 16 << 20
-"""Bytes of all texts of a header that are kept."""
+"""Bytes of all texts and numbers of a header that are kept."""
+_NUMBER_COSTS = 32
+"""Bytes that a number in a list takes here, as much as Python needs for one."""
 _WORD_MOST = 64
 """Bytes of a word of the vocabulary that somebody may ask for."""
 
@@ -77,12 +79,15 @@ class Cursor:
         """The next string, its first *most* bytes; what is no UTF-8 in it is replaced."""
         length = self.count()
         kept = min(length, most)
-        self._kept += kept
-        if self._kept > KEPT_MOST:
-            raise Broken("has a header longer than any model's")
+        self._keep(kept)
         text = self.take(kept).decode("utf-8", "replace")
         self.skip(length - kept)
         return text
+
+    def numbers(self, shape: struct.Struct, count: int) -> tuple[int | float | bool, ...]:
+        """A list of *count* numbers of a *shape*."""
+        self._keep(count * _NUMBER_COSTS)
+        return tuple(value for (value,) in shape.iter_unpack(self.take(count * shape.size)))
 
     def words(self, count: int, wanted: Collection[bytes]) -> frozenset[bytes]:
         """Walk over *count* strings without keeping them; those of the *wanted* that are among them."""
@@ -107,6 +112,11 @@ class Cursor:
             else:
                 self.skip(length)
         return frozenset(found)
+
+    def _keep(self, count: int) -> None:
+        self._kept += count
+        if self._kept > KEPT_MOST:
+            raise Broken("has a header longer than any model's")
 
     def _need(self, count: int) -> None:
         """Have the next *count* bytes at hand."""

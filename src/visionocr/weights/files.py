@@ -80,15 +80,14 @@ def _read(path: Path, words: Collection[str]) -> Header:
     try:
         # A pipe must not make us wait for whoever writes into it.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigurationError(f"{name} is not a file")
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(handle)
+            raise ConfigurationError(f"{name} is {'a folder' if stat.S_ISDIR(status.st_mode) else 'no file'}")
+        with open(handle, "rb") as file:
             _check_beginning(name, file.read(64))
             file.seek(0)
             return parse(file, path, status.st_size, words)
-    except IsADirectoryError:
-        raise ConfigurationError(f"{name} is a folder, not a model file") from None
     except FileNotFoundError:
         missing = "a part of the model is missing: " if part_of(path)[1] > 1 else ""
         raise ConfigurationError(f"{missing}there is no file {name}") from None

@@ -158,7 +158,7 @@ def _numbers(cursor: Cursor, kind: int, count: int) -> tuple[int | float | bool,
     if count > _LIST_MOST:
         cursor.skip(count * shape.size)
         return ()
-    return tuple(cursor.number(shape) for _ in range(count))
+    return cursor.numbers(shape, count)
 
 
 def _tensors(cursor: Cursor, count: int) -> dict[str, Tensor]:

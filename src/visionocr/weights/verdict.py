@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from visionocr.types import Preset
 from visionocr.weights import projectors
-from visionocr.weights.choice import Choice, choose, made_for, named, takes
+from visionocr.weights.choice import SPECIALISTS, Choice, choose, made_for, named, takes
 from visionocr.weights.facts import ModelFacts, ProjectorFacts
 
 _NONSENSE = "it would talk nonsense"
@@ -107,12 +107,15 @@ def _bases(model: ModelFacts, family: Preset | None, origin: Preset | None) -> t
     """
     base = model.base or (family.recognition.base if family else "")
     needed = origin.recognition.base if origin else ""
-    if origin and needed and base and needed != base:
-        made = f"the widths agree, but the projector was made for {origin.title}, which is {needed} within"
-        return Fit.DOUBTFUL, f"{made}, and the model is {base}: {_NONSENSE}"
+    if origin:
+        made = f"the widths agree, but the projector was made for {origin.title}"
+        if model.architecture not in origin.recognition.architectures:
+            return Fit.DOUBTFUL, f"{made}, and the model is of another architecture: {_NONSENSE}"
+        if needed and base and needed != base:
+            return Fit.DOUBTFUL, f"{made}, which is {needed} within, and the model is {base}: {_NONSENSE}"
     if family:
         return Fit.FITS, f"width and kind agree, and the model's name says that it is {family.title}"
-    if origin and (base or not needed):
+    if origin and origin.group != SPECIALISTS and (base or not needed):
         return Fit.FITS, f"width and kind agree, and the model is of the kind that {origin.title} was made from"
     return Fit.UNKNOWN, f"the widths agree, but nothing says which model the projector was made for: {_TRY}"
 
