@@ -148,6 +148,13 @@ PAIRS = {
         "nothing says which model the projector was made for",
         names=("L3-8B-Stheno-v3.2", "mmproj-model-f16"),
     ),
+    "a specialist's projector on its bare base": Pair(
+        {"architecture": "qwen3", "width": 1024},
+        {"kind": "lightonocr", "tensors": {"mm.2.weight": (1, 1024)}},
+        Fit.UNKNOWN,
+        "nothing says which model",
+        names=("Qwen3-0.6B", "mmproj-LightOnOCR-1B"),
+    ),
     "the wrong kind of model": Pair(
         {"architecture": "qwen2", "width": 2560},
         {"kind": "gemma3", "tensors": {"mm.input_projection.weight": (2560, 1)}},
@@ -343,6 +350,23 @@ def test_a_users_preset_knows_a_new_model(tmp_path: Path) -> None:
     assert verdict.fit is Fit.FITS
     assert verdict.choice is not None
     assert verdict.choice.preset.name == "mine"
+
+
+def chosen(folder: Path, projector: Path, **keys: Any) -> str:
+    """The preset that is chosen for a model that no name tells, or nothing."""
+    choice = examine(weights.model(folder / "ggml-model.gguf", **keys), projector, PRESETS).choice
+    return choice.preset.name if choice else ""
+
+
+def test_presets_without_names(tmp_path: Path) -> None:
+    """Architecture, type, width, base and template lead to a preset, but not for a size that no family has."""
+    mlp = weights.mlp(tmp_path / "mlp.gguf")
+    assert chosen(tmp_path, mlp, template=weights.LLAMA_3, **LLAMA_3) == "llava-1.6-llama-3-8b"
+    assert chosen(tmp_path, mlp, **MISTRAL).endswith("mistral-7b")
+    assert chosen(tmp_path, mlp, width=64, template=weights.CHATML) == ""
+    merger = weights.projector(tmp_path / "merger.gguf", "qwen2.5vl_merger")
+    assert chosen(tmp_path, merger, architecture="qwen2vl", width=12345) == "qwen2.5-vl"
+    assert chosen(tmp_path, weights.projector(tmp_path / "o.gguf", "dots_ocr"), architecture="qwen2", width=1536) == ""
 
 
 # --- templates, tokens, commands ---------------------------------------------------------------------------

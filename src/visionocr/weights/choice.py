@@ -9,6 +9,7 @@ from visionocr.printable import shown
 from visionocr.prompting.presets import FALLBACK, Match, match_own_first
 from visionocr.types import Preset
 from visionocr.weights.facts import ModelFacts, ProjectorFacts
+from visionocr.weights.projectors import SHARED_ARCHITECTURES
 from visionocr.weights.templates import family_of
 
 SPECIALISTS = "ocr"
@@ -84,11 +85,13 @@ def _only(model: ModelFacts, projector: ProjectorFacts | None, possible: Sequenc
     if projector is None:
         return None
     left = [preset for preset in possible if preset.group != SPECIALISTS]
+    sized = [preset for preset in left if model.embedding_length in preset.recognition.embedding_lengths]
+    # Presets do not know all sizes; but of an architecture of many families one of another size is another model.
+    left = sized or ([] if model.architecture in SHARED_ARCHITECTURES else left)
     left = [preset for preset in left if family_of(preset.chat) == model.template] or left
-    left = [preset for preset in left if model.embedding_length in preset.recognition.embedding_lengths] or left
     if not left:
         return None
-    what = f"architecture {model.architecture} and projector type {projector.type}"
-    if len(left) == 1:
-        return Choice(left[0], f"the only one for {what}", False)
-    return Choice(left[0], f"one of {len(left)} for {what}: {', '.join(preset.name for preset in left)}", False)
+    why = f"architecture {model.architecture} with projector type {projector.type}"
+    if len(left) > 1:
+        why += f", as {' or '.join(preset.name for preset in left[1:])} has: a guess"
+    return Choice(left[0], why, False)

@@ -55,7 +55,8 @@ def judge(model: ModelFacts, projector: ProjectorFacts | None, presets: Sequence
     else:
         fit, reason = _widths(model, projector) or _families(model, projector, presets)
     choice = choose(model, projector, presets)
-    return Verdict(fit, reason, model, projector, choice, _notes(model, choice))
+    notes = () if fit is Fit.CANNOT_LOAD else _notes(model, choice)
+    return Verdict(fit, reason, model, projector, choice, notes)
 
 
 def _widths(model: ModelFacts, projector: ProjectorFacts) -> tuple[Fit, str] | None:
@@ -139,4 +140,4 @@ def _notes(model: ModelFacts, choice: Choice | None) -> tuple[str, ...]:
     if not missing or not model.vocabulary:
         return ()
     lacks = f"the model's vocabulary lacks {', '.join(missing)}, which engines put around pictures"
-    return (f"{lacks}: it was not trained on pictures itself, and reads them less well",)
+    return (f"{lacks}: it was hardly trained on pictures itself, and reads them less well",)
