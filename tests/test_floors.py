@@ -13,6 +13,7 @@ FLOORS = (
     {"types", "errors"},
     {"printable"},
     {"prompting", "reading"},
+    {"piped"},
     {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
@@ -30,7 +31,7 @@ HOMES = {
         "cli/run.py",
     },
 }
-WRITERS = {"output/writer.py", "console.py", "engines/worker.py"}
+WRITERS = {"output/writer.py", "console.py", "piped.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 
