@@ -92,8 +92,10 @@ class Cursor:
     def words(self, count: int, wanted: Collection[bytes]) -> frozenset[bytes]:
         """Walk over *count* strings without keeping them; those of the *wanted* that are among them."""
         self._strings += count
-        if self._strings > STRINGS_MOST or count * 8 > self._size:
+        if self._strings > STRINGS_MOST:
             raise Broken("has a header longer than any model's")
+        if count * 8 > self._size:
+            raise Broken("ends in the middle of its header")
         found: set[bytes] = set()
         unpack = _U64.unpack_from
         for _ in range(count):
