@@ -29,7 +29,7 @@ ScaleFor = Callable[[Size], float]
 _MOST_FRAMES = 20_000
 """Of a TIFF. Finding one takes longer the more came before it."""
 _DEEP = frozenset({"I;16", "I", "F"})
-_GAP = 2
+_GAP = 1.5
 """How many times finer than needed a picture is decoded, so that the last step of shrinking is a good one."""
 _FEW_COLOURS = 256
 _BAND = 2**22
@@ -38,6 +38,8 @@ _MOST_KEPT = 100_000_000
 """Pixels that are left of a picture, however long a strip it is: there will be copies of them."""
 _SMALL = 2**18
 """Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
+_LARGE = 1536
+"""Pixels of the long side from which on colour at half the resolution is as fine as anything that is sent elsewhere."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -222,7 +224,8 @@ def from_samples(size: Size, samples: Any, stride: int) -> Picture:
 
 def shrink(picture: Picture, size: Size) -> Picture:
     """The picture at a smaller size."""
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    # As legible as Lanczos (an engine reads both alike), in less than half the time.
+    return picture.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
 
 
 def enclose(picture: Picture, size: Size) -> Picture:
@@ -240,10 +243,12 @@ def across(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:
 def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, bytes]:
     """Media type and bytes: baseline JPEG, or PNG where that is smaller, as it is for small line art.
 
-    *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before.
+    *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before, and of
+    large pictures half of it is enough.
     """
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if full_colour else 2)
+    fine = full_colour and max(picture.size) < _LARGE
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
     if _is_line_art(picture):
         sharp = io.BytesIO()
         picture.save(sharp, "PNG")
