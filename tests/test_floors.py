@@ -25,6 +25,7 @@ HOMES = {
     "requests": {"servers/http.py", "servers/line.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
+    "rapidocr": {"engines/worker.py"},
     "rich": {"console.py"},
     "typer": {
         *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
 from visionocr.pipeline import canary
 from visionocr.pipeline.asking import Asker
@@ -137,7 +137,7 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
             raise
     from visionocr.engines import local
 
-    if not local.installed():
+    if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
@@ -261,9 +261,6 @@ def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) ->
 def _local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
-    if not local.installed():
-        raise ConfigurationError(
-            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
-        )
-    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
     return engine
