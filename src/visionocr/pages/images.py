@@ -194,6 +194,8 @@ def _plain(image: Picture, span: Any) -> Picture:
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return paper
+    if image.mode in ("L", "RGB"):
+        return image  # to convert it would be to copy it
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
