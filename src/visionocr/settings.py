@@ -49,6 +49,7 @@ class Wire(StrEnum):
 
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
+    LLAMACPP = "llamacpp"
 
 
 class LocalModel(StrEnum):

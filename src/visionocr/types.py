@@ -348,6 +348,8 @@ class Server:
     """Its answers tell how many tokens were processed: the proof that a picture was used."""
     slots: int = 1
     """Requests that it works on at the same time."""
+    marker: str = ""
+    """What stands for a picture in the prompt's text, where a server wants that."""
     reads_only: bool = False
     """Reads text, cannot describe pictures or follow a prompt."""
     warnings: tuple[str, ...] = ()
