@@ -141,7 +141,7 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: A
     return Completion(
         text="".join(map(piece, events)),
         finish_reason=_finish(last),
-        prompt_tokens=_count(last, "tokens_evaluated"),
+        prompt_tokens=_count(last, "tokens_evaluated") if "stop_type" in last else None,  # in 2023 without pictures
         completion_tokens=_count(last, "tokens_predicted"),
         seconds=reply.seconds,
     )
