@@ -24,6 +24,7 @@ HOMES = {
     "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
+    "xllamacpp": {"engines/llama.py"},
     "rich": {"console.py"},
     "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},
 }

@@ -85,6 +85,11 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),
+    "gguf": ("model.gguf", "model.gguf"),
+    "mmproj": ("projector.gguf", "projector.gguf"),
+    "threads": ("3", 3),
+    "gpu_layers": ("20", 20),
+    "context": ("4096", 4096),
 }
 
 

@@ -17,11 +17,11 @@ from visionocr.console import Console
 from visionocr.errors import ConfigurationError, ExitCode, ServerError
 from visionocr.library import Library
 from visionocr.output.writer import put
-from visionocr.pipeline import job
+from visionocr.pipeline import job, own
 from visionocr.printable import shown
 from visionocr.prompting import budget
 from visionocr.settings import DEFAULT_URL, Settings
-from visionocr.types import Notice, Server
+from visionocr.types import Notice, Observer, Server, ignore
 
 Address = Annotated[
     str | None, typer.Argument(metavar="URL", help="Address of the server, instead of --api-url.", show_default=False)
@@ -40,6 +40,7 @@ class Statement:
 
 _LOOKED_AT = (
     *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
+    *("gguf", "mmproj", "threads", "gpu_layers", "context"),
     *("preset", "task", "batch", "dpi", "max_side"),
 )
 
@@ -62,7 +63,7 @@ def check(
         settings = options.settings_from({**flags, "api_url": url or flags["api_url"]}, config)
         if warning := options.readable_key(settings):
             console(Notice(warning, warning=True))
-        statements, server = examine(settings, Library(options.config_folder()))
+        statements, server = examine(settings, Library(options.config_folder()), console)
         good = all(statement.good for statement in statements)
         if as_json:
             report = {
@@ -78,13 +79,14 @@ def check(
             raise typer.Exit(ExitCode.SERVER)
 
 
-def examine(settings: Settings, library: Library) -> tuple[list[Statement], Server | None]:
+def examine(settings: Settings, library: Library, observer: Observer = ignore) -> tuple[list[Statement], Server | None]:
     """Everything that can be said of the server that the settings mean, and the server where one answered."""
     from visionocr.engines import local
 
     url = settings.api_url or DEFAULT_URL
     try:
-        engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url)
+        inside = url == job.LOCAL_URL or own.wanted(settings)
+        engine = job.open_engine(settings, observer=observer) if inside else job.connect(settings, url)
     except (ServerError, ConfigurationError) as error:
         statements = [Statement("server", False, error.message, error.hint)]
         if settings.api_url is None and local.installed():

@@ -8,7 +8,7 @@ from typing import Any
 
 from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import canary
+from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
@@ -123,8 +123,10 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
 def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
-    Raises a ``ServerError`` when there is none.
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
+    if own.wanted(settings):
+        return own.open_engine(settings, observer)
     if settings.api_url == LOCAL_URL:
         return _local(settings, markdown)
     try:
