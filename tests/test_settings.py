@@ -270,6 +270,9 @@ RANGES = [
     ("rep_pen", 0.5, 3),
     ("seed", 1, 999_999),
     ("max_length", 1, None),
+    ("threads", 1, 1024),
+    ("gpu_layers", 0, 10_000),
+    ("context", 512, 999_999),
 ]
 
 

@@ -111,7 +111,7 @@ class Settings:
     gpu_layers: int | None = _setting(
         None, "Layers of the model that a graphics card computes (default: what fits).", least=0, most=10_000
     )
-    context: int = _setting(8192, "Context of the model in tokens.", least=512, most=1_048_576)
+    context: int = _setting(8192, "Context of the model in tokens.", least=512, most=999_999)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """For each setting that is not a default: the flag, variable or file that it came from."""
 
