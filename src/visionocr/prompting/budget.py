@@ -100,8 +100,8 @@ def plan(
         raise ServerError(
             f"the context of {context} tokens is too small: an image costs about {cost}, the prompt {text_tokens}, "
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            "Start the server with a larger context (KoboldCpp: --contextsize; llama-server: -c; with --gguf: --context), "
-            "or give a smaller --max-side.",
+            "Start the server with a larger context (KoboldCpp: --contextsize, llama-server: -c, a model of your own: "
+            "--context), or give a smaller --max-side.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
