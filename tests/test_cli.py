@@ -159,6 +159,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "language": ("German", "German"),
     "dpi": ("150", 150.0),
     "max_side": ("800", 800),
+    "raster_workers": ("3", 3),
     "batch": ("2", 2),
     "timeout": ("9.5", 9.5),
     "max_asks": ("4", 4),

@@ -13,6 +13,7 @@ FLOORS = (
     {"types", "errors"},
     {"printable"},
     {"prompting", "reading"},
+    {"piped"},
     {"pages", "servers", "engines", "output", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
@@ -28,7 +29,7 @@ HOMES = {
     "rich": {"console.py"},
     "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},
 }
-WRITERS = {"output/writer.py", "console.py", "engines/worker.py"}
+WRITERS = {"output/writer.py", "console.py", "piped.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

@@ -16,6 +16,7 @@ from typing import Any
 import pymupdf
 import pytest
 
+from visionocr import piped
 from visionocr.engines import local, worker
 from visionocr.engines.layout import Line
 from visionocr.engines.local import LocalEngine, confidence
@@ -33,7 +34,7 @@ PROSE = (
 )
 
 FAKE = """
-import importlib.util, os, sys, threading, types
+import os, runpy, sys, threading, types
 class OcrEngine:
     def __init__(self, model_size, threads):
         self.name = model_size
@@ -57,12 +58,9 @@ class OcrEngine:
         box = {"topLeftCoord": (0, 0), "bottomRightCoord": (200, 20), "text": text, "confidence": sure}
         return {"bounds": {0: box}}
 sys.modules["faster_paddle"] = types.SimpleNamespace(OcrEngine=OcrEngine)
-spec = importlib.util.spec_from_file_location("worker", sys.argv[1])
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
-worker.main("", int(sys.argv[2]))
+runpy.run_path(sys.argv[1], run_name="__main__")
 """
-FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker.__file__]
+FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, piped.__file__]
 """A worker as ever, but for the engine in it, which does as the picture's bytes say."""
 
 
@@ -162,10 +160,9 @@ def test_no_network_is_needed() -> None:
         "sys.argv = sys.argv[1:]\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
-    *start, script, home = worker.command()
     picture = draw(((56, 56, 539, 120), "A quiet morning"), size=20, dpi=72)
     for model in worker.MODELS:
-        engine = LocalEngine(model, slots=1, command=[*start, "-c", refuse, script, home])
+        engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, piped.__file__])
         try:
             assert engine.complete(ask(picture)).text == "A quiet morning"
         finally:
@@ -279,7 +276,8 @@ def test_a_worker_that_died_idle_is_replaced(fake: LocalEngine) -> None:
 
 def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -> None:
     """Neither a program that is missing nor a package that does not load is the page's fault."""
-    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", worker.__file__, str(tmp_path)]]
+    broken = "import runpy, sys; sys.modules['faster_paddle'] = None; runpy.run_path(sys.argv[1], {}, '__main__')"
+    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, piped.__file__]]
     for command in commands:
         engine = LocalEngine(slots=1, command=command)
         with pytest.raises(ConfigurationError, match="does not start"):

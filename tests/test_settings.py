@@ -68,6 +68,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "language": ("Latin", "Latin"),
     "dpi": ("150", 150.0),
     "max_side": ("1500", 1500),
+    "raster_workers": ("2", 2),
     "batch": ("3", 3),
     "timeout": ("12.5", 12.5),
     "max_asks": ("5", 5),
@@ -258,6 +259,7 @@ def test_wrong_type_in_the_environment(name: str, value: str) -> None:
 RANGES = [
     ("dpi", 10, 1200),
     ("max_side", 28, 16384),
+    ("raster_workers", 0, 64),
     ("batch", 1, 4),
     ("timeout", 1, 86_400),
     ("max_asks", 1, 20),

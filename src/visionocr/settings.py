@@ -86,6 +86,9 @@ class Settings:
     max_side: int | None = _setting(
         None, "Longest side of an image in pixels (default: what model and server can use).", least=28, most=16384
     )
+    raster_workers: int | None = _setting(
+        None, "Processes that draw pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
+    )
     batch: int = _setting(1, "Pages per request.", least=1, most=4)
     timeout: float = _setting(
         300.0, "Seconds without any sign of life after which a request is given up.", least=1, most=86_400

@@ -112,7 +112,7 @@ class PageImage:
 
     page: PageRef
     media_type: str
-    """``image/jpeg`` or ``image/png``: always RGB, upright, without alpha."""
+    """``image/jpeg`` or ``image/png``: RGB (or grey, of a scan that was taken as it is), upright, without alpha."""
     data: bytes = field(repr=False)
     width: int
     height: int
@@ -381,7 +381,12 @@ class Engine(Protocol):
 
 
 class PageSource(Protocol):
-    """Documents as pages. All calls come from one thread."""
+    """Documents as pages."""
+
+    @property
+    def hands(self) -> int:
+        """How many threads may call ``load`` at once. ``pages`` is for one thread."""
+        ...
 
     def pages(self) -> Iterator[PageRef]:
         """Every page asked for, in order, found lazily; nothing is rendered.
@@ -397,8 +402,12 @@ class PageSource(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """The engine waits for pages: draw more of them at once, if that is possible."""
+        ...
+
     def close(self) -> None:
-        """Close what is open."""
+        """Stop what runs and close what is open; callable from any thread. What was interrupted raises."""
         ...
 
 

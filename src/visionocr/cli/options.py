@@ -95,7 +95,7 @@ _PANELS = {
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
-    "Image": ("dpi", "max_side", "keep_blank"),
+    "Image": ("dpi", "max_side", "keep_blank", "raster_workers"),
     "Result": ("format", "page_breaks", "strict"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}

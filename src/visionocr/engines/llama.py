@@ -2,8 +2,9 @@
 
 This file is both ends of the pipe. Run as a program it is the child: it loads the model, tells its address and serves
 until its input ends, however that comes about. Imported, it offers ``LlamaServer``, the handle. As a program it is
-started by its path, in Python's isolated mode, as the embedded engine's workers are, and for the same reasons. What it
-is to do comes through the pipe: an argument could be read by other users of the machine, and the key is among it.
+started by its path, in Python's isolated mode, as all processes of ours are (``piped``); unlike those it has last words
+worth telling, may take minutes to start, and is then spoken to by HTTP. What it is to do comes through the pipe: an
+argument could be read by other users of the machine, and the key is among it.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 
-from visionocr.engines import worker
 from visionocr.engines.layout import Line
 from visionocr.engines.markdown import page_text
-from visionocr.engines.worker import Worker, WorkerFailed, WorkerLost
+from visionocr.engines.worker import Worker
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
+from visionocr.piped import Failed, Lost
 from visionocr.types import Completion, FinishReason, Request, Server
 
 SURE = 0.965
@@ -161,14 +161,14 @@ class LocalEngine:
         try:
             found = hired.ask(model, picture, self._timeout)
             kept = True
-        except WorkerFailed as error:
+        except Failed as error:
             kept = True
             if error.setup:
                 raise ConfigurationError(
                     f"the embedded engine does not start: {error}", "Its package may not fit this system or Python."
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
-        except WorkerLost as error:
+        except Lost as error:
             if turn != self._turn:
                 raise Interrupted("reading was stopped") from None
             what = "took too long over the page" if error.hung else "crashed on the page"
@@ -190,7 +190,7 @@ class LocalEngine:
                     hired = None
             if hired is None:
                 try:
-                    hired = Worker(self._command or worker.command(), self._threads)
+                    hired = Worker(self._threads, self._command)
                 except OSError as error:
                     raise ConfigurationError(f"the embedded engine does not start: {error}") from None
             self._busy.add(hired)

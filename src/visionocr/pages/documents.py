@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +12,12 @@ import pymupdf
 from visionocr.errors import DocumentError
 from visionocr.pages import images
 from visionocr.pages.content import Content
-from visionocr.pages.finish import adjusted, finish
+from visionocr.pages.finish import adjusted, finish, from_scan
 from visionocr.pages.geometry import MAX_PARTS, PIECE_ASPECT, fit
+from visionocr.pages.opened import Password
+from visionocr.pages.scans import Scan, scan_of
 from visionocr.printable import shown
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
-
-Password = Callable[[str], str | None]
-"""Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
 
 _mupdf: Any = pymupdf
 FINEST = 300.0
@@ -83,6 +81,12 @@ class PdfFile:
             zoom, remarks = _zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
             if self._has_no_area(sheet):
                 remarks = (*remarks, adjusted("the page has no area; it was drawn on letter paper"))
+            elif (scan := self._scan(sheet)) is not None:
+                side = round(zoom * max(sheet.rect.width, sheet.rect.height))
+                whole = from_scan(scan, page, replace(spec, max_side=min(spec.max_side, side)), self._damage())
+                if whole is not None:
+                    self._forget()
+                    return whole
             pixmap = sheet.get_pixmap(
                 matrix=_mupdf.Matrix(zoom, zoom), colorspace=_mupdf.csRGB, alpha=False, annots=True
             )
@@ -119,6 +123,13 @@ class PdfFile:
         self._pdf.close()
         words = "is encrypted" if not tried else "is encrypted, and the password is wrong"
         raise DocumentError(f"{self._name} {words}", "give --password-file FILE with the document's password in it")
+
+    def _scan(self, sheet: Any) -> Scan | None:
+        """The picture that is the page, where it surely is."""
+        try:
+            return scan_of(self._pdf, sheet)
+        except _FAILURES:
+            return None  # what is broken is drawn as far as possible
 
     def _has_no_area(self, sheet: Any) -> bool:
         """Whether the page's own box is empty: MuPDF then takes a sheet of letter paper, without a word."""

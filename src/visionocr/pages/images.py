@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 import struct
 import threading
 import warnings
@@ -56,6 +57,8 @@ BROKEN = (
     *(RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError),
 )
 """What Pillow raises for files that are not as they should be: its parsers trust what they read."""
+_BASELINE = re.compile(rb"\xff[\xc0\xc1]\x00[\x0b\x11]\x08")
+"""Start of a JPEG's frame: Huffman coding in one scan after the other, one or three channels of eight bits."""
 _switches = threading.RLock()
 
 
@@ -73,6 +76,8 @@ def guarded(name: str, *, tolerant: bool = False) -> Iterator[None]:
         except MemoryError as error:
             raise DocumentError(f"{shown(name)} does not fit into memory", "make the picture smaller") from error
         except BROKEN as error:
+            if "decoder object" in str(error):  # what it would need at once is refused
+                raise DocumentError(f"{shown(name)} is damaged or too large", "make the picture smaller") from error
             # Some of Pillow's messages show an object of Python's, which helps nobody.
             reason = "" if "object at 0x" in str(error) or "<_io." in str(error) else f": {shown(str(error))}"
             raise DocumentError(f"{shown(name)} is damaged and cannot be read{reason}") from error
@@ -97,6 +102,18 @@ def _need_opener(kind: str, name: str) -> None:
         raise DocumentError(words, 'pip install "visionocr[heic]"') from error
     register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
     getattr(pillow_heif, register, lambda: None)()
+
+
+def is_plain(image: Any) -> bool:
+    """Whether an opened JPEG shows grey or RGB the way it lies."""
+    limits.check_size(image)
+    limits.check_scans(image)
+    return image.mode in ("L", "RGB") and _orientation(image) == 1
+
+
+def is_baseline(image: Any, data: bytes) -> bool:
+    """Whether an opened JPEG is of the kind that every decoder knows."""
+    return "progressive" not in image.info and _BASELINE.search(data[:_BAND]) is not None
 
 
 def frames_of(image: Any, name: str) -> list[int]:

@@ -85,6 +85,11 @@ def is_blank(picture: Picture) -> bool:
     return not (_shows(red) or _shows(blue))
 
 
+def is_full(picture: Any) -> bool:
+    """Whether much of a picture is print, seen at a glance; it may be as small as half of what ``is_blank`` needs."""
+    return min(picture.size) >= 4 * _CELL and _is_full(picture if picture.mode == "L" else picture.convert("L"))
+
+
 def _less(one: Picture, other: Picture) -> Picture:
     """One less the other, but not less than 0 (Pillow has a function for that, but it is ten times slower)."""
     return ImageChops.difference(ImageChops.lighter(one, other), other)
