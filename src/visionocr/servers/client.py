@@ -80,6 +80,7 @@ class ServerEngine:
         self._missed = False
         self._sleep = sleep or self._cancelled.wait
         self._gate = Gate()
+        self._learning = threading.Lock()
         self._running: set[Attempt] = set()
         self._lock = threading.RLock()
         """Guards what runs. May be entered twice: signals come at any time."""
@@ -160,7 +161,7 @@ class ServerEngine:
 
         Raises ``ServerRefused`` when it is not what it was: what was decided for the run does not fit any more.
         """
-        with self._lock:
+        with self._learning:
             if self.server is not old:
                 return
             identity = self._dialect.recognise(self._http)
