@@ -27,7 +27,7 @@ from visionocr.pipeline import job
 from visionocr.settings import Format, LocalModel, PageBreaks, Settings, Wire
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
-COMMANDS = ("pdf", "image", "describe", "check", "presets")
+COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
 KEY = "k3y-nobody-may-see"
 
 

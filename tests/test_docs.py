@@ -20,7 +20,7 @@ from visionocr.types import PageRef, PageResult, Status
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = ("pdf", "image", "describe", "check", "presets")
+COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
 
 pytestmark = pytest.mark.source_tree
 

@@ -14,7 +14,7 @@ FLOORS = (
     {"printable"},
     {"prompting", "reading"},
     {"piped"},
-    {"pages", "servers", "engines", "output", "settings", "console", "library"},
+    {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
     {"__init__", "__main__"},
@@ -27,7 +27,10 @@ HOMES = {
     "faster_paddle": {"engines/worker.py"},
     "xllamacpp": {"engines/llama.py"},
     "rich": {"console.py"},
-    "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},
+    "typer": {
+        *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),
+        "cli/run.py",
+    },
 }
 WRITERS = {"output/writer.py", "console.py", "piped.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from visionocr.engines.llama import Launch, LlamaServer
+from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerUnknown
 from visionocr.pipeline.own import OwnEngine, open_engine
 from visionocr.servers.client import ServerEngine
@@ -278,21 +278,24 @@ def test_check_without_a_server(pair: tiny_vlm.Pair) -> None:
 
 
 def test_pair_that_does_not_fit(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
-    """A projector of another width is refused with llama.cpp's reason."""
-    tiny_vlm.write_projector(tmp_path / "wide.gguf", width=96)
+    """A projector of another width is refused before it is loaded; llama.cpp would refuse it too, with its reason."""
+    wide = tmp_path / "wide.gguf"
+    tiny_vlm.write_projector(wide, width=96)
     (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("image", str(tmp_path / "a.png"), "--gguf", str(pair.model), "--mmproj", str(tmp_path / "wide.gguf"))
-    assert done.returncode == 5
-    assert "mismatch between text model (n_embd = 64) and mmproj (n_embd = 96)" in done.stderr
+    done = command("image", str(tmp_path / "a.png"), "--gguf", str(pair.model), "--mmproj", str(wide))
+    assert done.returncode == 3
+    assert "the projector puts out 96 numbers a token, the model takes 64" in done.stderr
     assert "Traceback" not in done.stderr
+    with pytest.raises(LlamaFailed, match=r"mismatch between text model \(n_embd = 64\) and mmproj \(n_embd = 96\)"):
+        LlamaServer(Launch(str(pair.model), str(wide), 2048)).wait()
 
 
 def test_broken_model(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
-    """A model that is not there completely is refused with llama.cpp's reason."""
-    (tmp_path / "half.gguf").write_bytes(pair.model.read_bytes()[:300_000])
-    done = command("check", "--gguf", str(tmp_path / "half.gguf"), "--mmproj", str(pair.projector))
-    assert done.returncode == 5
-    assert "corrupted or incomplete" in done.stdout
+    """A model that is not there completely is refused with llama.cpp's reason, should nobody have looked before."""
+    half = tmp_path / "half.gguf"
+    half.write_bytes(pair.model.read_bytes()[:300_000])
+    with pytest.raises(LlamaFailed, match="corrupted or incomplete"):
+        LlamaServer(Launch(str(half), str(pair.projector), 2048)).wait()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -330,7 +333,7 @@ def test_end_while_the_model_loads(pair: tiny_vlm.Pair) -> None:
     """A parent that is killed while the library holds the interpreter leaves no child either."""
     program = (
         "import os, signal, sys\n"
-        "from visionocr.engines.llama import Launch, LlamaServer\n"
+        "from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer\n"
         f"server = LlamaServer(Launch({str(pair.model)!r}, {str(pair.projector)!r}, 2048))\n"
         "print(server._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

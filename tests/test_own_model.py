@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tiny_vlm
 from fakes.llamacpp import FakeLlama
 from fakes.pictures import encode, picture
 from fakes.words import page_text
@@ -21,6 +23,8 @@ from visionocr.library import Library
 from visionocr.pipeline import job, own
 from visionocr.settings import load_settings
 from visionocr.types import ChatMarkers, Event, Notice, PageImage, PageRef, Prompt, Request, Sampler
+from visionocr.weights import pair
+from visionocr.weights.choice import Choice
 
 LAUNCH = Launch("model.gguf", "projector.gguf", 4096)
 READ_ORDER = "import json, os, sys, time\norder = json.loads(sys.stdin.readline())\n"
@@ -39,11 +43,9 @@ def reply(value: object) -> str:
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Any]:
-    """Settings that name two files that begin as they should."""
-    paths = {name: tmp_path / f"{name}.gguf" for name in ("gguf", "mmproj")}
-    for path in paths.values():
-        path.write_bytes(b"GGUF and more")
-    return {name: str(path) for name, path in paths.items()}
+    """Settings that name a pair."""
+    tiny = tiny_vlm.write_pair(tmp_path)
+    return {"gguf": str(tiny.model), "mmproj": str(tiny.projector)}
 
 
 @pytest.fixture
@@ -89,15 +91,48 @@ def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
 
 
 @pytest.mark.parametrize("broken", ["gguf", "mmproj"])
-@pytest.mark.parametrize(("content", "words"), [(None, "cannot read"), (b"PK", "not a GGUF file"), (b"", "not a GGUF")])
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"GGUF and more"])
 @pytest.mark.usefixtures("installed")
-def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes | None, words: str) -> None:
-    """A file that is missing or of another kind is named before anything is started."""
+def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes | None) -> None:
+    """A file that is missing, damaged or of another kind is named before anything is started."""
     path = Path(files[broken])
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=words) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         own.open_engine(load_settings(files, environment={}))
-    assert f"--{broken}" in caught.value.message
+    assert path.name in caught.value.message
+
+
+@pytest.mark.usefixtures("installed")
+def test_folder(files: dict[str, Any], tmp_path: Path) -> None:
+    """A folder is no model, but there is a command that looks for pairs in it."""
+    with pytest.raises(ConfigurationError, match="is a folder") as caught:
+        own.open_engine(load_settings({**files, "gguf": str(tmp_path)}, environment={}))
+    assert f"visionocr gguf {tmp_path}" in caught.value.hint
+
+
+@pytest.mark.usefixtures("installed")
+def test_pair_that_cannot_load(files: dict[str, Any]) -> None:
+    """Widths that differ are found before anything is started."""
+    tiny_vlm.write_projector(Path(files["mmproj"]), width=96)
+    with pytest.raises(ConfigurationError, match="puts out 96 numbers a token, the model takes 64"):
+        own.open_engine(load_settings(files, environment={}))
+
+
+def test_pair_that_is_doubtful(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of a pair is told as warnings, and picks the preset."""
+    presets = Library(None).presets()
+    facts = pair.examine(Path(files["gguf"]), Path(files["mmproj"]), presets)
+    told = replace(facts, fit=pair.Fit.DOUBTFUL, reason="odd", notes=("old",), choice=Choice(presets[0], "", True))
+    monkeypatch.setattr(pair, "examine", lambda *given: told)
+    events: list[Event] = []
+    name = own._check_pair(Path(files["gguf"]), Path(files["mmproj"]), presets, events.append)
+    assert name == presets[0].name
+    assert events == [
+        Notice("tiny-llama.gguf with tiny-mmproj.gguf: odd", warning=True),
+        Notice("old", warning=True),
+    ]
+    match = job.choose_preset(load_settings({}, environment={}), Library(None), "what ever", name)
+    assert (match.preset, match.known) == (presets[0], True)
 
 
 def test_missing_package(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +221,7 @@ def test_engine(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(engine, own.OwnEngine)
         assert engine.complete(request()).text == page_text(3)
         assert engine.count_tokens("one two") == 3
-        assert (engine.server.url, engine.server.kind) == ("gguf:gguf.gguf", "llama.cpp")
+        assert (engine.server.url, engine.server.kind) == ("gguf:tiny-llama.gguf", "llama.cpp")
         assert {arrival.headers.get("authorization") for arrival in fake.requests} == {f"Bearer {engine.process.key}"}
         engine.cancel()
         engine.close()
@@ -230,7 +265,7 @@ def test_child_ends_when_its_server_is_none(files: dict[str, Any], monkeypatch: 
 def test_failure_names_the_files(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that llama.cpp refuses is named, with the reason and what to do."""
     monkeypatch.setattr(llama, "command", lambda: child(reply({"error": "mismatch"})))
-    with pytest.raises(ServerError, match=r"cannot run gguf\.gguf with mmproj\.gguf: mismatch") as caught:
+    with pytest.raises(ServerError, match=r"cannot run tiny-llama\.gguf with tiny-mmproj\.gguf: mismatch") as caught:
         own.open_engine(load_settings(files, environment={}))
     assert "belong together" in caught.value.hint
 

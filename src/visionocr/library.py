@@ -13,14 +13,12 @@ from typing import TypeVar
 
 from visionocr.errors import ConfigurationError
 from visionocr.printable import did_you_mean
-from visionocr.prompting.presets import FALLBACK, Match, match_preset, parse_preset
+from visionocr.prompting.presets import BUILTIN as BUILTIN
+from visionocr.prompting.presets import FALLBACK, Match, match_own_first, parse_preset
 from visionocr.prompting.tasks import parse_task
 from visionocr.types import Preset, Task
 
 _Item = TypeVar("_Item")
-
-BUILTIN = "builtin"
-"""``origin`` of what ships in the package."""
 
 
 class Library:
@@ -48,9 +46,7 @@ class Library:
 
     def match(self, model: str) -> Match:
         """The preset for a *model* name that a server reports: the user's own first, else the fallback."""
-        presets = self.presets()
-        own = [preset for preset in presets if preset.origin != BUILTIN]
-        return match_preset(model, own) or match_preset(model, presets) or Match(self.preset(FALLBACK), "")
+        return match_own_first(model, self.presets()) or Match(self.preset(FALLBACK), "")
 
     def batch_prompt(self) -> str:
         """The text that asks for page marks when several pages share a request."""

@@ -82,6 +82,7 @@ class Piped:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=1 << 20,  # pictures are large, and every filling of the pipe wakes somebody up
             creationflags=flags,
         )
         # An editable installation is found by a hook that the other process does not have: it is told the folder.

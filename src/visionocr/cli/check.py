@@ -86,7 +86,7 @@ def examine(settings: Settings, library: Library, observer: Observer = ignore) -
     url = settings.api_url or DEFAULT_URL
     try:
         inside = url == job.LOCAL_URL or own.wanted(settings)
-        engine = job.open_engine(settings, observer=observer) if inside else job.connect(settings, url)
+        engine = job.open_engine(settings, library, observer=observer) if inside else job.connect(settings, url)
     except (ServerError, ConfigurationError) as error:
         statements = [Statement("server", False, error.message, error.hint)]
         if settings.api_url is None and local.installed():
@@ -108,7 +108,7 @@ def _about(server: Server, settings: Settings, library: Library) -> list[Stateme
         statements.append(Statement("vision", False, "no projector is loaded: pictures would be ignored", remedy))
     else:
         statements.append(Statement("vision", True, "a projector is loaded" if server.vision else "not said"))
-    match = job.choose_preset(settings, library, server.model)
+    match = job.choose_preset(settings, library, server.model, server.preset)
     why = f"matched by {match.pattern}" if match.known else "no preset knows this model; a guess: choose with --preset"
     statements.append(Statement("model", True, server.model or "without a name"))
     statements.append(Statement("preset", True, f"{match.preset.name} ({match.preset.title}; {why})"))

@@ -235,8 +235,10 @@ def _serve(order: dict[str, Any]) -> Any:
 
 
 def _leave_with_the_parent(orders: BinaryIO) -> None:
-    """End when the pipe does. While it loads, the library keeps the interpreter to itself: on Linux the kernel sees to
-    it even then, elsewhere the thread does once the model is loaded.
+    """End when the pipe does.
+
+    While it loads, the library keeps the interpreter to itself: on Linux the kernel sees to it even then, elsewhere
+    the thread does once the model is loaded.
     """
     if sys.platform == "linux":
         import fcntl

@@ -34,8 +34,9 @@ _TRIES = 100
 """Passwords that are tried, if the caller knows as many."""
 _SAME = 3
 """Times the same wrong password may come in a row: a caller that knows only one would never end."""
-_KEPT_PAGES = 4
-"""Pages between two clearings of MuPDF's store, which would otherwise grow to 256 MB."""
+_KEPT_PAGES, _PICTURE = 64, 16
+"""Pages between two clearings of MuPDF's store, which would otherwise grow to 256 MB; a page with a picture counts as
+so many. Without the fonts in it the next page takes twice as long."""
 _TROUBLE = re.compile(r"error|cannot|truncated|missing|corrupt|invalid|only has", re.IGNORECASE)
 _FAILURES = (
     *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError, ArithmeticError, AssertionError),
@@ -52,7 +53,7 @@ class PdfFile:
 
     def __init__(self, content: Content, password: Password | None = None) -> None:
         self._name = shown(content.name)
-        self._rendered = 0
+        self._kept = 0
         self.password: str | None = None
         """What opened it, where that was needed."""
         _mupdf.TOOLS.reset_mupdf_warnings()
@@ -85,7 +86,7 @@ class PdfFile:
                 side = round(zoom * max(sheet.rect.width, sheet.rect.height))
                 whole = from_scan(scan, page, replace(spec, max_side=min(spec.max_side, side)), self._damage())
                 if whole is not None:
-                    self._forget()
+                    self._forget(pictures=False)  # nothing was decoded
                     return whole
             pixmap = sheet.get_pixmap(
                 matrix=_mupdf.Matrix(zoom, zoom), colorspace=_mupdf.csRGB, alpha=False, annots=True
@@ -100,7 +101,7 @@ class PdfFile:
         if zoom * 72 < _COARSE:
             spec = replace(spec, find_blank=False)
         result = finish(picture, page, spec, (*self._damage(), *remarks))
-        self._forget()
+        self._forget(pictures=bool(sheet.get_images()))
         return result
 
     def close(self) -> None:
@@ -147,9 +148,10 @@ class PdfFile:
             findings.append(f"the page is damaged; what can be read was drawn ({shown(said[0])[:200]})")
         return tuple(Finding(FindingKind.DAMAGED, message, Severity.INFO) for message in findings)
 
-    def _forget(self) -> None:
-        self._rendered += 1
-        if self._rendered % _KEPT_PAGES == 0:
+    def _forget(self, *, pictures: bool) -> None:
+        self._kept += _PICTURE if pictures else 1
+        if self._kept >= _KEPT_PAGES:
+            self._kept = 0
             _mupdf.TOOLS.store_shrink(100)
 
 

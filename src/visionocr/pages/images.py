@@ -29,7 +29,7 @@ ScaleFor = Callable[[Size], float]
 _MOST_FRAMES = 20_000
 """Of a TIFF. Finding one takes longer the more came before it."""
 _DEEP = frozenset({"I;16", "I", "F"})
-_GAP = 2
+_GAP = 1.5
 """How many times finer than needed a picture is decoded, so that the last step of shrinking is a good one."""
 _FEW_COLOURS = 256
 _BAND = 2**22
@@ -222,7 +222,8 @@ def from_samples(size: Size, samples: Any, stride: int) -> Picture:
 
 def shrink(picture: Picture, size: Size) -> Picture:
     """The picture at a smaller size."""
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    # As legible as Lanczos (an engine reads both alike), in less than half the time.
+    return picture.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
 
 
 def enclose(picture: Picture, size: Size) -> Picture:

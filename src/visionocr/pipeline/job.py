@@ -112,7 +112,7 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
+    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
     try:
         return _prepared(engine, settings, library, chosen, observer)
     except BaseException:
@@ -120,13 +120,17 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         raise
 
 
-def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
+
+    The *library*'s presets help to judge a model that is to be run without a server.
 
     Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
     if own.wanted(settings):
-        return own.open_engine(settings, observer)
+        return own.open_engine(settings, library.presets() if library else (), observer)
     if settings.api_url == LOCAL_URL:
         return _local(settings, markdown)
     try:
@@ -158,11 +162,11 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-def choose_preset(settings: Settings, library: Library, model: str) -> Match:
-    """The preset that the settings name, else the one whose pattern fits the model's name."""
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
-    return library.match(model)
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
 def sampler_for(settings: Settings, preset: Preset) -> Sampler:
@@ -188,7 +192,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
                 "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
             )
-        match = choose_preset(settings, library, server.model)
+        match = choose_preset(settings, library, server.model, server.preset)
         _announce(server.model, server.kind, server.url, match, observer)
     for warning in server.warnings:
         observer(Notice(warning, warning=True))

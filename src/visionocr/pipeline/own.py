@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visionocr.errors import AnswerUnusable, ConfigurationError, ServerError, ServerUnreachable, UsageError
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, Wire
-from visionocr.types import Completion, Engine, Notice, Observer, Request, ignore
+from visionocr.types import Completion, Engine, Notice, Observer, Preset, Request, ignore
 
 if TYPE_CHECKING:
     from visionocr.engines.llama import LlamaServer
 
-_GGUF = b"GGUF"
-"""The first bytes of such a file."""
 _TELL_AFTER = 5.0
 """Seconds of loading after which somebody who waits wants to know why."""
 _DYING = 1.0
@@ -45,8 +43,8 @@ def wanted(settings: Settings) -> bool:
     return mine > theirs
 
 
-def open_engine(settings: Settings, observer: Observer = ignore) -> Engine:
-    """The model that the settings name, loaded and ready.
+def open_engine(settings: Settings, presets: Sequence[Preset] = (), observer: Observer = ignore) -> Engine:
+    """The model that the settings name, loaded and ready; *presets* are those at hand.
 
     Raises ``ConfigurationError`` when the files or the package are not what they should be, ``ServerError`` when
     llama.cpp does not start with them.
@@ -61,7 +59,7 @@ def open_engine(settings: Settings, observer: Observer = ignore) -> Engine:
             'Install it with: pip install "visionocr[llama]"',
         )
     model, projector = Path(settings.gguf).expanduser(), Path(settings.mmproj).expanduser()
-    _check_pair(model, projector)
+    preset = _check_pair(model, projector, presets, observer)
     launch = llama.Launch(str(model), str(projector), settings.context, settings.threads, settings.gpu_layers)
     try:
         process = llama.LlamaServer(launch)
@@ -69,7 +67,7 @@ def open_engine(settings: Settings, observer: Observer = ignore) -> Engine:
         raise ServerError(f"llama.cpp does not start: {error}") from None
     try:
         address = process.wait(_patient(model.name, observer))
-        return OwnEngine(_connected(settings, address, process.key, model.name, observer), process)
+        return OwnEngine(_connected(settings, address, process.key, model.name, preset, observer), process)
     except llama.LlamaFailed as error:
         raise ServerError(
             f"llama.cpp cannot run {model.name} with {projector.name}: {error}",
@@ -85,16 +83,27 @@ def _rank(origin: str) -> int:
     return 2 if origin.startswith("--") else 1 if origin.startswith(ENVIRONMENT_PREFIX) else 0
 
 
-def _check_pair(model: Path, projector: Path) -> None:
-    """Refuse what cannot be a pair before anything large is loaded."""
+def _check_pair(model: Path, projector: Path, presets: Sequence[Preset], observer: Observer) -> str:
+    """The name of the preset that belongs to a pair, as its headers tell; empty when they do not.
+
+    Refuses what cannot work before anything large is loaded, and warns of what probably will not.
+    """
+    from visionocr.weights.pair import Fit, examine
+
     for path, option in ((model, "--gguf"), (projector, "--mmproj")):
-        try:
-            with path.open("rb") as file:
-                begins = file.read(len(_GGUF))
-        except OSError as error:
-            raise ConfigurationError(f"{option}: cannot read {path}: {error.strerror}") from None
-        if begins != _GGUF:
-            raise ConfigurationError(f"{option}: {path} is not a GGUF file", "It may not be downloaded completely.")
+        if path.is_dir():
+            raise ConfigurationError(f"{option}: {path} is a folder", f"Its pairs: visionocr gguf {path}")
+    verdict = examine(model, projector, presets)
+    pair = f"{model.name} with {projector.name}"
+    if verdict.fit is Fit.CANNOT_LOAD:
+        raise ConfigurationError(
+            f"cannot run {pair}: {verdict.reason}", "Take the projector from the page of the model."
+        )
+    if verdict.fit is Fit.DOUBTFUL:
+        observer(Notice(f"{pair}: {verdict.reason}", warning=True))
+    for note in verdict.notes:
+        observer(Notice(note, warning=True))
+    return verdict.choice.preset.name if verdict.choice else ""
 
 
 def _patient(name: str, observer: Observer) -> Callable[[], None]:
@@ -110,7 +119,7 @@ def _patient(name: str, observer: Observer) -> Callable[[], None]:
     return waiting
 
 
-def _connected(settings: Settings, address: str, key: str, name: str, observer: Observer) -> Engine:
+def _connected(settings: Settings, address: str, key: str, name: str, preset: str, observer: Observer) -> Engine:
     from visionocr.engines import llama
     from visionocr.servers.client import Patience, ServerEngine
     from visionocr.servers.http import Http
@@ -119,7 +128,7 @@ def _connected(settings: Settings, address: str, key: str, name: str, observer: 
     http = Http(address, key, settings.timeout)
     server, dialect = probe(http, Wire.LLAMACPP)
     # A port that was free today is another tomorrow; and a process that is gone does not come back.
-    server = replace(server, url=f"gguf:{name}", kind="llama.cpp", version=llama.version())
+    server = replace(server, url=f"gguf:{name}", kind="llama.cpp", version=llama.version(), preset=preset)
     patience = Patience(absent=0.0)
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
