@@ -21,7 +21,7 @@ FLOORS = (
 )
 HOMES = {
     "pymupdf": {"pages/documents.py"},
-    "PIL": {"pages/images.py", "pages/measure.py"},
+    "PIL": {"pages/chart.py", "pages/images.py", "pages/measure.py"},
     "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},

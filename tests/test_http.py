@@ -23,6 +23,7 @@ from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
+    KeyRefused,
     RequestRefused,
     ServerBusy,
     ServerError,
@@ -261,8 +262,8 @@ STATUSES: list[tuple[int, str, type[ServerError], str]] = [
     (301, "", ServerRefused, "redirects"),
     (304, "", ServerRefused, "redirects"),
     (400, '{"value": -1}', RequestRefused, "-1"),
-    (401, '{"detail": {"error": "Unauthorized", "msg": "Authentication key is missing."}}', ServerRefused, "401"),
-    (403, "", ServerRefused, "403"),
+    (401, '{"detail": {"error": "Unauthorized", "msg": "Authentication key is missing."}}', KeyRefused, "401"),
+    (403, "", KeyRefused, "403"),
     (404, HTML, PathUnknown, "does not exist"),
     (405, HTML, RequestRefused, "405"),
     (408, "", ServerBusy, "408"),

@@ -15,12 +15,11 @@ import tiny_vlm
 from fakes.llamacpp import FakeLlama
 from fakes.pictures import encode, picture
 from fakes.words import page_text
-from visionocr.cli import check
 from visionocr.engines import llama
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import ConfigurationError, ServerError, UsageError
 from visionocr.library import Library
-from visionocr.pipeline import job, own
+from visionocr.pipeline import checkup, job, own
 from visionocr.settings import load_settings
 from visionocr.types import ChatMarkers, Event, Notice, PageImage, PageRef, Prompt, Request, Sampler
 from visionocr.weights import pair
@@ -87,7 +86,7 @@ def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         job.open_engine(settings)
     with pytest.raises(UsageError, match=words):
-        check.examine(settings, Library(None))
+        checkup.validate(settings, Library(None))
 
 
 @pytest.mark.parametrize("broken", ["gguf", "mmproj"])

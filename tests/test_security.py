@@ -310,8 +310,8 @@ def test_what_a_server_complains_cannot_steer(path: str, status: int, run: Run, 
     [
         ["pdf", "a.pdf", "-vv"],
         ["pdf", "a.pdf", "-f", "json"],
-        ["check", "-v"],
-        ["check", "--json"],
+        ["check", "-v", "--no-chart"],
+        ["check", "--json", "--no-chart"],
         ["pdf", "a.pdf", "--dry-run"],
     ],
 )

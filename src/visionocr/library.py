@@ -27,6 +27,8 @@ class Library:
     def __init__(self, folder: Path | None = None) -> None:
         self._roots: list[Traversable] = [] if folder is None else [folder]
         self._roots.append(resources.files("visionocr.prompts"))
+        self._presets: tuple[Preset, ...] = ()
+        """All of them, once they were asked for: parsing them takes longer than many a server's answer."""
 
     def preset(self, name: str) -> Preset:
         """The preset called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
@@ -38,7 +40,8 @@ class Library:
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets by name. Raises ``ConfigurationError`` when a file is wrong."""
-        return tuple(self.preset(name) for name in self._names("models", ".toml"))
+        self._presets = self._presets or tuple(self.preset(name) for name in self._names("models", ".toml"))
+        return self._presets
 
     def tasks(self) -> tuple[Task, ...]:
         """All tasks by name."""

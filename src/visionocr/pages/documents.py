@@ -13,15 +13,13 @@ from visionocr.errors import DocumentError
 from visionocr.pages import images
 from visionocr.pages.content import Content
 from visionocr.pages.finish import adjusted, finish, from_scan
-from visionocr.pages.geometry import MAX_PARTS, PIECE_ASPECT, fit
+from visionocr.pages.geometry import FINEST, MAX_PARTS, PIECE_ASPECT, fit
 from visionocr.pages.opened import Password
 from visionocr.pages.scans import Scan, scan_of
 from visionocr.printable import shown
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
 _mupdf: Any = pymupdf
-FINEST = 300.0
-"""Dots per inch beyond which a page on paper shows nothing more."""
 MAX_RASTER = 64_000_000
 """Pixels of a raster, whatever is asked for: 192 MB."""
 _POSTER = 2400.0

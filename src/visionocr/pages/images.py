@@ -1,4 +1,4 @@
-"""Pixels: one of the two places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
+"""Pixels: one of the few places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ _MOST_KEPT = 100_000_000
 """Pixels that are left of a picture, however long a strip it is: there will be copies of them."""
 _SMALL = 2**18
 """Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
+_LARGE = 1536
+"""Pixels of the long side from which on colour at half the resolution is as fine as anything that is sent elsewhere."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -241,10 +243,12 @@ def across(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:
 def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, bytes]:
     """Media type and bytes: baseline JPEG, or PNG where that is smaller, as it is for small line art.
 
-    *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before.
+    *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before, and of
+    large pictures half of it is enough.
     """
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if full_colour else 2)
+    fine = full_colour and max(picture.size) < _LARGE
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
     if _is_line_art(picture):
         sharp = io.BytesIO()
         picture.save(sharp, "PNG")

@@ -15,6 +15,7 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -53,6 +54,8 @@ class Job:
     match: Match
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
+    kept_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
     engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
     try:
-        return _prepared(engine, settings, library, chosen, observer)
+        return prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
@@ -178,7 +181,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
         if task.caption:
@@ -190,10 +194,12 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
         if server.vision is False:
             raise ServerRefused(
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+                PROJECTOR_REMEDY,
             )
         match = choose_preset(settings, library, server.model, server.preset)
         _announce(server.model, server.kind, server.url, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -232,7 +238,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
 def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
@@ -248,8 +254,7 @@ def _announce(model: str, kind: str, url: str, match: Match, observer: Observer)
 
 
 def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
-    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
-    if kept is not None and kept < useful * 0.9:
+    if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "

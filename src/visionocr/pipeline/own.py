@@ -43,6 +43,11 @@ def wanted(settings: Settings) -> bool:
     return mine > theirs
 
 
+def address(settings: Settings) -> str:
+    """What stands in the place of a server's address: a port that was free today is another tomorrow."""
+    return f"gguf:{Path(settings.gguf or '').name}"
+
+
 def open_engine(settings: Settings, presets: Sequence[Preset] = (), observer: Observer = ignore) -> Engine:
     """The model that the settings name, loaded and ready; *presets* are those at hand.
 
@@ -66,8 +71,8 @@ def open_engine(settings: Settings, presets: Sequence[Preset] = (), observer: Ob
     except OSError as error:
         raise ServerError(f"llama.cpp does not start: {error}") from None
     try:
-        address = process.wait(_patient(model.name, observer))
-        return OwnEngine(_connected(settings, address, process.key, model.name, preset, observer), process)
+        base = process.wait(_patient(model.name, observer))
+        return OwnEngine(_connected(settings, base, process.key, preset, observer), process)
     except llama.LlamaFailed as error:
         raise ServerError(
             f"llama.cpp cannot run {model.name} with {projector.name}: {error}",
@@ -119,17 +124,16 @@ def _patient(name: str, observer: Observer) -> Callable[[], None]:
     return waiting
 
 
-def _connected(settings: Settings, address: str, key: str, name: str, preset: str, observer: Observer) -> Engine:
+def _connected(settings: Settings, base: str, key: str, preset: str, observer: Observer) -> Engine:
     from visionocr.engines import llama
     from visionocr.servers.client import Patience, ServerEngine
     from visionocr.servers.http import Http
     from visionocr.servers.probe import probe
 
-    http = Http(address, key, settings.timeout)
+    http = Http(base, key, settings.timeout)
     server, dialect = probe(http, Wire.LLAMACPP)
-    # A port that was free today is another tomorrow; and a process that is gone does not come back.
-    server = replace(server, url=f"gguf:{name}", kind="llama.cpp", version=llama.version(), preset=preset)
-    patience = Patience(absent=0.0)
+    server = replace(server, url=address(settings), kind="llama.cpp", version=llama.version(), preset=preset)
+    patience = Patience(absent=0.0)  # a process that is gone does not come back
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 

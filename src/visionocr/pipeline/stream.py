@@ -13,12 +13,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
-from visionocr.pipeline.workers import Workers
+from visionocr.pipeline.workers import Workers, outcome
 from visionocr.types import (
     Answered,
     Engine,
@@ -35,8 +34,6 @@ from visionocr.types import (
     ignore,
 )
 
-_GLANCE = 0.2
-"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
 _STARVED = 0.5
 """Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
 
@@ -176,12 +173,7 @@ class Pipeline:
     @staticmethod
     def _wait(group: _Group) -> list[PageResult]:
         assert group.results is not None
-        while True:
-            try:
-                return group.results.result(timeout=_GLANCE)
-            except FutureTimeout:
-                if group.results.done():
-                    raise
+        return outcome(group.results)
 
     def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
         """What the window still holds after the engine failed on a group: its marks, then finished results."""

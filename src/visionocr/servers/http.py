@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
+    KeyRefused,
     RequestRefused,
     ServerBusy,
     ServerRefused,
@@ -210,7 +211,7 @@ class Http:
         status, words = response.status_code, self.without_key(server_words(body))
         if status == 401 or status == 403:
             sent = "The server did not accept the key" if self.key else "The server wants a key"
-            return ServerRefused(
+            return KeyRefused(
                 f"{self.base} refuses access ({status}: {words})",
                 f"{sent}: set VISIONOCR_API_KEY, or give --api-key.",
             )
