@@ -26,6 +26,7 @@ HOMES = {
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
     "xllamacpp": {"engines/llama.py"},
+    "rapidocr": {"engines/worker.py"},
     "rich": {"console.py"},
     "typer": {
         *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),

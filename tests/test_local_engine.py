@@ -150,18 +150,19 @@ def test_several_pictures_and_several_threads(engine: Engine) -> None:
 
 
 def test_no_network_is_needed() -> None:
-    """Both models read in a worker that cannot open a socket and, where the system allows it, has no network."""
+    """All models read in a worker that cannot open a socket and, where the system allows it, has no network."""
     refuse = (
         "import ctypes, os, runpy, socket, sys\n"
         "def refused(*_, **__): raise OSError('no network')\n"
-        "socket.socket = socket.create_connection = socket.getaddrinfo = refused\n"
+        "socket.socket = type('socket', (socket.socket,), {'__init__': refused})\n"
+        "socket.create_connection = socket.getaddrinfo = refused\n"
         "if sys.platform == 'linux':\n"
         "    ctypes.CDLL(None).unshare(0x50000000)  # a user and a network namespace of its own, if allowed\n"
         "sys.argv = sys.argv[1:]\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     picture = draw(((56, 56, 539, 120), "A quiet morning"), size=20, dpi=72)
-    for model in worker.MODELS:
+    for model in (model for model in worker.MODELS if local.installed(model)):
         engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, piped.__file__])
         try:
             assert engine.complete(ask(picture)).text == "A quiet morning"
@@ -222,10 +223,36 @@ def test_an_unknown_model_is_an_error(model: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed the extra is told how to."""
-    monkeypatch.setattr(local, "installed", lambda: False)
+    monkeypatch.setattr(local, "installed", lambda model: False)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine()
     assert 'pip install "visionocr[local]"' in caught.value.hint
+
+
+def test_the_fast_model_says_under_what_terms_it_comes() -> None:
+    """It reads, is only used when it is named, and its licence is among the warnings that are shown."""
+    if not local.installed("lite"):
+        with pytest.raises(ConfigurationError) as caught:
+            LocalEngine("lite")
+        assert 'pip install "visionocr[local-fast]"' in caught.value.hint
+        return
+    engine = LocalEngine("lite", slots=1)
+    try:
+        assert engine.server.warnings == (local.LITE_LICENCE,)
+        completion = engine.complete(ask(draw(((56, 56, 539, 300), PROSE))))
+        assert edits(completion.text, PROSE) < 0.02 * len(PROSE)
+        assert (completion.model, completion.final) == ("rapidocrlite lite", True)
+        assert engine.complete(ask(draw())).text == ""
+    finally:
+        engine.close()
+    assert LocalEngine("auto").server.warnings == ()
+
+
+def test_a_warm_worker_is_used(fake: LocalEngine) -> None:
+    """Getting ready early starts one worker, and that one reads."""
+    fake.warm()
+    (early,) = fake._idle
+    assert int(fake.complete(ask(b"pid")).text) == early._process.pid
 
 
 def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

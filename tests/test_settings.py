@@ -233,7 +233,7 @@ WRONG_IN_FILES = [
     ("format = 5", "5 is not one of md"),
     ("format = ['md']", "['md'] is not one of md"),
     ("page_breaks = 'dots'", "is not one of comment, rule, heading, formfeed, none"),
-    ("local_model = 'huge'", "is not one of auto, tiny, small"),
+    ("local_model = 'huge'", "is not one of auto, tiny, small, lite"),
 ]
 
 

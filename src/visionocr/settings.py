@@ -58,6 +58,7 @@ class LocalModel(StrEnum):
     AUTO = "auto"
     TINY = "tiny"
     SMALL = "small"
+    LITE = "lite"
 
 
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
 from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
@@ -143,7 +143,7 @@ def open_engine(
             raise
     from visionocr.engines import local
 
-    if not local.installed():
+    if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
@@ -267,9 +267,6 @@ def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) ->
 def _local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
-    if not local.installed():
-        raise ConfigurationError(
-            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
-        )
-    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
     return engine
