@@ -177,6 +177,11 @@ VALUES: dict[str, tuple[str, object]] = {
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("tiny", LocalModel.TINY),
+    "gguf": ("model.gguf", "model.gguf"),
+    "mmproj": ("projector.gguf", "projector.gguf"),
+    "threads": ("3", 3),
+    "gpu_layers": ("20", 20),
+    "context": ("4096", 4096),
 }
 
 

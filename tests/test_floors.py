@@ -22,9 +22,10 @@ FLOORS = (
 HOMES = {
     "pymupdf": {"pages/documents.py"},
     "PIL": {"pages/chart.py", "pages/images.py", "pages/measure.py"},
-    "requests": {"servers/http.py", "servers/line.py"},
+    "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
+    "xllamacpp": {"engines/llama.py"},
     "rapidocr": {"engines/worker.py"},
     "rich": {"console.py"},
     "typer": {

@@ -86,6 +86,11 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),
+    "gguf": ("model.gguf", "model.gguf"),
+    "mmproj": ("projector.gguf", "projector.gguf"),
+    "threads": ("3", 3),
+    "gpu_layers": ("20", 20),
+    "context": ("4096", 4096),
 }
 
 
@@ -267,6 +272,9 @@ RANGES = [
     ("rep_pen", 0.5, 3),
     ("seed", 1, 999_999),
     ("max_length", 1, None),
+    ("threads", 1, 1024),
+    ("gpu_layers", 0, 10_000),
+    ("context", 512, 999_999),
 ]
 
 

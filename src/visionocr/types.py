@@ -369,6 +369,10 @@ class Server:
     """Its answers tell how many tokens were processed: the proof that a picture was used."""
     slots: int = 1
     """Requests that it works on at the same time."""
+    preset: str = ""
+    """Name of the preset that belongs to its model, where more than the model's name tells it."""
+    marker: str = ""
+    """What stands for a picture in the prompt's text, where a server wants that."""
     reads_only: bool = False
     """Reads text, cannot describe pictures or follow a prompt."""
     warnings: tuple[str, ...] = ()

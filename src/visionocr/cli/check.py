@@ -34,6 +34,7 @@ NoChart = Annotated[
 
 _LOOKED_AT = (
     *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
+    *("gguf", "mmproj", "threads", "gpu_layers", "context"),
     *("preset", "task", "batch", "dpi", "max_side"),
 )
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import chart, job, statements
+from visionocr.pipeline import chart, job, own, statements
 from visionocr.pipeline.statements import Statement
 from visionocr.pipeline.workers import Workers, outcome
 from visionocr.prompting import budget
@@ -53,7 +53,7 @@ def validate(settings: Settings, library: Library) -> None:
     library.task(settings.task or "transcribe")
     if settings.preset is not None:
         library.preset(settings.preset)
-    if settings.api_url not in {None, job.LOCAL_URL}:
+    if not own.wanted(settings) and settings.api_url not in {None, job.LOCAL_URL}:
         base_url(settings.api_url or "")
 
 
@@ -69,7 +69,7 @@ def examine(
 
     *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
     """
-    report = Report(settings.api_url or DEFAULT_URL)
+    report = Report(own.address(settings) if own.wanted(settings) else settings.api_url or DEFAULT_URL)
     settings = replace(settings, wait_server=min(settings.wait_server, _PATIENCE))
     checkup = _Checkup(report, settings, library, tell, chart.Watch(observer))
     try:
@@ -117,7 +117,10 @@ class _Checkup:
         """The engine, probed."""
         settings, url = self._settings, self._report.url
         try:
-            engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url, self._watch)
+            if url == job.LOCAL_URL or own.wanted(settings):
+                engine = job.open_engine(settings, self._library, observer=self._watch)
+            else:
+                engine = job.connect(settings, url, self._watch)
         except ServerError as error:
             # A dialect's probe may have explained a refused key in its own way.
             key = isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused)
@@ -131,7 +134,7 @@ class _Checkup:
     def _offer_local(self) -> None:
         from visionocr.engines import local
 
-        if self._settings.api_url is None and local.installed():
+        if self._settings.api_url is None and not own.wanted(self._settings) and local.installed():
             self._say("note", "without a server, text is read with the embedded engine: visionocr check local:")
 
     def about(self, engine: Engine) -> budget.Plan | None:
@@ -149,7 +152,7 @@ class _Checkup:
             return None
         self._say("key", "the key was accepted" if self._settings.api_key else "none is wanted")
         self._vision(server)
-        match = job.choose_preset(self._settings, self._library, server.model)
+        match = job.choose_preset(self._settings, self._library, server.model, server.preset)
         self._report.preset = match.preset.name
         why = f"matched by {match.pattern}" if match.known else "no preset knows this model: a guess; see --preset"
         self._say("model", server.model or "without a name")

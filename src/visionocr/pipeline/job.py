@@ -8,7 +8,7 @@ from typing import Any
 
 from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import canary
+from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
@@ -115,7 +115,7 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
+    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
     try:
         return prepared(engine, settings, library, chosen, observer)
     except BaseException:
@@ -123,11 +123,17 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         raise
 
 
-def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
-    Raises a ``ServerError`` when there is none.
+    The *library*'s presets help to judge a model that is to be run without a server.
+
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
+    if own.wanted(settings):
+        return own.open_engine(settings, library.presets() if library else (), observer)
     if settings.api_url == LOCAL_URL:
         return _local(settings, markdown)
     try:
@@ -159,11 +165,11 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-def choose_preset(settings: Settings, library: Library, model: str) -> Match:
-    """The preset that the settings name, else the one whose pattern fits the model's name."""
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
-    return library.match(model)
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
 def sampler_for(settings: Settings, preset: Preset) -> Sampler:
@@ -190,7 +196,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
                 PROJECTOR_REMEDY,
             )
-        match = choose_preset(settings, library, server.model)
+        match = choose_preset(settings, library, server.model, server.preset)
         _announce(server.model, server.kind, server.url, match, observer)
         if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))

@@ -107,7 +107,8 @@ def plan(
         raise ContextTooSmall(
             f"the context of {context} tokens is too small: an image costs about {cost}, {prompt}"
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side.",
+            "Start the server with a larger context (KoboldCpp: --contextsize, llama-server: -c, a model of your own: "
+            "--context), or give a smaller --max-side.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
