@@ -21,8 +21,17 @@ from visionocr.errors import ConfigurationError, UsageError
 from visionocr.settings import CONFIG_NAME, Settings, load_settings
 
 Files = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="FILE", help="Files; folders with -r; - for standard input.", show_default=False),
+]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--files-from",
+        metavar="LIST",
+        help="Read the files named in LIST too, one a line or ended by NUL; - is standard input.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -102,6 +111,7 @@ _NAMES = {"api_key": ("--api-key", "--api-password"), "format": ("--format", "-f
 
 
 _READING: dict[str, tuple[Any, Any]] = {
+    "files_from": (FilesFrom, None),
     "pages": (Pages, None),
     "output": (Output, None),
     "recursive": (Recursive, False),
