@@ -77,9 +77,8 @@ def main() -> int:
         alone = started(folder / "scan0.png", top / "alone", server, 1)[0]
         server.asked.clear()
         first, memory = started(folder, top / "first", server, options.read)
-        print(
-            f"{options.documents:,} documents: first request after {first:.2f} s, {memory:.0f} MB at peak ({alone:.2f} s for one)"
-        )
+        peak = f"{memory:.0f} MB at peak"
+        print(f"{options.documents:,} documents: first request after {first:.2f} s ({alone:.2f} s for one), {peak}")
         some = top / "some"
         some.write_text("".join(f"{folder}/scan{n}.png\n" for n in range(options.read)), "utf-8")
         arguments = ["-o", f"{out}/", "--api-url", server.url, "-q"]

@@ -23,6 +23,8 @@ HOMES = {
     "PIL": {"pages/images.py", "pages/measure.py"},
     "requests": {"servers/http.py", "servers/line.py"},
     "tenacity": {"servers/client.py"},
+    "distributed": {"pipeline/scheduler.py"},
+    "dask": {"pipeline/scheduler.py"},
     "faster_paddle": {"engines/worker.py"},
     "rich": {"console.py"},
     "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},

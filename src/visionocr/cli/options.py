@@ -100,7 +100,17 @@ Suffix = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that exist already again.")]
 
 _PANELS = {
-    "Server": ("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server", "local_model"),
+    "Server": (
+        "api_url",
+        "api_key",
+        "dialect",
+        "model",
+        "timeout",
+        "max_time",
+        "wait_server",
+        "local_model",
+        "cluster",
+    ),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
     "Image": ("dpi", "max_side", "keep_blank"),
@@ -255,6 +265,7 @@ _METAVARS = {
     "api_url": "URL",
     "api_key": "KEY",
     "model": "NAME",
+    "cluster": "ADDRESS",
     "preset": "NAME",
     "task": "NAME",
     "prompt": "TEXT|@FILE",

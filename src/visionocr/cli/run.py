@@ -114,7 +114,8 @@ def run(reading: Reading) -> None:
             )
             sink = _sink(reading, settings, formatter, resume, _key(reading, settings, prepared.fingerprint))
             resume.writes_to(sink)
-            source = Intake(found, selection=selection, password=passwords, memory=resume, hints=hints)
+            spool = settings.cluster is not None
+            source = Intake(found, selection=selection, password=passwords, memory=resume, hints=hints, spool=spool)
             console(_planned(reading))
             _copy(prepared.read(source, known=resume.known, record=resume.record), sink, tally, console, resume)
         finally:

@@ -86,11 +86,12 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
             return
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
-            ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural)
+            ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural, reverse=True)
     except OSError as error:
         yield _problem(folder, _reason(error), "")
         return
-    for entry in ordered:
+    while ordered:  # what has been looked at is let go: entries grow with what is asked of them
+        entry = ordered.pop()
         if _is_directory(entry):
             yield from _walk(entry.path, suffixes, seen)
         elif os.path.splitext(entry.name)[1].lower() in suffixes and not _is_special(entry):
