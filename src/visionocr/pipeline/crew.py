@@ -22,7 +22,7 @@ from visionocr.errors import ConfigurationError, ServerError, ServerUnreachable
 from visionocr.pipeline import remote, scheduler, shelf
 from visionocr.pipeline.dispatch import PART
 from visionocr.pipeline.remote import Order, Outcome
-from visionocr.pipeline.scheduler import TIME, check_versions, connected, facts_of
+from visionocr.pipeline.scheduler import TIME, check_versions, connected, facts_of, task
 from visionocr.pipeline.shelf import Part
 from visionocr.settings import Settings
 from visionocr.types import Notice, Observer, PageRef, Server
@@ -83,13 +83,18 @@ class DaskCrew:
         self.order = order
         self._orders = {worker: self._for(order, known) for worker, known in self._orders.items()}
 
-    def stop(self) -> None:
+    def stop(self) -> list[tuple[int, Outcome | None]]:
         """See ``Crew.stop``."""
-        futures = [future for _, future in self._tasks.values()]
-        self._tasks.clear()
+        last: list[tuple[int, Outcome | None]] = []
         with contextlib.suppress(Exception):  # whatever the cluster is doing: we are leaving
-            self._client.cancel(futures, force=True)
-        self._farewell()
+            self._farewell()
+            until = time.monotonic() + _FAREWELL
+            while self._tasks and time.monotonic() < until:
+                last += self._collect(0.1)
+        with contextlib.suppress(Exception):
+            self._client.cancel([future for _, future in self._tasks.values()], force=True)
+        self._tasks.clear()
+        return last
 
     def close(self) -> None:
         """Leave. Safe to call more than once."""
@@ -154,9 +159,14 @@ class DaskCrew:
 
     def ask(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What *function* gives on *worker*."""
-        return self._client.submit(
-            function, self._orders[worker], *arguments, workers=[worker], pure=False, key=self._name()
-        ).result()
+        order = self._orders[worker]
+        future = self._client.submit(task, function, order, *arguments, workers=[worker], pure=False, key=self._name())
+        reply = future.result()
+        if reply.error is not None:
+            raise reply.error
+        if reply.fault:
+            raise ServerUnreachable(f"{worker} cannot work: {reply.fault}")
+        return reply.value
 
     # -- who is there
 
@@ -210,9 +220,8 @@ class DaskCrew:
     def _submit(self, worker: str, function: Callable[..., Any], *arguments: Any) -> int:
         ticket = next(self._tickets)
         name = f"{self.order.run}-{ticket}"
-        future = self._client.submit(
-            function, self._orders[worker], *arguments, workers=[worker], pure=False, key=name, retries=0
-        )
+        order = self._orders[worker]
+        future = self._client.submit(task, function, order, *arguments, workers=[worker], pure=False, key=name)
         self._tasks[ticket] = worker, future
         future.add_done_callback(partial(_note, self._finished, ticket))
         return ticket
@@ -238,17 +247,18 @@ class DaskCrew:
         return found
 
     def _result(self, worker: str, future: Any) -> Any:
-        """What a task gave; ``None`` when it died."""
+        """What a task gave; ``None`` when its worker died, or something unforeseen went wrong there."""
         try:
-            return future.result(timeout=TIME)
-        except ServerError as error:
-            self._error = error
-            self._observer(Notice(f"{worker} cannot work: {error.message}", warning=True))
-        except Exception as error:  # noqa: BLE001 - its worker died, or anything at all went wrong there
+            reply = future.result(timeout=TIME)
+        except Exception:  # noqa: BLE001 - Dask's words for a dead worker are many
             self._looked = -_LOOK
-            if type(error).__name__ not in {"KilledWorker", "CancelledError", "FutureCancelledError", "TimeoutError"}:
-                self._observer(Notice(f"{worker}: {type(error).__name__}: {error}", warning=True))
-        return None
+            return None
+        if isinstance(reply.error, ServerError):
+            self._error = reply.error
+        if reply.error or reply.fault:
+            why = reply.error.message if reply.error else reply.fault
+            self._observer(Notice(f"{worker} cannot work: {why}", warning=True))
+        return reply.value
 
 
 def _note(finished: SimpleQueue[int], ticket: int, _future: Any) -> None:

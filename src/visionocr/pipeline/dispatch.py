@@ -7,6 +7,7 @@ worker dies is marked failed. So one poisonous page costs two workers, and never
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from visionocr.errors import DocumentError, ServerError, ServerUnreachable
+from visionocr.errors import DocumentError, OutputError, ServerError, ServerUnreachable
 from visionocr.pipeline.asking import unreadable
 from visionocr.pipeline.intake import Intake
 from visionocr.pipeline.remote import Outcome
@@ -59,8 +60,8 @@ class Crew(Protocol):
         """Send the document of *page*, which the worker does not find; why it cannot be sent, else nothing."""
         ...
 
-    def stop(self) -> None:
-        """Let all workers stop at once."""
+    def stop(self) -> list[tuple[int, Outcome | None]]:
+        """Let all workers stop at once; what they had read until then."""
         ...
 
 
@@ -140,8 +141,14 @@ class Dispatch:
                     self._take(self._out.pop(ticket), outcome)
         finally:
             if not finished:
-                self._crew.stop()
+                self._keep(self._crew.stop())
             self._source.close()
+
+    def _keep(self, last: list[tuple[int, Outcome | None]]) -> None:
+        """Record what was read of parts that could not be finished: it need not be asked for again."""
+        with contextlib.suppress(OutputError):  # it may be why the run ends
+            for result in itertools.chain(*(outcome.results for _, outcome in last if outcome is not None)):
+                self._record(result)
 
     def _hand_out(self) -> None:
         present = self._crew.present()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -73,6 +74,8 @@ def count_tokens(order: Order, text: str) -> int | None:
 
 def read_part(order: Order, part: Part, wanted: Callable[[], bool]) -> Outcome:
     """Read the pages of *part*. The run is stopped in this process when its parts are no longer *wanted*."""
+    if order.run in _STOPPED:
+        return Outcome()
     try:
         station = _station(order)
     except ServerError as error:
@@ -107,6 +110,8 @@ def stop(run: str, *, keep_files: bool = False) -> None:
     """End what runs for *run* in this process and forget about it; harmless where nothing does."""
     with _LOCK:
         station = _STATIONS.pop(run, None)
+        if not keep_files:
+            _STOPPED.append(run)
     if station is not None:
         station.engine.cancel()
         station.engine.close()
@@ -117,6 +122,8 @@ def stop(run: str, *, keep_files: bool = False) -> None:
 
 _LOCK = threading.Lock()
 _OPENING = threading.Lock()
+_STOPPED: deque[str] = deque(maxlen=100)
+"""Runs of which nothing more is read."""
 
 
 class _Gate:

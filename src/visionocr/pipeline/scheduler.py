@@ -7,24 +7,48 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from visionocr import __version__
-from visionocr.errors import ConfigurationError, ServerUnreachable
+from visionocr.errors import ConfigurationError, ServerUnreachable, VisionOcrError
 from visionocr.pipeline import remote
 from visionocr.pipeline.remote import Order, Outcome
 from visionocr.pipeline.shelf import Part
 
 LOCAL = "local:"
 _MOST_LOCAL = 256
+_LONGEST = 500
+"""Characters of what went wrong."""
 TIME = 20.0
 """Seconds that the cluster may take for small things."""
 _DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """Ctrl-C at the terminal reaches all processes of a command; ending the workers is for us."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a task gives. Errors travel as values: what Dask makes of exceptions may not be readable at this end."""
+
+    value: Any = None
+    error: VisionOcrError | None = None
+    fault: str = ""
+    """What else went wrong there, in a line."""
+
+
+def task(function: Callable[..., Any], order: Order, *arguments: Any) -> Reply:
+    """What every task does: call a function of ``remote``."""
+    try:
+        return Reply(function(order, *arguments))
+    except VisionOcrError as error:
+        error.__cause__ = error.__context__ = None
+        return Reply(error=error.with_traceback(None))
+    except Exception as error:  # noqa: BLE001 - the one who started the run says it
+        return Reply(fault=f"{type(error).__name__}: {error}"[:_LONGEST])
+
+
 def read(order: Order, part: Part) -> Outcome:
-    """A task: runs on a worker, beside others, so that a worker with one thread reads ahead as well."""
+    """Read a part beside others, so that a worker with one thread reads ahead as well."""
     from distributed import get_worker, secede
 
     worker = get_worker()
@@ -32,8 +56,8 @@ def read(order: Order, part: Part) -> Outcome:
     secede()  # type: ignore[no-untyped-call]
 
     def wanted() -> bool:
-        task = worker.state.tasks.get(key)
-        return task is not None and task.state != "cancelled"
+        found = worker.state.tasks.get(key)
+        return found is not None and found.state != "cancelled"
 
     return remote.read_part(order, part, wanted)
 
@@ -81,7 +105,8 @@ def connected(address: str) -> tuple[Any, Any]:
         raise ConfigurationError(
             "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters of it is said in our words
+    for logger in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)  # what matters is said in our words
     cluster = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
