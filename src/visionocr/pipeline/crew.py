@@ -110,7 +110,7 @@ class DaskCrew:
 
     def _farewell(self) -> None:
         with contextlib.suppress(Exception):
-            self._client.sync(self._client._run, remote.stop, args=(self.order.run,), callback_timeout=_FAREWELL)
+            self._client.sync(self._client._run, remote.stop, self.order.run, callback_timeout=_FAREWELL)
 
     # -- what the dispatch needs
 
