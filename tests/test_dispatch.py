@@ -37,12 +37,16 @@ class FakeSource(Intake):
             self.taken = number
             yield PageRef("a.pdf", number, self.count, DIGEST)
 
+    def load(self, page: PageRef, spec: Any) -> Any:
+        """Never asked for."""
+        raise AssertionError(page)
+
     def place(self, page: PageRef) -> Place:
         """Nowhere."""
         return Place("/a.pdf")
 
 
-class FakeCrew:
+class FakeTeam:
     """Workers that answer one at a time, at random; ``deadly`` pages kill them, and others come in their place."""
 
     def __init__(self, workers: int, deadly: frozenset[int] = frozenset(), seed: int = 1) -> None:
@@ -101,10 +105,10 @@ class FakeCrew:
         return []
 
 
-def dispatch(source: Intake, crew: FakeCrew, **options: Any) -> Dispatch:
+def dispatch(source: Intake, team: FakeTeam, **options: Any) -> Dispatch:
     """A dispatch with the usual options."""
     usual = {"batch": 1, "known": lambda page: None, "record": lambda result: None, "patience": 0.0}
-    return Dispatch(source, crew, **{**usual, "observer": lambda event: None, **options})
+    return Dispatch(source, team, **{**usual, "observer": lambda event: None, **options})
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -113,31 +117,31 @@ def test_order_and_deaths(seed: int) -> None:
     chance = random.Random(seed)
     count, workers = chance.randint(1, 90), chance.randint(1, 4)
     deadly = frozenset(chance.sample(range(1, count + 1), min(count, seed % 3)))
-    crew = FakeCrew(workers, deadly, seed)
+    team = FakeTeam(workers, deadly, seed)
     recorded: list[int] = []
-    results = list(dispatch(FakeSource(count), crew, record=lambda r: recorded.append(r.page.number)).results())
+    results = list(dispatch(FakeSource(count), team, record=lambda r: recorded.append(r.page.number)).results())
     assert [result.page.number for result in results] == list(range(1, count + 1))
     assert {result.page.number for result in results if result.status is Status.FAILED} == deadly
     assert sorted(recorded) == list(range(1, count + 1))
-    assert crew.deaths <= 2 * len(deadly)
+    assert team.deaths <= 2 * len(deadly)
     assert all(result.text == f"text {result.page.number}" for result in results if result.page.number not in deadly)
 
 
 def test_suspects_are_alone() -> None:
     """What a worker had when it died is tried page by page, on a worker that has nothing else."""
-    crew = FakeCrew(2, frozenset({6}))
+    team = FakeTeam(2, frozenset({6}))
     busy: list[int] = []
-    give = crew.give
+    give = team.give
 
     def watched(worker: str, part: Part) -> int:
-        suspect = crew.deaths > 0 and len(part.pages) == 1
+        suspect = team.deaths > 0 and len(part.pages) == 1
         if suspect:
-            busy.append(sum(other == worker for other, _ in crew.out.values()))
-        assert not any(other == worker and len(held.pages) == 1 and crew.deaths for other, held in crew.out.values())
+            busy.append(sum(other == worker for other, _ in team.out.values()))
+        assert not any(other == worker and len(held.pages) == 1 and team.deaths for other, held in team.out.values())
         return give(worker, part)
 
-    crew.give = watched  # type: ignore[method-assign]
-    results = list(dispatch(FakeSource(40), crew).results())
+    team.give = watched  # type: ignore[method-assign]
+    results = list(dispatch(FakeSource(40), team).results())
     assert len(results) == 40
     assert busy
     assert not any(busy)
@@ -145,59 +149,59 @@ def test_suspects_are_alone() -> None:
 
 def test_a_long_job_is_never_in_memory() -> None:
     """However slow the first part is: what was taken from the source beyond it is bounded."""
-    source, crew = FakeSource(100_000), FakeCrew(2)
+    source, team = FakeSource(100_000), FakeTeam(2)
     stuck: list[int] = []
 
     def returned(seconds: float) -> list[tuple[int, Outcome | None]]:
-        if crew.most and not stuck:
+        if team.most and not stuck:
             stuck.append(1)
-        ready = [ticket for ticket in crew.out if ticket]
+        ready = [ticket for ticket in team.out if ticket]
         if not ready:
             raise KeyboardInterrupt
-        part = crew.out.pop(ready[0])[1]
+        part = team.out.pop(ready[0])[1]
         return [(ready[0], Outcome(tuple(PageResult(page, "", Status.OK) for page in part.pages)))]
 
-    crew.returned = returned  # type: ignore[method-assign]
+    team.returned = returned  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        list(dispatch(source, crew).results())
+        list(dispatch(source, team).results())
     assert source.taken < 100
-    assert crew.most <= 4
-    assert crew.stopped
+    assert team.most <= 4
+    assert team.stopped
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, 4), (2, 4), (3, 6), (4, 4)])
 def test_parts_keep_batches_whole(batch: int, size: int) -> None:
     """Pages share requests as on one machine, those that are known or cannot be opened in their places."""
-    crew = FakeCrew(1)
+    team = FakeTeam(1)
     known = PageResult(PageRef("a.pdf", 2, 9, DIGEST), "old", Status.OK)
-    results = dispatch(FakeSource(9), crew, batch=batch, known=lambda page: known if page == known.page else None)
+    results = dispatch(FakeSource(9), team, batch=batch, known=lambda page: known if page == known.page else None)
     assert [result.text for result in results.results()][:3] == ["text 1", "old", "text 3"]
-    assert crew.given[0][1] == tuple(range(1, size + 1))
+    assert team.given[0][1] == tuple(range(1, size + 1))
 
 
 def test_a_worker_whose_server_fails_rests() -> None:
     """Its pages go elsewhere; when all fail, the run ends with the reason."""
-    crew = FakeCrew(2)
-    crew.says = lambda worker, part: Outcome(error=ServerUnreachable("gone")) if worker == "w0" else None
-    assert len(list(dispatch(FakeSource(30), crew).results())) == 30
-    assert sum(worker == "w0" for worker, _ in crew.given) <= 2
-    crew = FakeCrew(2)
-    crew.says = lambda worker, part: Outcome(error=ServerUnreachable("gone"))
+    team = FakeTeam(2)
+    team.says = lambda worker, part: Outcome(error=ServerUnreachable("gone")) if worker == "w0" else None
+    assert len(list(dispatch(FakeSource(30), team).results())) == 30
+    assert sum(worker == "w0" for worker, _ in team.given) <= 2
+    team = FakeTeam(2)
+    team.says = lambda worker, part: Outcome(error=ServerUnreachable("gone"))
     with pytest.raises(ServerError, match="gone"):
-        list(dispatch(FakeSource(30), crew).results())
+        list(dispatch(FakeSource(30), team).results())
 
 
 def test_nobody_is_left() -> None:
     """Without any worker the run ends after its patience."""
     with pytest.raises(ServerUnreachable, match="no worker"):
-        list(dispatch(FakeSource(3), FakeCrew(0), patience=-1.0).results())
+        list(dispatch(FakeSource(3), FakeTeam(0), patience=-1.0).results())
 
 
 def test_what_cannot_be_sent_is_marked() -> None:
     """A document that a worker neither finds nor can be sent fails with the reason, page by page."""
-    crew = FakeCrew(1)
-    crew.says = lambda worker, part: Outcome(lacking=(DIGEST,))
-    results = list(dispatch(FakeSource(3), crew).results())
+    team = FakeTeam(1)
+    team.says = lambda worker, part: Outcome(lacking=(DIGEST,))
+    results = list(dispatch(FakeSource(3), team).results())
     assert [result.findings[0].message for result in results] == ["too large"] * 3
 
 
@@ -206,7 +210,7 @@ def test_documents_that_cannot_be_opened(tmp_path: Path) -> None:
     make_image(tmp_path / "1.png", 1)
     (tmp_path / "2.png").write_bytes(b"nothing")
     source = Intake(discover([str(tmp_path / "2.png"), str(tmp_path / "1.png")]))
-    results = list(dispatch(source, FakeCrew(1)).results())
+    results = list(dispatch(source, FakeTeam(1)).results())
     assert [(result.page.number, result.status) for result in results] == [(0, Status.FAILED), (1, Status.OK)]
     assert "neither a PDF nor a picture" in results[0].findings[0].message
 

@@ -44,7 +44,13 @@ def transcribe(
     chosen = load_settings(settings, config=config, required=config is not None)
     selection = parse_pages(pages) if pages else None
     found = discover([os.fspath(file) for file in files], recursive=recursive)
-    source = Intake(found, selection=selection, password=password, spool=chosen.cluster is not None)
+    source = Intake(
+        found,
+        selection=selection,
+        password=password,
+        workers=chosen.raster_workers,
+        spool=chosen.cluster is not None,
+    )
     prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)

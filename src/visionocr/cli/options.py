@@ -111,9 +111,10 @@ _PANELS = {
         "local_model",
         "cluster",
     ),
+    "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
-    "Image": ("dpi", "max_side", "keep_blank"),
+    "Image": ("dpi", "max_side", "keep_blank", "raster_workers"),
     "Result": ("format", "page_breaks", "strict"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
@@ -277,4 +278,7 @@ _METAVARS = {
     "max_side": "PIXELS",
     "max_length": "TOKENS",
     "page_breaks": "HOW",
+    "gguf": "FILE",
+    "mmproj": "FILE",
+    "context": "TOKENS",
 }

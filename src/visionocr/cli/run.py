@@ -93,13 +93,16 @@ def run(reading: Reading) -> None:
             check_output(reading.output, reading.files)
         passwords = _Passwords(reading.password_file, [*reading.files, reading.files_from], console)
         found = _wanted(reading, console)
+        how: dict[str, Any] = {"selection": selection, "password": passwords, "workers": settings.raster_workers}
         library = Library(config_folder())
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            documents = Intake(found, selection=selection, password=passwords)
-            raise typer.Exit(show_plan(settings, library, documents, reading.task))
+            raise typer.Exit(show_plan(settings, library, Intake(found, **how), reading.task))
         found = _something(found, console)
+        source = Intake(found, **how, hints=hints, spool=settings.cluster is not None)
+        if reading.kind == "pdf":
+            source.warm()
         several = len(reading.files) > 1 or reading.recursive or reading.files_from is not None
         formatter = formatter_for(settings, captions=reading.captions, several=several)
         tally = Tally(settings.strict)
@@ -114,8 +117,7 @@ def run(reading: Reading) -> None:
             )
             sink = _sink(reading, settings, formatter, resume, _key(reading, settings, prepared.fingerprint))
             resume.writes_to(sink)
-            spool = settings.cluster is not None
-            source = Intake(found, selection=selection, password=passwords, memory=resume, hints=hints, spool=spool)
+            source.memory = resume
             console(_planned(reading))
             _copy(prepared.read(source, known=resume.known, record=resume.record), sink, tally, console, resume)
         finally:

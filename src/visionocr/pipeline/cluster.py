@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from visionocr.library import Library
 from visionocr.pipeline import job, remote
-from visionocr.pipeline.crew import DaskCrew
 from visionocr.pipeline.dispatch import Dispatch
 from visionocr.pipeline.intake import Intake
 from visionocr.pipeline.job import Job
+from visionocr.pipeline.team import DaskTeam
 from visionocr.settings import Settings
 from visionocr.types import (
     Completion,
@@ -28,7 +28,7 @@ from visionocr.types import (
 class ClusterJob(Job):
     """A job that is done by the workers of a cluster."""
 
-    crew: DaskCrew = field(kw_only=True, repr=False)
+    team: DaskTeam = field(kw_only=True, repr=False)
     patience: float = field(kw_only=True)
 
     def read(
@@ -40,10 +40,10 @@ class ClusterJob(Job):
     ) -> Generator[PageResult, None, None]:
         """See ``Job.read``; the source must know where its documents are."""
         assert isinstance(source, Intake)
-        self.crew.start(replace(self.crew.order, question=self.question, plan=self.plan, match=self.match))
+        self.team.start(replace(self.team.order, question=self.question, plan=self.plan, match=self.match))
         dispatch = Dispatch(
             source,
-            self.crew,
+            self.team,
             batch=self.plan.batch,
             known=known,
             record=record,
@@ -54,7 +54,7 @@ class ClusterJob(Job):
 
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
-        self.crew.close()
+        self.team.close()
 
 
 def prepare(settings: Settings, library: Library, *, task: str, observer: Observer = ignore) -> Job:
@@ -63,16 +63,16 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
     Raises ``ConfigurationError`` for a wrong address, an absent library or workers of other versions, a
     ``ServerError`` for an absent cluster, and what ``job.prepare`` raises.
     """
-    crew: list[DaskCrew] = []
+    team: list[DaskTeam] = []
 
     def opened(markdown: bool) -> _First:
-        crew.append(DaskCrew(settings, markdown, observer))
-        return _First(crew[0], crew[0].first())
+        team.append(DaskTeam(settings, markdown, observer))
+        return _First(team[0], team[0].first())
 
     try:
         decided = job.prepare(settings, library, task=task, observer=observer, opened=opened)
     except BaseException:
-        for one in crew:
+        for one in team:
             one.close()
         raise
     return ClusterJob(
@@ -82,7 +82,8 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         decided.match,
         decided.max_asks,
         observer,
-        crew=crew[0],
+        decided.kept_side,
+        team=team[0],
         patience=settings.wait_server,
     )
 
@@ -90,22 +91,22 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
 class _First:
     """The first worker's engine, for what must be known before the first page."""
 
-    def __init__(self, crew: DaskCrew, first: tuple[str, Server]) -> None:
-        self._crew = crew
+    def __init__(self, team: DaskTeam, first: tuple[str, Server]) -> None:
+        self._team = team
         self._worker, self.server = first
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``."""
-        completion: Completion = self._crew.ask(self._worker, remote.complete, request)
+        completion: Completion = self._team.ask(self._worker, remote.complete, request)
         return completion
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``."""
-        count: int | None = self._crew.ask(self._worker, remote.count_tokens, text)
+        count: int | None = self._team.ask(self._worker, remote.count_tokens, text)
         return count
 
     def cancel(self) -> None:
         """Nothing runs here."""
 
     def close(self) -> None:
-        """The crew is closed by the job."""
+        """The team is closed by the job."""

@@ -41,7 +41,7 @@ _GLANCE = 0.2
 """Seconds between looks at the keyboard."""
 
 
-class Crew(Protocol):
+class Team(Protocol):
     """The workers of a run."""
 
     def present(self) -> Mapping[str, int]:
@@ -96,7 +96,7 @@ class Dispatch:
     def __init__(
         self,
         source: Intake,
-        crew: Crew,
+        team: Team,
         *,
         batch: int,
         known: Callable[[PageRef], PageResult | None],
@@ -107,7 +107,7 @@ class Dispatch:
     ) -> None:
         """*patience* is how many seconds to wait when there is no worker. See ``Pipeline`` for the others."""
         self._source = source
-        self._crew = crew
+        self._team = team
         self._size = batch * -(-PART // batch)
         self._known = known
         self._record = record
@@ -137,11 +137,11 @@ class Dispatch:
                 if not self._window and self._ended:
                     finished = True
                     return
-                for ticket, outcome in self._crew.returned(_GLANCE):
+                for ticket, outcome in self._team.returned(_GLANCE):
                     self._take(self._out.pop(ticket), outcome)
         finally:
             if not finished:
-                self._keep(self._crew.stop())
+                self._keep(self._team.stop())
             self._source.close()
 
     def _keep(self, last: list[tuple[int, Outcome | None]]) -> None:
@@ -151,7 +151,7 @@ class Dispatch:
                 self._record(result)
 
     def _hand_out(self) -> None:
-        present = self._crew.present()
+        present = self._team.present()
         now = self._clock()
         able = {worker: room for worker, room in present.items() if self._sick.get(worker, now) <= now}
         self._check(present, able, now)
@@ -226,7 +226,7 @@ class Dispatch:
             tuple({page.digest: self._source.place(page) for page in errand.pages}.items()),
         )
         errand.worker = worker
-        self._out[self._crew.give(worker, part)] = errand
+        self._out[self._team.give(worker, part)] = errand
 
     def _take(self, errand: _Errand, outcome: Outcome | None) -> None:
         if outcome is None:
@@ -260,7 +260,7 @@ class Dispatch:
             if (errand.worker, digest) in errand.sent:
                 why = "the worker cannot open the document that it was sent"
             else:
-                why = self._crew.send(errand.worker, pages[0], self._source.place(pages[0]).path)
+                why = self._team.send(errand.worker, pages[0], self._source.place(pages[0]).path)
                 errand.sent.add((errand.worker, digest))
             if why:
                 for page in pages:

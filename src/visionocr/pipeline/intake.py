@@ -47,10 +47,10 @@ class Place:
 
 
 class Intake:
-    """The pages of found files: a ``PageSource`` over ``Documents`` that asks a memory before it opens a file.
+    """The pages of found files: a ``PageSource`` over ``Documents`` that asks its ``memory`` before it opens a file.
 
-    *hints* gets what can be done about pages that could not be given. With *spool*, what comes through a pipe is kept
-    in a temporary file, so that every document has a place.
+    *workers* as for ``Documents``. *hints* gets what can be done about pages that could not be given. With *spool*,
+    what comes through a pipe is kept in a temporary file, so that every document has a place.
     """
 
     def __init__(
@@ -59,14 +59,15 @@ class Intake:
         *,
         selection: PageSelection | None = None,
         password: Callable[[str], str | None] | None = None,
-        memory: Memory | None = None,
+        workers: int | None = None,
         hints: dict[PageRef, str] | None = None,
         spool: bool = False,
     ) -> None:
         self._rest = iter(found)
         self._selection = selection
         self._password = password
-        self._memory = memory
+        self.memory: Memory | None = None
+        """To be set before the first page is taken."""
         self._hints = hints
         self._spool = spool
         self._spooled: list[Content] = []
@@ -77,7 +78,12 @@ class Intake:
         self._places: OrderedDict[str, str] = OrderedDict()
         self._passwords: OrderedDict[str, str] = OrderedDict()
         asking = None if password is None else self._asked
-        self._documents = Documents(_Unknown(self._unknown), selection=selection, password=asking)
+        self._documents = Documents(_Unknown(self._unknown), selection=selection, password=asking, workers=workers)
+
+    @property
+    def hands(self) -> int:
+        """See ``PageSource.hands``."""
+        return self._documents.hands
 
     def pages(self) -> Iterator[PageRef]:
         """See ``PageSource.pages``."""
@@ -96,6 +102,14 @@ class Intake:
             if self._hints is not None:
                 self._hints[page] = error.hint
             raise
+
+    def warm(self) -> None:
+        """See ``Documents.warm``."""
+        self._documents.warm()
+
+    def hurry(self) -> None:
+        """See ``PageSource.hurry``."""
+        self._documents.hurry()
 
     def place(self, page: PageRef) -> Place:
         """Where the document of *page* can be opened by somebody else; for pages that are under way."""
@@ -116,10 +130,10 @@ class Intake:
                 yield self._kept(found) if self._spool else found
             else:
                 stamp = _stamp(found.path)
-                if stamp is not None and self._memory is not None:
-                    if self._memory.done(found, stamp):
+                if stamp is not None and self.memory is not None:
+                    if self.memory.done(found, stamp):
                         continue
-                    if self._recall(found, stamp, self._memory):
+                    if self._recall(found, stamp, self.memory):
                         return
                     self._stamps[found.name] = found, stamp
                 _put(self._places, found.name, found.path)
@@ -138,8 +152,8 @@ class Intake:
 
     def _meet(self, page: PageRef) -> None:
         met = self._stamps.pop(page.document, None)
-        if met is not None and self._memory is not None and page.digest and page.pages:
-            self._memory.meet(*met, page.digest, page.pages)
+        if met is not None and self.memory is not None and page.digest and page.pages:
+            self.memory.meet(*met, page.digest, page.pages)
 
     def _kept(self, found: Found) -> Found:
         try:

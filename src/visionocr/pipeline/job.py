@@ -6,15 +6,16 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import canary
+from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -53,6 +54,8 @@ class Job:
     match: Match
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
+    kept_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -124,20 +127,26 @@ def prepare(
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    opened = opened or (lambda markdown: open_engine(settings, markdown=markdown, observer=observer))
+    opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
     engine = opened(chosen.markdown)
     try:
-        return _prepared(engine, settings, library, chosen, observer)
+        return prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
 
 
-def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
-    Raises a ``ServerError`` when there is none.
+    The *library*'s presets help to judge a model that is to be run without a server.
+
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
+    if own.wanted(settings):
+        return own.open_engine(settings, library.presets() if library else (), observer)
     if settings.api_url == LOCAL_URL:
         return _local(settings, markdown)
     try:
@@ -147,7 +156,7 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
             raise
     from visionocr.engines import local
 
-    if not local.installed():
+    if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
@@ -169,11 +178,11 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-def choose_preset(settings: Settings, library: Library, model: str) -> Match:
-    """The preset that the settings name, else the one whose pattern fits the model's name."""
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
-    return library.match(model)
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
 def sampler_for(settings: Settings, preset: Preset) -> Sampler:
@@ -185,7 +194,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
         if task.caption:
@@ -197,10 +207,12 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
         if server.vision is False:
             raise ServerRefused(
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+                PROJECTOR_REMEDY,
             )
-        match = choose_preset(settings, library, server.model)
+        match = choose_preset(settings, library, server.model, server.preset)
         _announce(server.model, server.kind, server.url, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -239,7 +251,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
 def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
@@ -255,8 +267,7 @@ def _announce(model: str, kind: str, url: str, match: Match, observer: Observer)
 
 
 def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
-    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
-    if kept is not None and kept < useful * 0.9:
+    if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "
@@ -269,9 +280,6 @@ def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) ->
 def _local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
-    if not local.installed():
-        raise ConfigurationError(
-            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
-        )
-    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
     return engine

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from visionocr.errors import Interrupted, ServerError
+from visionocr.library import Library
 from visionocr.pipeline.job import Job, open_engine
 from visionocr.pipeline.shelf import Part, PartPages, Shelf, discard
 from visionocr.prompting.budget import Plan
@@ -178,10 +179,11 @@ def _station(order: Order) -> _Station:
             url, key = (os.environ.get(name) for name in (URL_VARIABLE, KEY_VARIABLE))
             if order.own and url:
                 there = load_settings(environment={URL_VARIABLE: url})
-                settings = replace(settings, api_url=there.api_url, api_key=key or None)
+                settings = replace(settings, api_url=there.api_url, api_key=key or None, gguf=None, mmproj=None)
             else:
                 settings = replace(settings, api_key=(key if order.own else None) or order.key or None)
-            station = _Station(_Gate(open_engine(settings, markdown=order.markdown)), Shelf(order.run))
+            engine = _Gate(open_engine(settings, Library(), markdown=order.markdown))
+            station = _Station(engine, Shelf(order.run, settings.raster_workers))
             with _LOCK:
                 _STATIONS[order.run] = station
         return station

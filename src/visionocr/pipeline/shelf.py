@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ MOST_SENT = 256 << 20
 """Bytes of a document that is sent to a worker which does not find it."""
 MOST_KEPT = 1 << 30
 """Bytes of such documents that a worker keeps."""
+_REMEMBERED = 2048
+"""Documents that are not looked for again; fewer than ``Documents`` remembers."""
 _LOCK = threading.Lock()
-_DRAWING = threading.Lock()
-"""PyMuPDF serves one caller at a time in a process."""
 _FOLDERS: dict[str, Path] = {}
 """By run: documents that were sent."""
 
@@ -42,13 +43,16 @@ class Part:
 class Shelf:
     """The documents of a run. May be used from several threads."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, workers: int | None) -> None:
         self._run = run
         self._next: list[Found] = []
         self._passwords: dict[str, list[str]] = {}
-        self._met: dict[tuple[str, str], str] = {}
+        self._met: OrderedDict[tuple[str, str], str] = OrderedDict()
         """Name and digest of documents that were opened: the path."""
-        self._documents = Documents(self, password=self._password)
+        self._documents = Documents(self, password=self._password, workers=workers)
+        self._finding = threading.Lock()
+        self._drawing = threading.BoundedSemaphore(self._documents.hands)
+        self.hands = self._documents.hands
 
     def __iter__(self) -> Iterator[Found]:
         """The file that is to be met next; ``Documents`` asks."""
@@ -59,18 +63,21 @@ class Shelf:
         """Meet the documents of *part*; the digests of those that are not here."""
         places = dict(part.places)
         wanted = {page.digest: page for place, page in enumerate(part.pages) if place not in part.absent}
-        with _DRAWING:
+        with self._finding, self._drawing:
             return tuple(digest for digest, page in wanted.items() if not self._meet(page, places[digest]))
 
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``PageSource.load``."""
-        with _DRAWING:
+        with self._drawing:
             return self._documents.load(page, spec)
 
+    def hurry(self) -> None:
+        """See ``PageSource.hurry``."""
+        self._documents.hurry()
+
     def close(self) -> None:
-        """Close everything."""
-        with _DRAWING:
-            self._documents.close()
+        """Close everything, for good."""
+        self._documents.close()
 
     def _meet(self, page: PageRef, place: Place) -> bool:
         if os.path.isfile(self._met.get((page.document, page.digest), "")):
@@ -83,6 +90,8 @@ class Shelf:
                 first = next(iter(self._documents.pages()), None)
                 if first is not None and first.digest == page.digest:
                     self._met[page.document, page.digest] = path
+                    if len(self._met) > _REMEMBERED:
+                        self._met.popitem(last=False)
                     return True
         return False
 
@@ -98,6 +107,11 @@ class PartPages:
     part: Part
     shelf: Shelf
 
+    @property
+    def hands(self) -> int:
+        """See ``PageSource.hands``."""
+        return self.shelf.hands
+
     def pages(self) -> Iterator[PageRef]:
         """See ``PageSource.pages``."""
         return iter(self.part.pages)
@@ -105,6 +119,10 @@ class PartPages:
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``PageSource.load``."""
         return self.shelf.load(page, spec)
+
+    def hurry(self) -> None:
+        """See ``PageSource.hurry``."""
+        self.shelf.hurry()
 
     def close(self) -> None:
         """The shelf stays open: there will be more parts."""

@@ -34,8 +34,8 @@ _FAREWELL = 2.0
 _CHUNK = 8 << 20
 
 
-class DaskCrew:
-    """The workers of a Dask cluster, as a ``Crew``."""
+class DaskTeam:
+    """The workers of a Dask cluster, as a ``Team``."""
 
     def __init__(self, settings: Settings, markdown: bool, observer: Observer) -> None:
         self._observer = observer
@@ -43,7 +43,7 @@ class DaskCrew:
         self._patience = settings.wait_server
         self._key = settings.api_key or ""
         self._cluster, self._client = connected(settings.cluster or "")
-        plain = replace(settings, api_key=None, origins={})
+        plain = replace(settings, api_key=None, origins=dict(settings.origins))
         run = f"visionocr-{secrets.token_hex(8)}"
         self.order = Order(run, plain, markdown, own=self._cluster is None)
         self._tickets = itertools.count(1)
@@ -84,7 +84,7 @@ class DaskCrew:
         self._orders = {worker: self._for(order, known) for worker, known in self._orders.items()}
 
     def stop(self) -> list[tuple[int, Outcome | None]]:
-        """See ``Crew.stop``."""
+        """See ``Team.stop``."""
         last: list[tuple[int, Outcome | None]] = []
         with contextlib.suppress(Exception):  # whatever the cluster is doing: we are leaving
             self._farewell()
@@ -115,7 +115,7 @@ class DaskCrew:
     # -- what the dispatch needs
 
     def present(self) -> Mapping[str, int]:
-        """See ``Crew.present``; a worker's parts keep all its slots busy, and one more is ready."""
+        """See ``Team.present``; a worker's parts keep all its slots busy, and one more is ready."""
         self._look()
         return {
             worker: max(2, -(-(2 * max(1, server.slots) + 2) // PART))
@@ -124,11 +124,11 @@ class DaskCrew:
         }
 
     def give(self, worker: str, part: Part) -> int:
-        """See ``Crew.give``."""
+        """See ``Team.give``."""
         return self._submit(worker, scheduler.read, part)
 
     def returned(self, seconds: float) -> list[tuple[int, Outcome | None]]:
-        """See ``Crew.returned``."""
+        """See ``Team.returned``."""
         self._look()
         lost: list[tuple[int, Outcome | None]] = []
         for ticket, (worker, future) in list(self._tasks.items()):
@@ -139,7 +139,7 @@ class DaskCrew:
         return lost or self._collect(seconds)
 
     def send(self, worker: str, page: PageRef, path: str) -> str:
-        """See ``Crew.send``."""
+        """See ``Team.send``."""
         try:
             size = Path(path).stat().st_size
             if size > shelf.MOST_SENT:
