@@ -24,6 +24,6 @@ def picture(number: int, size: int) -> PageImage:
 def test_pictures_stand_where_the_dialect_puts_them(dialect: Dialect, count: int) -> None:
     """No byte differs from what the dialect's request looks like in JSON; equal pictures are no difficulty."""
     images = [picture(number // 2, 1000 + number) for number in range(count)]
-    parts = ("before \u20ac", *images, *images[:1], "after")
+    parts: tuple[str | PageImage, ...] = ("before \u20ac", *images, *images[:1], "after")
     request = Request(Prompt("Be exact.", parts, MARKS), Sampler(), 50, stop_sequences=("<|end|>",))
     assert encoded(dialect, SERVER, request, "key") == json.dumps(dialect.encode(SERVER, request, "key")).encode()
