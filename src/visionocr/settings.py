@@ -76,6 +76,9 @@ class Settings:
     api_key: str | None = field(default=None, repr=False, metadata={"help": "Key of the server.", "secret": True})
     dialect: Wire = _setting(Wire.AUTO, "Wire language of the server.")
     model: str | None = _setting(None, "Model to ask for, where a server has several.")
+    cluster: str | None = _setting(
+        None, "Dask cluster to spread the pages over: tcp://SCHEDULER:8786, or local:N for N processes here."
+    )
     preset: str | None = _setting(None, "Model preset (default: chosen by the model's name).")
     task: str | None = _setting(None, "What to ask: a file under prompts/tasks, such as transcribe, text, table.")
     prompt: str | None = _setting(None, "Own prompt instead of the task's, or @FILE.")

@@ -20,8 +20,17 @@ from visionocr.errors import ConfigurationError, UsageError
 from visionocr.settings import CONFIG_NAME, FIELDS, TYPES, Settings, load_settings
 
 Files = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="FILE", help="Files; folders with -r; - for standard input.", show_default=False),
+]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--files-from",
+        metavar="LIST",
+        help="Read the files named in LIST too, one a line or ended by NUL; - is standard input.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -90,7 +99,17 @@ Suffix = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that exist already again.")]
 
 _PANELS = {
-    "Server": ("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server", "local_model"),
+    "Server": (
+        "api_url",
+        "api_key",
+        "dialect",
+        "model",
+        "timeout",
+        "max_time",
+        "wait_server",
+        "local_model",
+        "cluster",
+    ),
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
@@ -102,6 +121,7 @@ _NAMES = {"api_key": ("--api-key", "--api-password"), "format": ("--format", "-f
 
 
 _READING: dict[str, tuple[Any, Any]] = {
+    "files_from": (FilesFrom, None),
     "pages": (Pages, None),
     "output": (Output, None),
     "recursive": (Recursive, False),
@@ -244,6 +264,7 @@ _METAVARS = {
     "api_url": "URL",
     "api_key": "KEY",
     "model": "NAME",
+    "cluster": "ADDRESS",
     "preset": "NAME",
     "task": "NAME",
     "prompt": "TEXT|@FILE",

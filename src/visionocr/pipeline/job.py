@@ -105,17 +105,30 @@ class Job:
         self.engine.close()
 
 
-def prepare(settings: Settings, library: Library, *, task: str, observer: Observer = ignore) -> Job:
+def prepare(
+    settings: Settings,
+    library: Library,
+    *,
+    task: str,
+    observer: Observer = ignore,
+    opened: Callable[[bool], Engine] | None = None,
+) -> Job:
     """Decide everything. ``task`` is the default where the settings name none.
 
-    Raises ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    ``opened`` gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
+    ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
+    if settings.cluster is not None and opened is None:
+        from visionocr.pipeline import cluster
+
+        return cluster.prepare(settings, library, task=task, observer=observer)
     chosen = library.task(settings.task or task)
     for name in ("prompt", "system"):
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
+    opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
+    engine = opened(chosen.markdown)
     try:
         return prepared(engine, settings, library, chosen, observer)
     except BaseException:
