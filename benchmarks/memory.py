@@ -45,7 +45,8 @@ def main() -> int:
             peaks.append(ran.megabytes)
         naive = measure_program(sys.executable, NAIVE, str(document), server.url, "--max-side", options.side).megabytes
     few, many = peaks
-    print(f"at {options.side} px: {options.short} pages {few:.0f} MB, {options.long} pages {many:.0f} MB: {many / few:.2f}")
+    sizes = f"{options.short} pages {few:.0f} MB, {options.long} pages {many:.0f} MB"
+    print(f"at {options.side} px: {sizes}; ratio {many / few:.2f}")
     print(f"naive, {options.long} pages: {naive:.0f} MB; ratio {many / naive:.3f}")
     return 0 if many <= 1.15 * few and many <= 0.1 * naive else 1
 
