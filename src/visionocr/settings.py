@@ -49,6 +49,9 @@ class Wire(StrEnum):
 
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
+    OLLAMA = "ollama"
+    TEXTGEN = "textgen"
+    OPENAI = "openai"
 
 
 class LocalModel(StrEnum):

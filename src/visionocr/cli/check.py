@@ -97,15 +97,15 @@ def examine(settings: Settings, library: Library) -> tuple[list[Statement], Serv
 
 
 def _about(server: Server, settings: Settings, library: Library) -> list[Statement]:
-    statements = [Statement("server", True, f"{server.kind} {server.version} answers at {server.url}")]
+    who = f"{server.kind} {server.version}".strip()
+    statements = [Statement("server", True, f"{who} answers at {server.url} (dialect {server.dialect})")]
     statements += [Statement("warning", True, warning) for warning in server.warnings]
     if server.reads_only:
         return [*statements, Statement("model", True, f"{server.model}: reads text, cannot describe pictures")]
     if server.vision is False:
-        remedy = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
-        statements.append(Statement("vision", False, "no projector is loaded: pictures would be ignored", remedy))
+        statements.append(Statement("vision", False, "pictures would be ignored", server.vision_remedy))
     else:
-        statements.append(Statement("vision", True, "a projector is loaded" if server.vision else "not said"))
+        statements.append(Statement("vision", True, "it can see pictures" if server.vision else "not said"))
     match = job.choose_preset(settings, library, server.model)
     why = f"matched by {match.pattern}" if match.known else "no preset knows this model; a guess: choose with --preset"
     statements.append(Statement("model", True, server.model or "without a name"))

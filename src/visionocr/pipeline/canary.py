@@ -68,5 +68,5 @@ def _complete(engine: Engine, request: Request) -> Completion | None:
 def _blind(engine: Engine) -> ServerRefused:
     return ServerRefused(
         f"the {engine.server.kind} at {engine.server.url} ignores pictures",
-        "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model, and a larger --contextsize.",
+        f"{engine.server.vision_remedy} {engine.server.context_remedy}, if the picture did not fit into it.",
     )

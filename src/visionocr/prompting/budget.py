@@ -100,7 +100,7 @@ def plan(
         raise ServerError(
             f"the context of {context} tokens is too small: an image costs about {cost}, the prompt {text_tokens}, "
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side.",
+            f"{server.context_remedy}, or give a smaller --max-side.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
@@ -193,7 +193,7 @@ def default_max_length(task: Task, preset: Preset, server: Server) -> int:
 
 def _encoder_limits(facts: ImageFacts, server: Server) -> tuple[int, int | None]:
     """Longest useful side in pixels and most tokens, as the engine behind *server* has them."""
-    if server.dialect == "koboldcpp":
+    if server.kind == "KoboldCpp":  # whichever language it is spoken to in
         return facts.koboldcpp_longest_side or facts.longest_side, facts.koboldcpp_max_tokens or facts.max_tokens
     return facts.longest_side, facts.max_tokens
 

@@ -76,8 +76,11 @@ class Attempt:
         return self._cut_short(verdict, watch)
 
     def stop(self) -> None:
-        """Abort it, more than once: the first abort may overtake the request on its way. Any thread."""
-        for _ in range(_ABORTS):
+        """Abort it, more than once: the first abort may overtake the request on its way. Any thread.
+
+        Where the server cannot be told, hang up at once.
+        """
+        for _ in range(_ABORTS if self._server.aborts else 0):
             self._abort()
             if wait([self._reply], timeout=_BETWEEN_ABORTS).done:
                 return
@@ -102,7 +105,7 @@ class Attempt:
     def _cut_short(self, verdict: Verdict, watch: Watch) -> Completion:
         """Stop a request that is alive but not worth waiting for, and take what there is of its answer."""
         self._abort()
-        wait([self._reply], timeout=self._ending.answer)
+        wait([self._reply], timeout=self._ending.answer if self._server.aborts else 0.0)
         try:
             if self._reply.done():
                 completion = self._dialect.decode(self._http, self._reply.result(), self._request)
@@ -118,7 +121,7 @@ class Attempt:
     def _give_up(self) -> None:
         """A request that we no longer wait for goes on in the server: stop it, hang up, let the server become idle."""
         self._abort()
-        wait([self._reply], timeout=_BETWEEN_ABORTS)
+        wait([self._reply], timeout=_BETWEEN_ABORTS if self._server.aborts else 0.0)
         self._line.hang_up()
         deadline = self._http.clock() + self._ending.idle
         while self._http.clock() < deadline and not self._cancelled.is_set():
@@ -130,6 +133,8 @@ class Attempt:
             self._sleep(0.5)
 
     def _abort(self) -> None:
+        if not self._server.aborts:
+            return
         try:
             self._dialect.abort(self._http, self._key)
         except ServerError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from visionocr.servers.dialects import koboldcpp
+from visionocr.servers.dialects import koboldcpp, ollama, openai, textgen
 from visionocr.servers.http import Http, Reply
 from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, Request, Server
@@ -62,5 +62,6 @@ class Dialect(Protocol):
         ...
 
 
-ALL: tuple[Dialect, ...] = (koboldcpp,)
-"""In the order in which a server is tried."""
+ALL: tuple[Dialect, ...] = (koboldcpp, ollama, textgen, openai)
+"""In the order in which a server is tried: KoboldCpp answers for others too, and ``openai`` is what many speak beside
+their own."""
