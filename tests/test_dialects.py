@@ -10,7 +10,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,6 @@ from visionocr.types import (
     Prompt,
     Request,
     Sampler,
-    Server,
 )
 
 KEY = "open-sesame-4711"
@@ -290,7 +288,7 @@ def test_model_gone(name: str) -> None:
     with wire.fake() as fake:
         engine = engine_for(wire, fake)
         fake.model = "another"
-        with pytest.raises(ServerRefused, match="no such model.*404") as caught:
+        with pytest.raises(ServerRefused, match=r"no such model.*404") as caught:
             engine.complete(GREEDY)
     assert "--model" in caught.value.hint
 
@@ -403,7 +401,7 @@ def test_no_vision_in_its_words(name: str) -> None:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder without anybody's configuration."""
     for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
         monkeypatch.delenv(name)
@@ -411,7 +409,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize("name", WIRES)
@@ -436,14 +434,9 @@ def test_same_markdown(name: str, alone: Path) -> None:
 def test_server_words_are_shown_harmless() -> None:
     """Nothing that a server calls its models can steer a terminal or flood it."""
     names = tuple(f"m{number}\x1b[2J" for number in range(500))
-    with WIRES["openai-plain"].fake(models=names) as fake:
-        with pytest.raises(ServerRefused, match="has 501 models") as caught:
-            engine_for(WIRES["openai-plain"], fake)
+    wire = WIRES["openai-plain"]
+    with wire.fake(models=names) as fake, pytest.raises(ServerRefused, match="has 501 models") as caught:
+        engine_for(wire, fake)
     assert "\x1b" not in caught.value.hint
     assert "and 493 more" in caught.value.hint
     assert len(caught.value.hint) < 300
-
-
-def test_server_type() -> None:
-    """A server without further words has remedies that are true of any."""
-    assert Server("http://x", "openai").vision_remedy.endswith(".")

@@ -83,10 +83,12 @@ class FakeOpenAI(Speaker):
     def _chat(self, arrival: Arrival, body: dict[str, Any]) -> Answer:
         if self.flavour in {"vllm", "lmstudio", "ollama"} and body["model"] not in {self.model, *self.models}:
             return self._error(404, f"The model `{body['model']}` does not exist.", "NotFoundError")
-        texts, images = [], []
+        texts: list[str] = []
+        images: list[str] = []
         for message in body["messages"]:
-            parts = message["content"]
-            for part in [{"type": "text", "text": parts}] if isinstance(parts, str) else parts:
+            said_so = message["content"]
+            parts: list[Any] = [{"type": "text", "text": said_so}] if isinstance(said_so, str) else said_so
+            for part in parts:
                 if part["type"] == "text":
                     texts.append(part["text"])
                 else:
@@ -116,9 +118,7 @@ class FakeOpenAI(Speaker):
 
     def _overfull(self, needed: int) -> Answer | None:
         if self.flavour in {"vllm", "lmstudio", "plain"}:
-            words = (
-                f"This model's maximum context length is {self.context} tokens. However, your prompt contains {needed}"
-            )
+            words = f"This model's maximum context length is {self.context} tokens. Your prompt contains {needed}"
             return self._error(400, words, "BadRequestError")
         if self.flavour == "llamacpp":
             words = f"request ({needed} tokens) exceeds the available context size ({self.context} tokens)"

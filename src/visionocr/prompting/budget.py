@@ -193,7 +193,7 @@ def default_max_length(task: Task, preset: Preset, server: Server) -> int:
 
 def _encoder_limits(facts: ImageFacts, server: Server) -> tuple[int, int | None]:
     """Longest useful side in pixels and most tokens, as the engine behind *server* has them."""
-    if server.kind == "KoboldCpp":  # whichever language it is spoken to in
+    if "koboldcpp" in {server.dialect, server.kind.casefold()}:  # whichever language it is spoken to in
         return facts.koboldcpp_longest_side or facts.longest_side, facts.koboldcpp_max_tokens or facts.max_tokens
     return facts.longest_side, facts.max_tokens
 

@@ -68,7 +68,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_body=MAX_BODY,
         counts_tokens=version >= (1, 77),
         vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
-        context_remedy="Start it with a larger --contextsize",
+        context_remedy="Start the server with a larger context (--contextsize)",
         clamp_remedy="start KoboldCpp with --visionmaxres 2048",
         warnings=_warnings(version),
     )

@@ -115,7 +115,15 @@ def _version_at(path: str) -> Callable[[Http, Facts], dict[str, Any]]:
 def _koboldcpp_about(http: Http, listed: Facts) -> dict[str, Any]:  # noqa: ARG001 - the others' form
     """What its own API says."""
     server = koboldcpp.probe(http, fields.known(http, "/api/extra/version"))
-    kept = ("version", "vision", "context_length", "max_images", "max_side", "assumed_side", "max_body")
+    kept: tuple[str, ...] = (
+        "version",
+        "vision",
+        "context_length",
+        "max_images",
+        "max_side",
+        "assumed_side",
+        "max_body",
+    )
     kept += ("counts_tokens", "vision_remedy", "context_remedy", "clamp_remedy", "warnings")
     return {name: getattr(server, name) for name in kept}
 
