@@ -21,7 +21,7 @@ from fakes import kinds
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import encode, picture
 from fakes.pictures import make_pdf as pdf_file
-from fakes.wires import WIRES, Wire
+from fakes.wires import SERVED, WIRES, Wire
 from visionocr.cli.app import app
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerRefused, ServerUnknown
 from visionocr.library import Library
@@ -80,10 +80,10 @@ def question(wire: Wire) -> Question:
 # --- telling them apart --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_recognised(name: str) -> None:
     """The probe finds the server's own language by itself, or the one that it is told; and names the product."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
         assert (server.dialect, dialect.NAME, server.kind) == (wire.dialect, wire.dialect, wire.kind)
@@ -183,25 +183,45 @@ BODIES: dict[str, dict[str, Any]] = {
     "openai-ollama": _OPENAI,
     "openai-koboldcpp": {**_OPENAI, "top_k": 40, "min_p": 0.05, "rep_pen": 1.1, "sampler_seed": 11, **_THOUGHTLESS},
     "openai-plain": {**_OPENAI, "stop": list(STOPS[:4])},
+    "llamacpp": {
+        "prompt": {
+            "prompt_string": f"SYS:Be exact.\n### Human: <__media_{1:032}__>Read the page.\n### Assistant:",
+            "multimodal_data": [B64],
+        },
+        "n_predict": 500,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+        "min_p": 0.05,
+        "repeat_penalty": 1.1,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "dry_multiplier": 0.0,
+        "seed": 11,
+        "stop": list(STOPS),
+        "stream": True,
+        "return_progress": True,
+        "model": "qwen2.5-vl-7b",
+    },
 }
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_request_body(name: str) -> None:
     """The whole body, field by field: nothing is missing and nothing is there that the server does not know."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
     assert json.loads(json.dumps(dialect.encode(server, FULL, "k"))) == BODIES[name]
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_reply_decoded(name: str) -> None:
     """A page's picture goes out and its text comes back, ended by the model itself, with the counts there are."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     with wire.fake() as fake:
         completion = engine_for(wire, fake).complete(GREEDY)
-        assert fake.generated[-1].seen == (7,)
+        assert fake.generated[-1].numbers == (7,)
     assert completion.text.strip() == page_text(7)
     assert completion.finish_reason is FinishReason.STOP
     assert (completion.server, completion.retries) == (fake.url, 0)
@@ -209,10 +229,10 @@ def test_reply_decoded(name: str) -> None:
     assert not judge(completion, completion.text.strip(), GREEDY)
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_length_seen(name: str) -> None:
     """An answer that was cut off at its limit is known to be."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     with wire.fake() as fake:
         completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=20))
     assert completion.finish_reason is FinishReason.LENGTH
@@ -239,10 +259,10 @@ def test_image_use_proven(name: str) -> None:
     assert caught.value.hint.startswith(engine.server.vision_remedy)
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_auth_error(name: str) -> None:
     """A missing or wrong key is an error that says so and does not show the key; the right one opens."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     with wire.fake(key=KEY) as fake:
         for key in (None, "wrong-key-0815"):
             with pytest.raises((ServerRefused, ServerUnknown), match="401") as caught:
@@ -412,22 +432,24 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", SERVED)
 def test_same_markdown(name: str, alone: Path) -> None:
     """Three pages give the same Markdown through every dialect, in good order; and the dialect is shown."""
-    wire = WIRES[name]
+    wire = SERVED[name]
     pdf_file("a.pdf", 3)
     with wire.fake(model=wire.model, context=8192) as fake:
         arguments = ["pdf", "a.pdf", "--api-url", f"{fake.url}/v1/", "--dialect", wire.dialect, "--max-length", "900"]
         ran = CliRunner().invoke(app, arguments, prog_name="visionocr")
-        checked = CliRunner().invoke(app, ["check", fake.url, "--dialect", wire.dialect], prog_name="visionocr")
+        checked = CliRunner().invoke(
+            app, ["check", fake.url, "--no-chart", "--dialect", wire.dialect], prog_name="visionocr"
+        )
     assert ran.exit_code == 0, ran.stderr
     expected = [f'<!-- visionocr page="{n}" status="ok" document="a.pdf" -->\n{page_text(n)}\n\n' for n in (1, 2, 3)]
     assert ran.stdout == "".join(expected)
     assert f"{wire.kind} at {fake.url} (dialect {wire.dialect}), model {wire.model}, preset {wire.preset}" in ran.stderr
     assert "warning" not in ran.stderr.lower() or wire.dialect == "textgen"
-    assert f"(dialect {wire.dialect})" in checked.stdout
-    assert checked.exit_code == 0, checked.stdout
+    assert f"{fake.url}, dialect {wire.dialect}\n" in checked.stdout
+    assert checked.exit_code == (5 if wire.preset == "llava-v0" else 0), checked.stdout  # too coarse for a page
     assert KEY not in ran.stderr
 
 

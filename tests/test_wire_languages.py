@@ -25,7 +25,7 @@ from visionocr.servers.dialects.choice import Model, choose
 from visionocr.servers.http import Http, Reply
 from visionocr.servers.probe import probe
 from visionocr.servers.refusals import meaning
-from visionocr.types import ChatMarkers, FinishReason, Prompt, Server
+from visionocr.types import ChatMarkers, FinishReason, PageImage, Prompt, Server
 
 SERVER = Server("http://x", "any", model="m", context_length=4096)
 VISION, TEXT = ["completion", "vision"], ["completion"]
@@ -119,13 +119,14 @@ def test_wrap_writes_images() -> None:
 
 def test_ollama_marks() -> None:
     """Images before all text need no mark; others get one where they stand; a mark in a text is none."""
-    for parts, text in [
+    turns: list[tuple[tuple[str | PageImage, ...], str]] = [
         ((IMAGE, "Read."), "Read."),
         (("Read.", IMAGE), "Read.[img]"),
         ((IMAGE, "one", IMAGE), "[img]one[img]"),
         ((IMAGE, "say [img-0]"), "say [ img-0]"),
         ((IMAGE,), ""),
-    ]:
+    ]
+    for parts, text in turns:
         body = ollama.encode(SERVER, replace(GREEDY, prompt=Prompt("", parts, ChatMarkers())), "k")
         (message,) = body["messages"]
         assert (message["content"], len(message["images"])) == (text, sum(part is IMAGE for part in parts))

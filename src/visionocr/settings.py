@@ -49,6 +49,7 @@ class Wire(StrEnum):
 
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
+    LLAMACPP = "llamacpp"
     OLLAMA = "ollama"
     TEXTGEN = "textgen"
     OPENAI = "openai"
@@ -60,6 +61,7 @@ class LocalModel(StrEnum):
     AUTO = "auto"
     TINY = "tiny"
     SMALL = "small"
+    LITE = "lite"
 
 
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -88,6 +90,9 @@ class Settings:
     max_side: int | None = _setting(
         None, "Longest side of an image in pixels (default: what model and server can use).", least=28, most=16384
     )
+    raster_workers: int | None = _setting(
+        None, "Processes that draw pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
+    )
     batch: int = _setting(1, "Pages per request.", least=1, most=4)
     timeout: float = _setting(
         300.0, "Seconds without any sign of life after which a request is given up.", least=1, most=86_400
@@ -107,6 +112,13 @@ class Settings:
     page_breaks: PageBreaks | None = _setting(None, "How pages are told apart in Markdown and text.")
     strict: bool = _setting(False, "Exit with 7 for suspect pages too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
+    gguf: str | None = _setting(None, "Model to run without any server (needs --mmproj).")
+    mmproj: str | None = _setting(None, "Projector that belongs to the model.")
+    threads: int | None = _setting(None, "Threads of the model (default: a thread a core).", least=1, most=1024)
+    gpu_layers: int | None = _setting(
+        None, "Layers of the model that a graphics card computes (default: what fits).", least=0, most=10_000
+    )
+    context: int = _setting(8192, "Context of the model in tokens.", least=512, most=999_999)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """For each setting that is not a default: the flag, variable or file that it came from."""
 

@@ -1,6 +1,6 @@
 """Every wire language with the server that speaks it here: what a test goes through to hold for all of them.
 
-A new dialect is a new line in ``WIRES``.
+A new dialect is a new line in ``WIRES``, or in ``SERVED`` when its server misbehaves in ways of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.koboldcpp import FakeKoboldCpp
+from fakes.llamacpp import FakeLlama
 from fakes.loopback import Loopback
 from fakes.ollama import FakeOllama
 from fakes.openai import FLAVOURS, FakeOpenAI
@@ -66,3 +67,8 @@ WIRES = {
         for flavour in FLAVOURS
     },
 }
+SERVED = {
+    **WIRES,
+    "llamacpp": Wire("llamacpp", "llama-server", lambda model="qwen2.5-vl-7b", **rest: FakeLlama(alias=model, **rest)),
+}
+"""The servers that can be asked for a page; ``test_llamacpp`` has the rest of the table for the last."""

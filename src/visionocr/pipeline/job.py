@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
 from visionocr.library import Library
-from visionocr.pipeline import canary
+from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
@@ -54,6 +54,8 @@ class Job:
     match: Match
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
+    kept_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -113,19 +115,25 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
+    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
     try:
-        return _prepared(engine, settings, library, chosen, observer)
+        return prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
 
 
-def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
-    Raises a ``ServerError`` when there is none.
+    The *library*'s presets help to judge a model that is to be run without a server.
+
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
+    if own.wanted(settings):
+        return own.open_engine(settings, library.presets() if library else (), observer)
     if settings.api_url == LOCAL_URL:
         return _local(settings, markdown)
     try:
@@ -135,7 +143,7 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
             raise
     from visionocr.engines import local
 
-    if not local.installed():
+    if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
@@ -157,11 +165,11 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-def choose_preset(settings: Settings, library: Library, model: str) -> Match:
-    """The preset that the settings name, else the one whose pattern fits the model's name."""
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
-    return library.match(model)
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
 def sampler_for(settings: Settings, preset: Preset) -> Sampler:
@@ -173,7 +181,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
         if task.caption:
@@ -186,8 +195,10 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
             raise ServerRefused(
                 f"{server.model or 'the model'} at {server.url} cannot see pictures", server.vision_remedy
             )
-        match = choose_preset(settings, library, server.model)
+        match = choose_preset(settings, library, server.model, server.preset)
         _announce(server, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -226,7 +237,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
 def _announce(server: Server, match: Match, observer: Observer) -> None:
@@ -249,8 +260,7 @@ def _announce(server: Server, match: Match, observer: Observer) -> None:
 
 
 def _announce_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
-    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
-    if kept is not None and kept < useful * 0.9:
+    if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
@@ -263,9 +273,6 @@ def _announce_shrinking(kept: int | None, preset: Preset, server: Server, observ
 def _local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
-    if not local.installed():
-        raise ConfigurationError(
-            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
-        )
-    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
     return engine

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from itertools import count
 
 from visionocr.prompting import placeholders
 from visionocr.types import PAGE_MARK, PageImage, Preset, Prompt, Request, Sampler, Task
@@ -76,16 +76,16 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
 def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -> str:
     """The prompt as raw text in the model's chat template.
 
-    *image* gives what to write where an image stands, from the image and its 0-based number; without it there is
-    no trace of the images, for servers that take them beside the text. Nothing follows ``assistant_start``: a
-    trailing blank that is not part of it changes the tokens.
+    ``image`` writes what stands for an image, given the image and its 0-based index; without it there is no trace
+    of the images, for servers that take them beside the text. Nothing follows ``assistant_start``: a trailing blank
+    that is not part of it changes the tokens.
     """
     chat = prompt.chat
-    numbers = itertools.count()
-    turn = "".join(
-        part if isinstance(part, str) else image(part, next(numbers)) if image else "" for part in prompt.parts
-    )
     system = f"{chat.system_start}{prompt.system}{chat.system_end}" if prompt.system else ""
+    index = count()
+    turn = "".join(
+        part if isinstance(part, str) else image(part, next(index)) if image else "" for part in prompt.parts
+    )
     return f"{chat.prefix}{system}{chat.user_start}{turn}{chat.user_end}{chat.assistant_start}"
 
 

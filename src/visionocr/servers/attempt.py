@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -11,10 +10,12 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from visionocr.errors import RequestRefused, ServerError
-from visionocr.servers.dialects import Dialect
+from visionocr.servers.body import encoded
+from visionocr.servers.dialects import Dialect, Streaming, explained
+from visionocr.servers.events import Stream
 from visionocr.servers.http import Http, Reply, TimedOut
 from visionocr.servers.line import Line
-from visionocr.servers.watchdog import Limits, Verdict, Watch
+from visionocr.servers.watchdog import Life, Limits, Verdict, Watch
 from visionocr.types import Completion, FinishReason, Observer, Progress, Request, Server
 from visionocr.types import Retrying as RetryingEvent
 
@@ -56,17 +57,24 @@ class Attempt:
         self._limits, self._observer, self._sleep, self._ending = limits, observer, sleep, ending
         self._cancelled = cancelled
         self._line = Line()
+        self._stream = Stream(dialect.piece) if isinstance(dialect, Streaming) else None
         self._reply: Future[Reply] = Future()
 
     def run(self) -> Completion:
         """Send it and wait for the answer, or for a reason to stop it.
 
-        Raises what ``Http.post`` and the dialect's ``decode`` raise, ``TimedOut`` after too long a silence,
-        ``RequestRefused`` for a body that the server would not take.
+        Raises what ``Http.post`` and the dialect's ``decode`` raise, as the dialect explains it, ``TimedOut`` after
+        too long a silence, ``RequestRefused`` for a body that the server would not take.
         """
+        try:
+            return self._run()
+        except ServerError as error:
+            raise explained(self._dialect, error) from None
+
+    def _run(self) -> Completion:
         body = self._body()
         threading.Thread(target=self._post, args=(body,), name="post", daemon=True).start()
-        watch = Watch(lambda: self._dialect.look(self._http, self._key), self._limits, time.monotonic, self._tell)
+        watch = Watch(self._look, self._limits, time.monotonic, self._tell)
         verdict = watch.until(self._reply)
         if verdict is Verdict.DONE:
             return self._dialect.decode(self._http, self._reply.result(), self._request)
@@ -76,11 +84,8 @@ class Attempt:
         return self._cut_short(verdict, watch)
 
     def stop(self) -> None:
-        """Abort it, more than once: the first abort may overtake the request on its way. Any thread.
-
-        Where the server cannot be told, hang up at once.
-        """
-        for _ in range(_ABORTS if self._server.aborts else 0):
+        """Abort it, more than once: the first abort may overtake the request on its way. Any thread."""
+        for _ in range(_ABORTS):
             self._abort()
             if wait([self._reply], timeout=_BETWEEN_ABORTS).done:
                 return
@@ -88,12 +93,17 @@ class Attempt:
 
     def _post(self, body: bytes) -> None:
         try:
-            self._reply.set_result(self._http.post(self._dialect.GENERATE, body, line=self._line))
+            hear = self._stream.hear if self._stream else None
+            self._reply.set_result(self._http.post(self._dialect.GENERATE, body, line=self._line, hear=hear))
         except BaseException as error:  # noqa: BLE001 - whoever waits for the reply gets it
             self._reply.set_exception(error)
 
+    def _look(self) -> Life | None:
+        """What has come of the answer, else what the server shows of itself."""
+        return (self._stream and self._stream.sight()) or self._dialect.look(self._http, self._key)
+
     def _body(self) -> bytes:
-        body = json.dumps(self._dialect.encode(self._server, self._request, self._key)).encode()
+        body = encoded(self._dialect, self._server, self._request, self._key)
         limit = self._server.max_body
         if limit is not None and len(body) > limit:
             raise RequestRefused(
@@ -105,7 +115,7 @@ class Attempt:
     def _cut_short(self, verdict: Verdict, watch: Watch) -> Completion:
         """Stop a request that is alive but not worth waiting for, and take what there is of its answer."""
         self._abort()
-        wait([self._reply], timeout=self._ending.answer if self._server.aborts else 0.0)
+        wait([self._reply], timeout=self._ending.answer)
         try:
             if self._reply.done():
                 completion = self._dialect.decode(self._http, self._reply.result(), self._request)
@@ -121,7 +131,7 @@ class Attempt:
     def _give_up(self) -> None:
         """A request that we no longer wait for goes on in the server: stop it, hang up, let the server become idle."""
         self._abort()
-        wait([self._reply], timeout=_BETWEEN_ABORTS if self._server.aborts else 0.0)
+        wait([self._reply], timeout=_BETWEEN_ABORTS)
         self._line.hang_up()
         deadline = self._http.clock() + self._ending.idle
         while self._http.clock() < deadline and not self._cancelled.is_set():
@@ -133,7 +143,8 @@ class Attempt:
             self._sleep(0.5)
 
     def _abort(self) -> None:
-        if not self._server.aborts:
+        if self._stream is not None or not self._server.aborts:
+            self._line.hang_up()  # the server notices that nobody listens, or cannot be told at all
             return
         try:
             self._dialect.abort(self._http, self._key)

@@ -9,10 +9,21 @@ from dataclasses import dataclass, replace
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerBusy, ServerError, ServerUnreachable
+from visionocr.errors import (
+    AnswerUnusable,
+    Interrupted,
+    RequestRefused,
+    ServerBusy,
+    ServerError,
+    ServerRefused,
+    ServerUnknown,
+    ServerUnreachable,
+)
 from visionocr.prompting.render import wrap
 from visionocr.servers.attempt import Attempt, Ending
+from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.dialects import Dialect
+from visionocr.servers.gate import Gate
 from visionocr.servers.http import ConnectionLost, Http
 from visionocr.servers.watchdog import Limits
 from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
@@ -69,6 +80,8 @@ class ServerEngine:
         self._cancelled = threading.Event()
         self._missed = False
         self._sleep = sleep or self._cancelled.wait
+        self._gate = Gate()
+        self._learning = threading.Lock()
         self._running: set[Attempt] = set()
         self._lock = threading.RLock()
         """Guards what runs. May be entered twice: signals come at any time."""
@@ -109,6 +122,7 @@ class ServerEngine:
         with self._lock:
             self._cancelled.set()
             running = tuple(self._running)
+        self._gate.open()
         threads = [threading.Thread(target=attempt.stop, daemon=True) for attempt in running]
         for thread in threads:
             thread.start()
@@ -152,10 +166,46 @@ class ServerEngine:
             raise Interrupted("stopped")
 
     def _attempt(self, request: Request) -> Completion:
+        turn = self._gate.enter()
+        server = self.server
+        try:
+            return self._sent(server, request)
+        except ServerChanged:
+            self._learn_anew(server)
+            raise
+        except ServerCrowded as error:
+            if not self._gate.narrow(turn):
+                raise RequestRefused(error.message, error.hint) from None
+            raise
+        finally:
+            self._gate.leave()
+
+    def _learn_anew(self, old: Server) -> None:
+        """Probe the server that was started again, unless another thread has done it by now.
+
+        Raises ``ServerRefused`` when it is not what it was: what was decided for the run does not fit any more.
+        """
+        with self._learning:
+            if self.server is not old:
+                return
+            identity = self._dialect.recognise(self._http)
+            if identity is None:
+                raise ServerUnknown(f"{self._http.base} is another kind of server than before")
+            new = self._dialect.probe(self._http, identity, old.model)
+            if new == old:
+                raise RequestRefused(f"the {old.kind} at {old.url} cannot make anything of the prompt")
+            if (new.model, new.vision, new.context_length) != (old.model, old.vision, old.context_length):
+                raise ServerRefused(
+                    f"the {old.kind} at {old.url} was started again with another model or context",
+                    "Repeat the command; what was read is kept where there is a journal.",
+                )
+            self.server = new
+
+    def _sent(self, server: Server, request: Request) -> Completion:
         attempt = Attempt(
             self._http,
             self._dialect,
-            self.server,
+            server,
             request,
             limits=self._limits,
             observer=self._observer,
