@@ -123,6 +123,7 @@ _MESSAGES = [
     },
 ]
 _THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
+_STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 _OPENAI = {"model": "qwen2.5-vl-7b", "messages": _MESSAGES, **_COMMON}
 BODIES: dict[str, dict[str, Any]] = {
     "koboldcpp": {
@@ -176,11 +177,11 @@ BODIES: dict[str, dict[str, Any]] = {
         "ban_eos_token": False,
         "skip_special_tokens": True,
     },
-    "openai-vllm": {**_OPENAI, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, **_THOUGHTLESS},
-    "openai-lmstudio": {**_OPENAI, "top_k": 40, "repeat_penalty": 1.1},
-    "openai-llamacpp": {**_OPENAI, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, **_THOUGHTLESS},
+    "openai-vllm": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, **_THOUGHTLESS},
+    "openai-lmstudio": {**_OPENAI, **_STREAM, "top_k": 40, "repeat_penalty": 1.1},
+    "openai-llamacpp": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, **_THOUGHTLESS},
     "openai-webui": {**_OPENAI, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1},
-    "openai-ollama": _OPENAI,
+    "openai-ollama": {**_OPENAI, **_STREAM},
     "openai-koboldcpp": {**_OPENAI, "top_k": 40, "min_p": 0.05, "rep_pen": 1.1, "sampler_seed": 11, **_THOUGHTLESS},
     "openai-plain": {**_OPENAI, "stop": list(STOPS[:4])},
     "llamacpp": {

@@ -270,6 +270,35 @@ def test_error_with_status_200(dialect: Any) -> None:
         dialect.decode(Http("http://x"), Reply(200, {"error": "out of cheese"}, 0.0), GREEDY)
 
 
+def streamed(*events: object) -> Reply:
+    """An answer that came in pieces."""
+    return Reply(200, events[-1], 0.5, events)
+
+
+def test_pieces() -> None:
+    """The pieces of a stream are one answer; the reason and the counts come late, in any order."""
+    text = [{"choices": [{"delta": {"content": piece}}]} for piece in ("Te", None, "xt")]
+    end = {"choices": [{"delta": {}, "finish_reason": "length"}]}
+    counts = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 2}}
+    completion = openai.decode(Http("http://x"), streamed(*text, end, counts), GREEDY)
+    assert (completion.text, completion.finish_reason) == ("Text", FinishReason.LENGTH)
+    assert (completion.prompt_tokens, completion.completion_tokens) == (90, 2)
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([{"choices": [{"delta": {"content": "Te"}}]}], "in the middle"),
+        ([{"choices": [{"delta": {"content": "Te"}}]}, {"error": {"message": "out of cheese"}}], "out of cheese"),
+        ([None, 7, []], "in the middle"),
+    ],
+)
+def test_broken_pieces(events: list[object], words: str) -> None:
+    """A stream that breaks off, or ends in an error, is no answer."""
+    with pytest.raises(AnswerUnusable, match=words):
+        openai.decode(Http("http://x"), streamed(*events), GREEDY)
+
+
 WORDS = [
     (400, "request (9000 tokens) exceeds the available context size (8192 tokens)", RequestRefused),
     (400, "This model's maximum context length is 4096 tokens. However, your prompt contains 9", RequestRefused),

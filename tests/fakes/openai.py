@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fakes import engine
@@ -9,6 +10,7 @@ from fakes.answers import Answer, json_answer
 from fakes.loopback import Arrival
 from fakes.speaker import Said, Speaker
 from fakes.versions import Version
+from fakes.words import tokens
 
 FLAVOURS = ("vllm", "lmstudio", "llamacpp", "webui", "ollama", "koboldcpp", "plain")
 
@@ -106,7 +108,9 @@ class FakeOpenAI(Speaker):
             pictures = []
         stops = {"greedy": body["temperature"] == 0, "seed": body["seed"], "stops": body.get("stop", [])}
         said = self.generate(arrival, text, pictures, stops, limit)
-        return self._completion(said.text, said, len(pictures)) if isinstance(said, Said) else said
+        if not isinstance(said, Said):
+            return said
+        return self._stream(said) if body["stream"] else self._completion(said.text, said, len(pictures))
 
     def _blind(self) -> Answer | None:
         if self.flavour == "vllm":
@@ -124,6 +128,16 @@ class FakeOpenAI(Speaker):
             words = f"request ({needed} tokens) exceeds the available context size ({self.context} tokens)"
             return self._error(400, words, "exceed_context_size_error")
         return self._completion("", None, 0) if self.flavour == "webui" else None
+
+    def _stream(self, said: Said) -> Answer:
+        """The same in pieces: the text, the reason, the counts."""
+        reason = "length" if said.reason == engine.LIMIT else "stop"
+        counts = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens}
+        events: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}]
+        events += [{"choices": [{"delta": {"content": piece}, "finish_reason": None}]} for piece in tokens(said.text)]
+        events += [{"choices": [{"delta": {}, "finish_reason": reason}]}, {"choices": [], "usage": counts}]
+        lines = [b"data: %s\n\n" % json.dumps(event).encode() for event in events]
+        return Answer(200, b"", "text/event-stream", more=[*lines, b"data: [DONE]\n\n"])
 
     def _completion(self, text: str, said: Said | None, images: int) -> Answer:
         reason = "length" if said and said.reason == engine.LIMIT else "stop"

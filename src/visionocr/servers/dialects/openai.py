@@ -49,7 +49,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
         "temperature": float(sampler.temperature),
         "top_p": float(sampler.top_p),
         "seed": int(sampler.seed),
-        "stream": False,
+        **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
         **{key: getattr(sampler, ours) for ours, key in product.sampler},
         **product.extra,
     }
@@ -60,11 +60,17 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
     return body
 
 
+def piece(event: Any) -> str:
+    """The text that an event of the stream brings."""
+    choices = fields.tables(event, "choices") if isinstance(event, dict) else []
+    return fields.text(fields.table(choices[0], "delta"), "content") if choices else ""
+
+
 def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG001 - the protocol's
     """The completion. An empty text without tokens is a failure: an overfull context, or a model that is gone."""
-    data = reply.data if isinstance(reply.data, dict) else {}
+    data = _gathered(reply.events) if reply.events else reply.data if isinstance(reply.data, dict) else {}
     if data.get("error"):
-        raise AnswerUnusable(f"the server failed: {quote(str(data['error']).encode('utf-8', 'replace'))}")
+        raise AnswerUnusable(f"the server failed: {http.without_key(_words(data['error']))}")
     choices = fields.tables(data, "choices")
     message = fields.table(choices[0], "message") if choices else {}
     if "content" not in message or not isinstance(message["content"], str | None):
@@ -102,6 +108,31 @@ def abort(http: Http, key: str) -> None:
 def is_idle(http: Http) -> bool:  # noqa: ARG001 - the protocol's
     """It does not say."""
     return True
+
+
+def _gathered(events: tuple[Any, ...]) -> dict[str, Any]:
+    """The events of a stream as the one answer that they are pieces of.
+
+    Raises ``AnswerUnusable`` for a stream that ended before its end.
+    """
+    known = [event for event in events if isinstance(event, dict)]
+    choices = [choice for event in known for choice in fields.tables(event, "choices")[:1]]
+    reasons = [reason for choice in choices if (reason := fields.text(choice, "finish_reason"))]
+    errors = [event["error"] for event in known if event.get("error")]
+    if not reasons and not errors:
+        raise AnswerUnusable("the server ended its answer in the middle")
+    message = {"content": "".join(map(piece, events))}
+    usages = [event["usage"] for event in known if isinstance(event.get("usage"), dict)]
+    return {
+        "choices": [{"message": message, "finish_reason": reasons[-1] if reasons else None}],
+        "usage": usages[-1] if usages else {},
+        "error": errors[0] if errors else None,
+    }
+
+
+def _words(error: Any) -> str:
+    message = error.get("message", error) if isinstance(error, dict) else error
+    return quote(str(message).encode("utf-8", "replace"))
 
 
 def _part(part: str | PageImage) -> dict[str, Any]:

@@ -41,6 +41,9 @@ class Product:
     extra: Facts = field(default_factory=dict)
     most_stops: int | None = None
     """Stop sequences that it takes; ``None``: any number."""
+    streams: bool = False
+    """Its answers may come in pieces, with the token counts at the end: so they can be watched, and a server that
+    writes notices sooner that nobody listens."""
     models: Callable[[Http, Facts], list[Model]] = _listed
     about: Callable[[Http, Facts], dict[str, Any]] = lambda http, listed: {}  # noqa: ARG005
     """More fields of ``Server``, from cheap questions."""
@@ -137,6 +140,7 @@ VLLM = Product(
     "vLLM",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "repetition_penalty")),
     extra=_NO_THINKING,
+    streams=True,
     models=_vllm_models,
     about=_version_at("/version"),
     server={
@@ -148,6 +152,7 @@ VLLM = Product(
 LM_STUDIO = Product(
     "LM Studio",
     sampler=(("top_k", "top_k"), ("rep_pen", "repeat_penalty")),
+    streams=True,
     models=_lm_studio_models,
     server={
         "vision_remedy": "Load a model with the mark for vision.",
@@ -158,6 +163,7 @@ LLAMA_CPP = Product(
     "llama.cpp",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "repeat_penalty")),
     extra=_NO_THINKING,
+    streams=True,
     about=_llama_about,
     server={
         "vision_remedy": "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
@@ -176,6 +182,7 @@ WEBUI = Product(
 )
 OLLAMA = Product(
     ollama.KIND,
+    streams=True,
     models=_ollama_models,
     about=_version_at("/api/version"),
     server={
