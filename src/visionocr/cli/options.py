@@ -10,7 +10,6 @@ import sys
 import typing
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from visionocr.errors import ConfigurationError, UsageError
-from visionocr.settings import CONFIG_NAME, Settings, load_settings
+from visionocr.settings import CONFIG_NAME, FIELDS, TYPES, Settings, load_settings
 
 Files = Annotated[
     list[str],
@@ -209,8 +208,7 @@ def config_folder() -> Path:
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    setting = {f.name: f for f in fields(Settings)}[name]
-    hint = typing.get_type_hints(Settings)[name]
+    setting, hint = FIELDS[name], TYPES[name]
     plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
     switch = plain[0] is bool
     words = [str(member) for member in plain[0]] if issubclass(plain[0], StrEnum) else []
