@@ -50,6 +50,9 @@ class Wire(StrEnum):
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
     LLAMACPP = "llamacpp"
+    OLLAMA = "ollama"
+    TEXTGEN = "textgen"
+    OPENAI = "openai"
 
 
 class LocalModel(StrEnum):

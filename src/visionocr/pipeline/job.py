@@ -15,7 +15,6 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
-from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -28,6 +27,7 @@ from visionocr.types import (
     PageSource,
     Preset,
     Sampler,
+    Server,
     Task,
     ignore,
 )
@@ -37,7 +37,7 @@ LOCAL_SIDE = 2000
 """Longest side in pixels of pages for the embedded engine, about 170 dpi for A4: more reads no better."""
 VISION_HINT = (
     "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
-    "or give the address of a server with --api-url."
+    "or give the address of any server with --api-url."
 )
 _LOCAL_PRESET = Preset(
     name="local", title="Embedded engine", chat=ChatMarkers(), image=ImageFacts(longest_side=LOCAL_SIDE)
@@ -206,11 +206,10 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     else:
         if server.vision is False:
             raise ServerRefused(
-                f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                PROJECTOR_REMEDY,
+                f"{server.model or 'the model'} at {server.url} cannot see pictures", server.vision_remedy
             )
         match = choose_preset(settings, library, server.model, server.preset)
-        _announce(server.model, server.kind, server.url, match, observer)
+        _announce(server, match, observer)
         if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
@@ -233,7 +232,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
         canary.require_sight(engine, question)
         if settings.max_side is None and settings.dpi is None and budget.worth_measuring(preset, server):
             kept = canary.measure_kept_side(engine, question)
-            _announce_shrinking(kept, preset, observer)
+            _announce_shrinking(kept, preset, server, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (canary.picture(64, 64),)).prompt))
     plan = budget.plan(
         preset,
@@ -254,24 +253,31 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
-def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
-    observer(Notice(f"{kind} at {url}, model {shown(model) or 'without a name'}, preset {match.preset.name}"))
-    if not match.known:
-        observer(
-            Notice(
-                f"no preset knows the model {model!r}: using the {match.preset.name} template. If answers are nonsense "
-                "or never end, choose another with --preset (see: visionocr presets)",
-                warning=True,
-            )
+def _announce(server: Server, match: Match, observer: Observer) -> None:
+    model = shown(server.model) or "without a name"
+    observer(
+        Notice(
+            f"{shown(server.kind)} at {server.url} (dialect {server.dialect}), model {model}, "
+            f"preset {match.preset.name}"
         )
+    )
+    if match.known:
+        return
+    means = (
+        f"pages get the size that suits {match.preset.name}. If small print is not read, choose another"
+        if server.applies_template
+        else f"using the {match.preset.name} template. If answers are nonsense or never end, choose another"
+    )
+    unknown = f"no preset knows the model {server.model!r}: {means} with --preset (see: visionocr presets)"
+    observer(Notice(unknown, warning=True))
 
 
-def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
+def _announce_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
     if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
-                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "
-                "For small print start KoboldCpp with --visionmaxres 2048",
+                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
+                + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
                 warning=True,
             )
         )
