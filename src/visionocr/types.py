@@ -348,9 +348,16 @@ class Server:
     """Its answers tell how many tokens were processed: the proof that a picture was used."""
     slots: int = 1
     """Requests that it works on at the same time."""
+    ahead: int = 0
+    """Further requests worth having in its queue, so that it has the next one at hand when it is done with one."""
     reads_only: bool = False
     """Reads text, cannot describe pictures or follow a prompt."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests worth having under way at once."""
+        return self.slots + self.ahead
 
 
 class Engine(Protocol):
@@ -359,7 +366,7 @@ class Engine(Protocol):
     server: Server
 
     def complete(self, request: Request) -> Completion:
-        """Answer one request; called from several threads at once, up to ``server.slots``.
+        """Answer one request; called from several threads at once, up to ``server.in_flight``.
 
         Raises a ``ServerError`` when there is no answer. A bad answer is returned, not judged.
         """

@@ -14,6 +14,7 @@ from visionocr.prompting.render import wrap
 from visionocr.servers.attempt import Attempt, Ending
 from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
+from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Limits
 from visionocr.types import Completion, Notice, Observer, Request, Server, ignore
 from visionocr.types import Retrying as RetryingEvent
@@ -38,12 +39,17 @@ class Patience:
     jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
 
 
-class _ServerDied(ServerUnreachable):
-    """It went away while it worked for us."""
+class ServerDied(ServerUnreachable):
+    """It went away while it had a request of ours."""
 
 
 MOST_DEATHS = 2
-"""A request during which a server died so often is not sent again: it may be the reason."""
+"""A request during which a server died so often is not sent again: it is the reason, as the second time it was alone."""
+
+
+def killer(deaths: int) -> RequestRefused:
+    """What is said of a request over which servers died."""
+    return RequestRefused(f"the server went away {deaths} times while it worked on this page")
 
 
 class ServerEngine:
@@ -73,6 +79,7 @@ class ServerEngine:
         self._lock = threading.RLock()
         """Guards what runs. May be entered twice: signals come at any time."""
         self._counts: dict[str, int] = {}
+        self._turns = Turns(server.slots, server.in_flight, http.clock)
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``. Busy answers are waited out; whatever will not change is raised at once."""
@@ -80,23 +87,38 @@ class ServerEngine:
         for attempt in self._retrying():
             with attempt:
                 attempts += 1
-                self._go_on()
-                text_tokens = self.count_tokens(wrap(request.prompt))
                 try:
-                    completion = self._attempt(request)
+                    completion = self.once(request, alone=deaths > 0)
                     self._missed = False
-                except _ServerDied:
+                except ServerDied:
                     deaths += 1
                     if deaths < MOST_DEATHS:
                         raise
-                    raise RequestRefused(f"the server went away {deaths} times while it worked on this page") from None
-        return replace(
-            completion,
-            text_tokens=text_tokens,
-            server=self.server.url,
-            model=self.server.model,
-            retries=attempts - 1,
-        )
+                    raise killer(deaths) from None
+        return replace(completion, retries=attempts - 1)
+
+    def once(
+        self, request: Request, *, alone: bool = False, leave: Callable[[], bool] = lambda: False
+    ) -> Completion:
+        """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
+
+        *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
+        *leave* says that it is better asked elsewhere; then ``Moved`` is raised.
+        """
+        self._go_on()
+        text_tokens = self.count_tokens(wrap(request.prompt))
+        with self._turns.turn(alone=alone) as turn:
+            try:
+                completion = self._attempt(request, turn, leave)
+            except ServerBusy:
+                self._turns.shrink()
+                raise
+        return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
+
+    @property
+    def room(self) -> int:
+        """Requests that it can be given at once."""
+        return self._turns.room
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``. Counts are remembered: the prompt is the same for every page."""
@@ -115,6 +137,7 @@ class ServerEngine:
         with self._lock:
             self._cancelled.set()
             running = tuple(self._running)
+        self._turns.stop()
         threads = [threading.Thread(target=attempt.stop, daemon=True) for attempt in running]
         for thread in threads:
             thread.start()
@@ -128,7 +151,7 @@ class ServerEngine:
         if self._cancelled.is_set():
             raise Interrupted("stopped")
 
-    def _attempt(self, request: Request) -> Completion:
+    def _attempt(self, request: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
         attempt = Attempt(
             self._http,
             self._dialect,
@@ -139,6 +162,9 @@ class ServerEngine:
             sleep=self._sleep,
             ending=self._patience.ending,
             cancelled=self._cancelled,
+            turns=self._turns,
+            turn=turn,
+            leave=leave,
         )
         with self._lock:  # either ``cancel`` finds the attempt, or we see that it was called
             self._go_on()
@@ -160,7 +186,7 @@ class ServerEngine:
         try:
             self._dialect.recognise(self._http)
         except ServerUnreachable:
-            return _ServerDied(
+            return ServerDied(
                 f"{self._http.base} went away while it worked on this request",
                 "It may have crashed: look at its console, start it again and repeat the command.",
             )

@@ -27,6 +27,10 @@ HARD_SIDE = 2048
 DEFAULT_SIDE = 1024
 """The default of ``--visionmaxres``, since 1.83."""
 
+AHEAD = 1
+"""Its lock is kept for about 50 ms after each answer; a request that waits in its queue meanwhile overlaps that, and
+its own upload, with the work. At least six may wait there unless the operator said otherwise (``--multiuser``)."""
+
 MOST_CONTEXT = 2**31
 """Tokens: a larger context length is not believed."""
 
@@ -69,6 +73,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_side=HARD_SIDE,
         assumed_side=DEFAULT_SIDE if version >= (1, 83) else HARD_SIDE,
         max_body=MAX_BODY,
+        ahead=AHEAD,
         counts_tokens=version >= (1, 77),
         warnings=_warnings(version),
     )
