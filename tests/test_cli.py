@@ -148,7 +148,7 @@ def test_version(run: Run) -> None:
 # --- options and settings ----------------------------------------------------------------------------------
 
 VALUES: dict[str, tuple[str, object]] = {
-    "api_url": ("http://localhost:1", "http://localhost:1"),
+    "api_url": ("http://localhost:1", ("http://localhost:1",)),
     "api_key": (KEY, KEY),
     "dialect": ("koboldcpp", Wire.KOBOLDCPP),
     "model": ("qwen", "qwen"),
@@ -683,7 +683,7 @@ def test_check_as_json(run: Run, server: FakeKoboldCpp) -> None:
         assert report["server"]["model"] == MODEL
         assert all(set(line) == {"topic", "good", "text", "remedy"} for line in report["statements"])
         assert set(report["settings"]) == set(VALUES)
-        assert report["settings"]["api_url"] == {"value": server.url, "origin": "--api-url"}
+        assert report["settings"]["api_url"] == {"value": [server.url], "origin": "--api-url"}
     server.close()
     report = json.loads(run("check", server.url, "--json").out)
     assert (report["good"], report["server"]) == (False, None)

@@ -82,12 +82,12 @@ def examine(settings: Settings, library: Library) -> tuple[list[Statement], Serv
     """Everything that can be said of the server that the settings mean, and the server where one answered."""
     from visionocr.engines import local
 
-    url = settings.api_url or DEFAULT_URL
+    url = settings.api_url[0] if settings.api_url else DEFAULT_URL
     try:
         engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url)
     except (ServerError, ConfigurationError) as error:
         statements = [Statement("server", False, error.message, error.hint)]
-        if settings.api_url is None and local.installed():
+        if not settings.api_url and local.installed():
             statements.append(Statement("note", True, "without a server, text is read with the embedded engine"))
         return statements, None
     try:
@@ -140,9 +140,15 @@ def _lines(statements: list[Statement]) -> str:
 
 
 def _table(settings: dict[str, dict[str, Any]]) -> str:
-    rows = [(name, "-" if e["value"] is None else str(e["value"]), e["origin"]) for name, e in settings.items()]
+    rows = [(name, _spoken(entry["value"]), entry["origin"]) for name, entry in settings.items()]
     width = max(len(name) for name, _, _ in rows)
     return "\nsettings\n" + "".join(f"  {name:{width}}  {shown(value)}  ({origin})\n" for name, value, origin in rows)
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value) or "-"
+    return "-" if value is None else str(value)
 
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -210,6 +210,7 @@ def config_folder() -> Path:
 def _parameter(name: str) -> inspect.Parameter:
     setting = {f.name: f for f in fields(Settings)}[name]
     hint = typing.get_type_hints(Settings)[name]
+    several = typing.get_origin(hint) is tuple
     plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
     switch = plain[0] is bool
     words = [str(member) for member in plain[0]] if issubclass(plain[0], StrEnum) else []
@@ -223,7 +224,7 @@ def _parameter(name: str) -> inspect.Parameter:
         autocompletion=(lambda: words) if words else None,
     )
     # Texts, for ``Settings`` to check: its words are the same whichever layer a value comes from.
-    kind: Any = bool if switch else str
+    kind: Any = bool if switch else list[str] if several else str
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.library import Library
 from visionocr.pipeline import canary
 from visionocr.pipeline.asking import Asker
+from visionocr.pipeline.gathering import gather, servers_of, together
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
@@ -27,9 +28,13 @@ from visionocr.types import (
     PageSource,
     Preset,
     Sampler,
+    Server,
     Task,
     ignore,
 )
+
+if TYPE_CHECKING:
+    from visionocr.servers.client import ServerEngine
 
 LOCAL_URL = "local:"
 LOCAL_SIDE = 2000
@@ -125,12 +130,16 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
 
     Raises a ``ServerError`` when there is none.
     """
-    if settings.api_url == LOCAL_URL:
+    if LOCAL_URL in settings.api_url:
+        if len(settings.api_url) > 1:
+            raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
         return _local(settings, markdown)
+    if len(settings.api_url) > 1:
+        return gather(settings, connect, observer)
     try:
-        return connect(settings, settings.api_url or DEFAULT_URL, observer)
+        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer)
     except (ServerUnreachable, ServerUnknown):
-        if settings.api_url is not None:
+        if settings.api_url:
             raise
     from visionocr.engines import local
 
@@ -143,7 +152,7 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
     return _local(settings, markdown)
 
 
-def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine:
+def connect(settings: Settings, url: str, observer: Observer = ignore) -> ServerEngine:
     """The server at *url*, probed."""
     from visionocr.servers.address import base_url
     from visionocr.servers.client import Patience, ServerEngine
@@ -187,7 +196,9 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
                 "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
             )
         match = choose_preset(settings, library, server.model)
-        _announce(server.model, server.kind, server.url, match, observer)
+        for one in servers_of(engine):
+            _announce(one.server, match, observer)
+        _warn_of_guess(server.model, match, observer)
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -205,9 +216,10 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
         observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
     kept = None
     if not server.reads_only:
-        canary.require_sight(engine, question)
+        together(lambda one: canary.require_sight(one, question), servers_of(engine))
         if settings.max_side is None and settings.dpi is None and budget.worth_measuring(preset, server):
-            kept = canary.measure_kept_side(engine, question)
+            sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
+            kept = min((side for side in sides if side is not None), default=None)
             _announce_shrinking(kept, preset, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (canary.picture(64, 64),)).prompt))
     plan = budget.plan(
@@ -229,8 +241,12 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     return Job(engine, question, plan, match, settings.max_asks, observer)
 
 
-def _announce(model: str, kind: str, url: str, match: Match, observer: Observer) -> None:
-    observer(Notice(f"{kind} at {url}, model {shown(model) or 'without a name'}, preset {match.preset.name}"))
+def _announce(server: Server, match: Match, observer: Observer) -> None:
+    model = shown(server.model) or "without a name"
+    observer(Notice(f"{server.kind} at {server.url}, model {model}, preset {match.preset.name}"))
+
+
+def _warn_of_guess(model: str, match: Match, observer: Observer) -> None:
     if not match.known:
         observer(
             Notice(

@@ -44,7 +44,7 @@ class ServerDied(ServerUnreachable):
 
 
 MOST_DEATHS = 2
-"""A request during which a server died so often is not sent again: it is the reason, as the second time it was alone."""
+"""A request during which a server died so often is not sent again: it is the reason, as it was alone then."""
 
 
 def killer(deaths: int) -> RequestRefused:
@@ -97,9 +97,7 @@ class ServerEngine:
                     raise killer(deaths) from None
         return replace(completion, retries=attempts - 1)
 
-    def once(
-        self, request: Request, *, alone: bool = False, leave: Callable[[], bool] = lambda: False
-    ) -> Completion:
+    def once(self, request: Request, *, alone: bool = False, leave: Callable[[], bool] = lambda: False) -> Completion:
         """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
 
         *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
@@ -171,8 +169,9 @@ class ServerEngine:
             self._running.add(attempt)
         try:
             completion = attempt.run()
-        except ConnectionLost as error:
-            raise self._explain(error) from None
+        except ServerError as error:
+            self._go_on()  # how a cancelled request ends is no fault of anybody's
+            raise (self._explain(error) if isinstance(error, ConnectionLost) else error) from None
         finally:
             with self._lock:
                 self._running.discard(attempt)
