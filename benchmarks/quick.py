@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-WORDS = "the page is read and every word of it stands in its place as it was written long ago by an unknown hand".split()
+WORDS = ("page", "word", "read", "written", "place", "hand", "every", "long", "ago", "unknown", "stands", "by", "an")
 
 
 @dataclass

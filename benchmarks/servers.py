@@ -49,7 +49,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         document = make_pdf(Path(folder) / "a.pdf", pages=options.pages)
         one_wall, (one,) = run(document, options.service)
-        print(f"one server, {one.pages} pages of {options.service} s: {one_wall:.2f} s, of which it worked {one.busy:.2f}")
+        print(
+            f"one server, {one.pages} pages of {options.service} s: {one_wall:.2f} s, of which it worked {one.busy:.2f}"
+        )
         promise("wall time against its own busy time", one_wall / one.busy, 1.03)
         promise("busy between first and last request", one.share, 0.97, least=True)
 

@@ -82,7 +82,7 @@ class Bench:
 def bench_of(*options: dict[str, Any], living: type[FakeKoboldCpp] | type[Phoenix] = FakeKoboldCpp) -> Iterator[Any]:
     """A pool of servers with these options, and the servers."""
     with ExitStack() as stack:
-        fakes = tuple(stack.enter_context(living(**each)) for each in options)
+        fakes: tuple[Any, ...] = tuple(stack.enter_context(living(**each)) for each in options)
         bench = Bench(fakes)
         stack.callback(bench.engine.close)
         yield bench, fakes
@@ -244,7 +244,7 @@ def test_a_page_that_kills() -> None:
 
         def read(number: int) -> str:
             try:
-                return bench.engine.complete(request(number)).text.strip()
+                return str(bench.engine.complete(request(number)).text.strip())
             except RequestRefused as error:
                 return error.message
 

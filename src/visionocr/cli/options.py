@@ -75,6 +75,10 @@ Redo = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+ProbePages = Annotated[
+    bool,
+    typer.Option("--probe-pages", help="With --dry-run: really ask for two pages, to tell how long all will take."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sidecar = Annotated[
     str | None,
@@ -110,6 +114,7 @@ _READING: dict[str, tuple[Any, Any]] = {
     "keep_journal": (KeepJournal, False),
     "redo": (Redo, None),
     "dry_run": (DryRun, False),
+    "probe_pages": (ProbePages, False),
     "config": (Config, None),
     "quiet": (Quiet, False),
     "verbose": (Verbose, 0),

@@ -49,6 +49,7 @@ class Reading:
     redo: str | None = None
     config: Path | None = None
     dry_run: bool = False
+    probe_pages: bool = False
     quiet: bool = False
     verbose: int = 0
     captions: bool = False
@@ -77,6 +78,8 @@ def run(reading: Reading) -> None:
     with reported(console, reading.verbose):
         if reading.mistake:
             raise UsageError(reading.mistake)
+        if reading.probe_pages and not reading.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
         selection = parse_pages(reading.pages) if reading.pages is not None else None
         settings = settings_from(reading.flags, reading.config)
         if warning := readable_key(settings):
@@ -90,7 +93,7 @@ def run(reading: Reading) -> None:
             from visionocr.cli.dry_run import show_plan
 
             documents = Documents(found, selection=selection, password=passwords)
-            raise typer.Exit(show_plan(settings, library, documents, reading.task))
+            raise typer.Exit(show_plan(settings, library, documents, reading.task, probe=reading.probe_pages))
         found = _something(found, console)
         source = _Explained(Documents(found, selection=selection, password=passwords), hints)
         several = len(reading.files) > 1 or reading.recursive
