@@ -31,5 +31,10 @@ class Measured:
 
 def measure(*arguments: str) -> Measured:
     """Run visionocr with *arguments*; its standard output is thrown away."""
-    command = [sys.executable, "-c", _LAUNCHER, sys.executable, "-m", "visionocr", *arguments]
+    return measure_program(sys.executable, "-m", "visionocr", *arguments)
+
+
+def measure_program(*program: str) -> Measured:
+    """Run any program; its standard output is thrown away."""
+    command = [sys.executable, "-c", _LAUNCHER, *program]
     return Measured(*json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))

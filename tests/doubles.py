@@ -95,6 +95,8 @@ class FakeSource:
         self.loaded: list[int] = []
         self.threads: set[str] = set()
         self.closed = threading.Event()
+        self.hands = 1
+        self.hurried = 0
 
     def pages(self) -> Iterator[PageRef]:
         """All pages of one document."""
@@ -111,6 +113,10 @@ class FakeSource:
             raise DocumentError(f"page {page.number} is broken")
         parts = 2 if page.number in self.strips else 1
         return tuple(image_of(page, part, parts) for part in range(1, parts + 1))
+
+    def hurry(self) -> None:
+        """Count how often."""
+        self.hurried += 1
 
     def close(self) -> None:
         """Remember that it was called."""

@@ -735,7 +735,7 @@ class Child:
         from visionocr.types import RasterSpec
 
         spec, outcome = RasterSpec(300), "nothing"
-        with Documents(discover([str(self._case)])) as documents:
+        with Documents(discover([str(self._case)]), workers=0) as documents:
             for page in itertools.islice(documents.pages(), MOST_PAGES):
                 try:
                     images = documents.load(page, spec)

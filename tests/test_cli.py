@@ -27,7 +27,7 @@ from visionocr.pipeline import job
 from visionocr.settings import Format, LocalModel, PageBreaks, Settings, Wire
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
-COMMANDS = ("pdf", "image", "describe", "check", "presets")
+COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
 KEY = "k3y-nobody-may-see"
 
 
@@ -159,6 +159,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "language": ("German", "German"),
     "dpi": ("150", 150.0),
     "max_side": ("800", 800),
+    "raster_workers": ("3", 3),
     "batch": ("2", 2),
     "timeout": ("9.5", 9.5),
     "max_asks": ("4", 4),
@@ -176,6 +177,11 @@ VALUES: dict[str, tuple[str, object]] = {
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("tiny", LocalModel.TINY),
+    "gguf": ("model.gguf", "model.gguf"),
+    "mmproj": ("projector.gguf", "projector.gguf"),
+    "threads": ("3", 3),
+    "gpu_layers": ("20", 20),
+    "context": ("4096", 4096),
 }
 
 
@@ -309,7 +315,7 @@ USAGE: dict[str, tuple[list[str], str, str]] = {
     "sidecar of a pipe": (["describe", "-", "--sidecar", ".txt"], "standard input has no place", ""),
     "sidecar elsewhere": (["describe", "c.png", "--sidecar", "x/y"], "--sidecar '.x/y' is not an ending", "Example"),
     "sidecar is picture": (["describe", "c.png", "--sidecar", ".png"], "would overwrite the picture", "Choose"),
-    "too many arguments": (["check", "a", "b"], "got unexpected extra argument", "See: visionocr check --help"),
+    "too many arguments": (["presets", "a", "b"], "got unexpected extra argument", "See: visionocr presets --help"),
 }
 
 
@@ -683,11 +689,11 @@ def test_probing_when_nothing_can_be_read(run: Run, server: FakeKoboldCpp) -> No
 
 
 def test_check_says_everything_is_good(run: Run, server: FakeKoboldCpp) -> None:
-    """Server, vision, model, preset, context and images, each on a line with ``ok``; no colours in a pipe."""
-    ran = run("check")
+    """Server, key, vision, model, preset, context and images, each with ``ok``; no colours in a pipe, no question."""
+    ran = run("check", "--no-chart")
     assert (ran.code, ran.err) == (0, "")
     topics = re.findall(r"^ok   (\w+) +\S", ran.out, re.MULTILINE)
-    assert topics == ["server", "vision", "model", "preset", "context", "images"]
+    assert topics == ["server", "key", "vision", "model", "preset", "context", "images"]
     assert "\x1b" not in ran.out
     assert server.generated == []
 
@@ -696,23 +702,25 @@ def test_check_as_json(run: Run, server: FakeKoboldCpp) -> None:
     """The same for programs: exact keys, also when something is wrong."""
     for vision, code in ((True, 0), (False, 5)):
         server.vision = vision
-        ran = run("check", server.url, "--json")
-        report = json.loads(ran.out)
+        ran = run("check", server.url, "--json", "--no-chart")
+        whole = json.loads(ran.out)
+        (report,) = whole["servers"]
         assert ran.code == code
-        assert set(report) == {"good", "server", "statements", "settings"}
-        assert report["good"] is vision
+        assert set(whole) == {"good", "warnings", "servers"}
+        assert set(report) == {"url", "good", "server", "preset", "statements", "chart", "settings"}
+        assert whole["good"] is report["good"] is vision
         assert report["server"]["model"] == MODEL
-        assert all(set(line) == {"topic", "good", "text", "remedy"} for line in report["statements"])
+        assert all(set(line) == {"topic", "good", "text", "remedy", "cause"} for line in report["statements"])
         assert set(report["settings"]) == set(VALUES)
         assert report["settings"]["api_url"] == {"value": [server.url], "origin": "--api-url"}
     server.close()
-    report = json.loads(run("check", server.url, "--json").out)
-    assert (report["good"], report["server"]) == (False, None)
+    (report,) = json.loads(run("check", server.url, "--json").out)["servers"]
+    assert (report["good"], report["server"], report["chart"]) == (False, None, None)
 
 
 def test_check_shows_where_settings_come_from(run: Run, server: FakeKoboldCpp) -> None:
     """``-v`` lists every setting with its value and its origin."""
-    ran = run("check", "-v", "--batch", "2", VISIONOCR_FORMAT="txt")
+    ran = run("check", "-v", "--no-chart", "--batch", "2", VISIONOCR_FORMAT="txt")
     lines = [line.split() for line in ran.out.split("settings\n")[1].splitlines()]
     table = {line[0]: line[1:] for line in lines}
     assert set(table) == set(VALUES)
@@ -725,16 +733,16 @@ def test_check_shows_where_settings_come_from(run: Run, server: FakeKoboldCpp) -
 def test_check_knows_unknown_models(run: Run) -> None:
     """A model that no preset knows is told, and is no failure; a preset that is named counts."""
     with FakeKoboldCpp(model="mystery") as server:
-        ran = run("check", server.url)
+        ran = run("check", server.url, "--no-chart")
         assert ran.code == 0
         assert "no preset knows this model" in ran.out
-        assert "gemma-3" in run("check", server.url, "--preset", "gemma-3").out
+        assert "gemma-4" in run("check", server.url, "--no-chart", "--preset", "gemma-4").out
 
 
 def test_check_of_the_embedded_engine(run: Run) -> None:
     """``local:`` needs no server."""
     pytest.importorskip("faster_paddle")
-    ran = run("check", "local:")
+    ran = run("check", "local:", "--no-chart")
     assert (ran.code, ran.err) == (0, "")
     assert "reads text, cannot describe pictures" in ran.out
 

@@ -569,13 +569,19 @@ class SlowRoad(Http):
     may_go: threading.Event = field(default_factory=threading.Event)
 
     def post(
-        self, path: str, body: Mapping[str, Any] | bytes, *, quick: bool = False, line: Line | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any] | bytes,
+        *,
+        quick: bool = False,
+        line: Line | None = None,
+        hear: Callable[[Any], object] | None = None,
     ) -> Reply:
         """Post, but not at once."""
         if path == GENERATE:
             self.left.set()
             assert self.may_go.wait(5)
-        return super().post(path, body, quick=quick, line=line)
+        return super().post(path, body, quick=quick, line=line, hear=hear)
 
 
 def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:

@@ -15,12 +15,13 @@ from visionocr import __version__
 from visionocr.errors import ExitCode
 from visionocr.library import Library
 from visionocr.output.formats import record
+from visionocr.reading.diagnosis import Cause
 from visionocr.settings import PageBreaks, Settings, load_settings
 from visionocr.types import PageRef, PageResult, Status
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = ("pdf", "image", "describe", "check", "presets")
+COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
 
 pytestmark = pytest.mark.source_tree
 
@@ -50,6 +51,12 @@ def test_the_help_in_the_readme_is_the_programs() -> None:
 def test_every_command_is_in_the_readme(command: str) -> None:
     """The table of commands names each."""
     assert f"`visionocr {command} " in README
+
+
+def test_causes_are_documented() -> None:
+    """The README names every cause that a check can find, in order."""
+    listed = README.split("with a `cause` for each fault (", 1)[1].split(")", 1)[0]
+    assert re.findall(r"`([\w-]+)`", listed) == [str(cause) for cause in Cause]
 
 
 def test_exit_codes_are_documented() -> None:

@@ -13,21 +13,27 @@ FLOORS = (
     {"types", "errors"},
     {"printable", "pace"},
     {"prompting", "reading"},
-    {"pages", "servers", "engines", "output", "settings", "console", "library"},
+    {"piped"},
+    {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
     {"__init__", "__main__"},
 )
 HOMES = {
     "pymupdf": {"pages/documents.py"},
-    "PIL": {"pages/images.py", "pages/measure.py"},
-    "requests": {"servers/http.py", "servers/line.py"},
+    "PIL": {"pages/chart.py", "pages/images.py", "pages/measure.py"},
+    "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
     "tenacity": {"servers/client.py"},
     "faster_paddle": {"engines/worker.py"},
+    "xllamacpp": {"engines/llama.py"},
+    "rapidocr": {"engines/worker.py"},
     "rich": {"console.py"},
-    "typer": {"cli/app.py", "cli/check.py", "cli/options.py", "cli/outcome.py", "cli/presets.py", "cli/run.py"},
+    "typer": {
+        *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),
+        "cli/run.py",
+    },
 }
-WRITERS = {"output/writer.py", "console.py", "engines/worker.py"}
+WRITERS = {"output/writer.py", "console.py", "piped.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

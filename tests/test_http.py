@@ -23,6 +23,7 @@ from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
+    KeyRefused,
     RequestRefused,
     ServerBusy,
     ServerError,
@@ -261,8 +262,8 @@ STATUSES: list[tuple[int, str, type[ServerError], str]] = [
     (301, "", ServerRefused, "redirects"),
     (304, "", ServerRefused, "redirects"),
     (400, '{"value": -1}', RequestRefused, "-1"),
-    (401, '{"detail": {"error": "Unauthorized", "msg": "Authentication key is missing."}}', ServerRefused, "401"),
-    (403, "", ServerRefused, "403"),
+    (401, '{"detail": {"error": "Unauthorized", "msg": "Authentication key is missing."}}', KeyRefused, "401"),
+    (403, "", KeyRefused, "403"),
     (404, HTML, PathUnknown, "does not exist"),
     (405, HTML, RequestRefused, "405"),
     (408, "", ServerBusy, "408"),
@@ -456,6 +457,49 @@ def test_raw(answer: bytes, kind: type[Any]) -> None:
         else:
             with pytest.raises(kind):
                 Http(base).get(VERSION)
+
+
+# --- an answer in pieces -------------------------------------------------------------------------------
+
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_stream() -> None:
+    """Events are heard one by one, however they are cut into chunks, and all of them are in the reply."""
+    heard: list[Any] = []
+    for base in raw_server(STREAM + b'a\r\ndata: {"a"\r\n10\r\n: 1}\n\ndata: [2]\n\r\n0\r\n\r\n'):
+        reply = Http(base).post(GENERATE, {}, hear=heard.append)
+    assert heard == [{"a": 1}, [2]] == list(reply.events)
+    assert reply.data == [2]
+
+
+@pytest.mark.parametrize("rest", [b"a\r\ndata: 1\n\n\n\r\n", b"a\r\ndata: 1", b"zz\r\n", b""])
+def test_stream_that_breaks_off(rest: bytes) -> None:
+    """A connection that ends in the middle of a stream is lost, whatever was heard before."""
+    for base in raw_server(STREAM + rest):
+        with pytest.raises(ConnectionLost):
+            Http(base).post(GENERATE, {}, hear=lambda event: None, line=Line())
+
+
+def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream is limited in size, with line ends and without."""
+    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
+    for filling in (b"data: 1\n\n", b"xxxxxxxxx"):
+        body = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + filling * 1000
+        for base in raw_server(body):
+            with pytest.raises(AnswerUnusable, match="more than"):
+                Http(base).post(GENERATE, {}, hear=lambda event: None)
+
+
+def test_stream_is_heard_only_where_somebody_listens() -> None:
+    """Without a listener a stream is an answer that is not JSON; an error is never taken for a stream."""
+    answer = b"HTTP/1.1 %s\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
+    for base in raw_server(answer % b"200 OK"):
+        with pytest.raises(AnswerUnusable, match="not JSON"):
+            Http(base).post(GENERATE, {})
+    for base in raw_server(answer % b"500 Oops"):
+        with pytest.raises(AnswerUnusable, match="500"):
+            Http(base).post(GENERATE, {}, hear=lambda event: None)
 
 
 # --- nobody there, and silence -------------------------------------------------------------------------

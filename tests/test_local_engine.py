@@ -16,6 +16,7 @@ from typing import Any
 import pymupdf
 import pytest
 
+from visionocr import piped
 from visionocr.engines import local, worker
 from visionocr.engines.layout import Line
 from visionocr.engines.local import LocalEngine, confidence
@@ -33,7 +34,7 @@ PROSE = (
 )
 
 FAKE = """
-import importlib.util, os, sys, threading, types
+import os, runpy, sys, threading, types
 class OcrEngine:
     def __init__(self, model_size, threads):
         self.name = model_size
@@ -57,12 +58,9 @@ class OcrEngine:
         box = {"topLeftCoord": (0, 0), "bottomRightCoord": (200, 20), "text": text, "confidence": sure}
         return {"bounds": {0: box}}
 sys.modules["faster_paddle"] = types.SimpleNamespace(OcrEngine=OcrEngine)
-spec = importlib.util.spec_from_file_location("worker", sys.argv[1])
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
-worker.main("", int(sys.argv[2]))
+runpy.run_path(sys.argv[1], run_name="__main__")
 """
-FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker.__file__]
+FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, piped.__file__]
 """A worker as ever, but for the engine in it, which does as the picture's bytes say."""
 
 
@@ -152,20 +150,20 @@ def test_several_pictures_and_several_threads(engine: Engine) -> None:
 
 
 def test_no_network_is_needed() -> None:
-    """Both models read in a worker that cannot open a socket and, where the system allows it, has no network."""
+    """All models read in a worker that cannot open a socket and, where the system allows it, has no network."""
     refuse = (
         "import ctypes, os, runpy, socket, sys\n"
         "def refused(*_, **__): raise OSError('no network')\n"
-        "socket.socket = socket.create_connection = socket.getaddrinfo = refused\n"
+        "socket.socket = type('socket', (socket.socket,), {'__init__': refused})\n"
+        "socket.create_connection = socket.getaddrinfo = refused\n"
         "if sys.platform == 'linux':\n"
         "    ctypes.CDLL(None).unshare(0x50000000)  # a user and a network namespace of its own, if allowed\n"
         "sys.argv = sys.argv[1:]\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
-    *start, script, home = worker.command()
     picture = draw(((56, 56, 539, 120), "A quiet morning"), size=20, dpi=72)
-    for model in worker.MODELS:
-        engine = LocalEngine(model, slots=1, command=[*start, "-c", refuse, script, home])
+    for model in (model for model in worker.MODELS if local.installed(model)):
+        engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, piped.__file__])
         try:
             assert engine.complete(ask(picture)).text == "A quiet morning"
         finally:
@@ -225,10 +223,36 @@ def test_an_unknown_model_is_an_error(model: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed the extra is told how to."""
-    monkeypatch.setattr(local, "installed", lambda: False)
+    monkeypatch.setattr(local, "installed", lambda model: False)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine()
     assert 'pip install "visionocr[local]"' in caught.value.hint
+
+
+def test_the_fast_model_says_under_what_terms_it_comes() -> None:
+    """It reads, is only used when it is named, and its licence is among the warnings that are shown."""
+    if not local.installed("lite"):
+        with pytest.raises(ConfigurationError) as caught:
+            LocalEngine("lite")
+        assert 'pip install "visionocr[local-fast]"' in caught.value.hint
+        return
+    engine = LocalEngine("lite", slots=1)
+    try:
+        assert engine.server.warnings == (local.LITE_LICENCE,)
+        completion = engine.complete(ask(draw(((56, 56, 539, 300), PROSE))))
+        assert edits(completion.text, PROSE) < 0.02 * len(PROSE)
+        assert (completion.model, completion.final) == ("rapidocrlite lite", True)
+        assert engine.complete(ask(draw())).text == ""
+    finally:
+        engine.close()
+    assert LocalEngine("auto").server.warnings == ()
+
+
+def test_a_warm_worker_is_used(fake: LocalEngine) -> None:
+    """Getting ready early starts one worker, and that one reads."""
+    fake.warm()
+    (early,) = fake._idle
+    assert int(fake.complete(ask(b"pid")).text) == early._process.pid
 
 
 def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +303,8 @@ def test_a_worker_that_died_idle_is_replaced(fake: LocalEngine) -> None:
 
 def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -> None:
     """Neither a program that is missing nor a package that does not load is the page's fault."""
-    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", worker.__file__, str(tmp_path)]]
+    broken = "import runpy, sys; sys.modules['faster_paddle'] = None; runpy.run_path(sys.argv[1], {}, '__main__')"
+    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, piped.__file__]]
     for command in commands:
         engine = LocalEngine(slots=1, command=command)
         with pytest.raises(ConfigurationError, match="does not start"):

@@ -21,7 +21,7 @@ from visionocr.prompting.presets import FALLBACK, match_preset, parse_preset
 from visionocr.prompting.render import Question, build_request, wrap
 from visionocr.prompting.tasks import parse_task
 from visionocr.servers.dialects import koboldcpp
-from visionocr.types import PageImage, PageRef, Preset, Server, Task
+from visionocr.types import PageImage, PageRef, Preset, Recognition, Server, Task
 
 LIBRARY = Library()
 PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
@@ -293,6 +293,13 @@ def test_own_task(tmp_path: Path) -> None:
     assert {"haiku", "transcribe"} <= {task.name for task in own.tasks()}
 
 
+def test_recognition(tmp_path: Path) -> None:
+    """What a preset says of model files is there under our names; what it leaves out is empty."""
+    text = GOOD + "[recognition]\narchitecture = ['llama']\nembedding_length = [64, 128]\nbase = 'llama-2'\n"
+    known = library(tmp_path, mine=text).preset("mine").recognition
+    assert known == Recognition(architectures=("llama",), embedding_lengths=(64, 128), base="llama-2")
+
+
 def test_no_folder(tmp_path: Path) -> None:
     """A config folder that does not exist, or is a file, is as good as none."""
     file = tmp_path / "file"
@@ -378,6 +385,10 @@ BAD_PRESETS = [
     ("[image]\nlongest_side = 1024\npx_per_token_side = 0\n", "px_per_token_side must be at least 1", ""),
     ("image = 5\n", "[image] must be a table", ""),
     ("image = [1]\n", "[image] must be a table", ""),
+    (GOOD + "[recognition]\narchitectures = ['x']\n", "unknown key 'architectures'", "architecture"),
+    (GOOD + "[recognition]\nembedding_length = ['4096']\n", "embedding_length must be a list of whole numbers", ""),
+    (GOOD + "[recognition]\nembedding_length = [true]\n", "embedding_length must be a list of whole numbers", ""),
+    (GOOD + "[recognition]\nbase = ['llama-2']\n", "base must be a text", ""),
     (GOOD + "[prompts]\ntranscribe = 5\n", "transcribe must be a text", ""),
     (GOOD + "[prompts]\ntranscribe = 'Read in {{langauge}}.'\n", "unknown placeholder {{langauge}}", "{{language}}"),
     (f"system = 'You read {{{{documnet}}}}.'\n{GOOD}", "unknown placeholder {{documnet}}", "{{document}}"),

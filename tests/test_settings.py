@@ -68,6 +68,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "language": ("Latin", "Latin"),
     "dpi": ("150", 150.0),
     "max_side": ("1500", 1500),
+    "raster_workers": ("2", 2),
     "batch": ("3", 3),
     "timeout": ("12.5", 12.5),
     "max_asks": ("5", 5),
@@ -85,6 +86,11 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),
+    "gguf": ("model.gguf", "model.gguf"),
+    "mmproj": ("projector.gguf", "projector.gguf"),
+    "threads": ("3", 3),
+    "gpu_layers": ("20", 20),
+    "context": ("4096", 4096),
 }
 
 
@@ -227,7 +233,7 @@ WRONG_IN_FILES = [
     ("format = 5", "5 is not one of md"),
     ("format = ['md']", "['md'] is not one of md"),
     ("page_breaks = 'dots'", "is not one of comment, rule, heading, formfeed, none"),
-    ("local_model = 'huge'", "is not one of auto, tiny, small"),
+    ("local_model = 'huge'", "is not one of auto, tiny, small, lite"),
 ]
 
 
@@ -253,6 +259,7 @@ def test_wrong_type_in_the_environment(name: str, value: str) -> None:
 RANGES = [
     ("dpi", 10, 1200),
     ("max_side", 28, 16384),
+    ("raster_workers", 0, 64),
     ("batch", 1, 4),
     ("timeout", 1, 86_400),
     ("max_asks", 1, 20),
@@ -265,6 +272,9 @@ RANGES = [
     ("rep_pen", 0.5, 3),
     ("seed", 1, 999_999),
     ("max_length", 1, None),
+    ("threads", 1, 1024),
+    ("gpu_layers", 0, 10_000),
+    ("context", 512, 999_999),
 ]
 
 

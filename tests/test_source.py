@@ -18,6 +18,7 @@ from PIL import Image
 from drawing import encrypted, pdf_bytes, picture_bytes
 from visionocr.errors import DocumentError, ExitCode
 from visionocr.pages import Documents, Found, discover, parse_pages
+from visionocr.pages.opened import Opened
 from visionocr.types import PageRef, PageSource, RasterSpec
 
 SPEC = RasterSpec(300)
@@ -140,11 +141,12 @@ def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path
 def test_pages_of_earlier_documents_still_load(tmp_path: Path) -> None:
     """A page can be loaded long after its document's turn; only a few documents are open at a time."""
     paths = _write(tmp_path, **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(1, 8)}, t_tif=_tiff(2))
-    documents = Documents(discover(paths))
+    documents = Documents(discover(paths), workers=0)
+    assert isinstance(documents._drawer, Opened)
     pages = list(documents.pages())
     for page in pages + pages[::-1]:
         assert documents.load(page, SPEC)
-        assert len(documents._open) <= 4
+        assert len(documents._drawer._open) <= 4
     documents.close()
 
 

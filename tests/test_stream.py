@@ -13,7 +13,7 @@ from visionocr.errors import ServerUnreachable
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
 from visionocr.pipeline.workers import Workers
-from visionocr.types import Answered, Event, PageResult, RasterSpec, Request, Status
+from visionocr.types import Answered, Event, PageImage, PageRef, PageResult, RasterSpec, Request, Status
 
 SPEC = RasterSpec(max_side=1024)
 PATIENCE = 20.0
@@ -50,9 +50,11 @@ def test_results_come_in_page_order(slots: int, batch: int) -> None:
     assert source.closed.wait(PATIENCE)
 
 
-def test_rasters_are_made_in_one_thread_and_only_a_few_ahead() -> None:
-    """While the first page is being answered, no more pages are loaded than the window holds."""
+@pytest.mark.parametrize("hands", [1, 3])
+def test_rasters_are_made_only_a_few_ahead(hands: int) -> None:
+    """While the first page is being answered, no more pages are loaded than the window holds, by its hands only."""
     engine, source = FakeEngine(), FakeSource(100)
+    source.hands = hands
     release = threading.Event()
     loaded_meanwhile: list[int] = []
 
@@ -71,7 +73,44 @@ def test_rasters_are_made_in_one_thread_and_only_a_few_ahead() -> None:
     taker.join(PATIENCE)
     stream.close()
     assert len(loaded_meanwhile) <= 4
-    assert len(source.threads) == 1
+    assert source.threads <= {"find-0", *(f"raster-{n}" for n in range(hands))}
+
+
+def test_a_source_with_several_hands_keeps_the_order() -> None:
+    """Pages are loaded at the same time, and still come in order."""
+    engine, source = FakeEngine(slots=2), FakeSource(30, broken=frozenset({4}))
+    source.hands = 3
+    barrier = threading.Barrier(3)
+    load = source.load
+
+    def together(page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        barrier.wait(PATIENCE)
+        return load(page, spec)
+
+    source.load = together  # type: ignore[method-assign]
+    results = list(pipeline(source, engine).results())
+    assert [result.page.number for result in results] == list(range(1, 31))
+    assert not barrier.broken
+
+
+def test_a_source_that_is_waited_for_is_told_to_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that waits for rasters lets the source know; one that is slower than they are does not."""
+    monkeypatch.setattr("visionocr.pipeline.stream._STARVED", 0.02)
+    pause = threading.Event()
+    waited, busy = FakeSource(40), FakeSource(40)
+    load = waited.load
+
+    def slowly(page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        pause.wait(0.005)
+        return load(page, spec)
+
+    waited.load = slowly  # type: ignore[method-assign]
+    list(pipeline(waited, FakeEngine()).results())
+    engine = FakeEngine()
+    engine.before = lambda request: pause.wait(0.005) and None  # type: ignore[assignment]
+    list(pipeline(busy, engine).results())
+    assert waited.hurried >= 2
+    assert busy.hurried == 0
 
 
 def test_slots_are_all_used_and_never_exceeded() -> None:

@@ -44,7 +44,7 @@ def transcribe(
     chosen = load_settings(settings, config=config, required=config is not None)
     selection = parse_pages(pages) if pages else None
     found = discover([os.fspath(file) for file in files], recursive=recursive)
-    source = Documents(found, selection=selection, password=password)
+    source = Documents(found, selection=selection, password=password, workers=chosen.raster_workers)
     prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)

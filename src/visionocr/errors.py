@@ -8,6 +8,7 @@ VisionOcrError            1
 │   ├── ServerUnreachable     nobody answers there
 │   ├── ServerBusy            it answers, but has no time now: worth waiting
 │   ├── ServerRefused         it answers, and will not serve us: wrong key, wrong address, no vision
+│   ├── ContextTooSmall       a picture and an answer have no room in the model's context
 │   ├── RequestRefused        it will never accept this one request: another may do
 │   └── AnswerUnusable        it answered something that is no answer: worth asking once more
 ├── OutputError           6   the result cannot be written
@@ -87,6 +88,18 @@ class ServerBusy(ServerError):
 
 class ServerRefused(ServerError):
     """The server will not serve us at all: wrong key, unknown path, a redirect, no vision. Ends a run."""
+
+
+class KeyRefused(ServerRefused):
+    """The server wants another key than it was given, or one at all."""
+
+
+class PicturesIgnored(ServerRefused):
+    """The server answers the same whatever picture it is shown."""
+
+
+class ContextTooSmall(ServerError):
+    """A picture, the prompt and a useful answer do not fit into the model's context together."""
 
 
 class ServerUnknown(ServerRefused):

@@ -13,14 +13,12 @@ from typing import TypeVar
 
 from visionocr.errors import ConfigurationError
 from visionocr.printable import did_you_mean
-from visionocr.prompting.presets import FALLBACK, Match, match_preset, parse_preset
+from visionocr.prompting.presets import BUILTIN as BUILTIN
+from visionocr.prompting.presets import FALLBACK, Match, match_own_first, parse_preset
 from visionocr.prompting.tasks import parse_task
 from visionocr.types import Preset, Task
 
 _Item = TypeVar("_Item")
-
-BUILTIN = "builtin"
-"""``origin`` of what ships in the package."""
 
 
 class Library:
@@ -29,6 +27,8 @@ class Library:
     def __init__(self, folder: Path | None = None) -> None:
         self._roots: list[Traversable] = [] if folder is None else [folder]
         self._roots.append(resources.files("visionocr.prompts"))
+        self._presets: tuple[Preset, ...] = ()
+        """All of them, once they were asked for: parsing them takes longer than many a server's answer."""
 
     def preset(self, name: str) -> Preset:
         """The preset called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
@@ -40,7 +40,8 @@ class Library:
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets by name. Raises ``ConfigurationError`` when a file is wrong."""
-        return tuple(self.preset(name) for name in self._names("models", ".toml"))
+        self._presets = self._presets or tuple(self.preset(name) for name in self._names("models", ".toml"))
+        return self._presets
 
     def tasks(self) -> tuple[Task, ...]:
         """All tasks by name."""
@@ -48,9 +49,7 @@ class Library:
 
     def match(self, model: str) -> Match:
         """The preset for a *model* name that a server reports: the user's own first, else the fallback."""
-        presets = self.presets()
-        own = [preset for preset in presets if preset.origin != BUILTIN]
-        return match_preset(model, own) or match_preset(model, presets) or Match(self.preset(FALLBACK), "")
+        return match_own_first(model, self.presets()) or Match(self.preset(FALLBACK), "")
 
     def batch_prompt(self) -> str:
         """The text that asks for page marks when several pages share a request."""

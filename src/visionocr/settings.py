@@ -50,6 +50,7 @@ class Wire(StrEnum):
 
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
+    LLAMACPP = "llamacpp"
 
 
 class LocalModel(StrEnum):
@@ -58,6 +59,7 @@ class LocalModel(StrEnum):
     AUTO = "auto"
     TINY = "tiny"
     SMALL = "small"
+    LITE = "lite"
 
 
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -86,6 +88,9 @@ class Settings:
     max_side: int | None = _setting(
         None, "Longest side of an image in pixels (default: what model and server can use).", least=28, most=16384
     )
+    raster_workers: int | None = _setting(
+        None, "Processes that draw pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
+    )
     batch: int = _setting(1, "Pages per request.", least=1, most=4)
     timeout: float = _setting(
         300.0, "Seconds without any sign of life after which a request is given up.", least=1, most=86_400
@@ -105,6 +110,13 @@ class Settings:
     page_breaks: PageBreaks | None = _setting(None, "How pages are told apart in Markdown and text.")
     strict: bool = _setting(False, "Exit with 7 for suspect pages too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
+    gguf: str | None = _setting(None, "Model to run without any server (needs --mmproj).")
+    mmproj: str | None = _setting(None, "Projector that belongs to the model.")
+    threads: int | None = _setting(None, "Threads of the model (default: a thread a core).", least=1, most=1024)
+    gpu_layers: int | None = _setting(
+        None, "Layers of the model that a graphics card computes (default: what fits).", least=0, most=10_000
+    )
+    context: int = _setting(8192, "Context of the model in tokens.", least=512, most=999_999)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """For each setting that is not a default: the flag, variable or file that it came from."""
 
@@ -223,14 +235,14 @@ def _converted(kind: type[Any], value: Any) -> Any:
 
 
 def _several(value: Any, origin: str) -> tuple[str, ...]:
-    """A text with blanks or commas between its parts, or a list of such."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+    """A text with blanks or commas between its parts, or a list of parts."""
+    parts = re.split(r"[\s,]+", value) if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
         raise ConfigurationError(f"{origin}: {value!r} is not a text or a list of texts")
-    parts = tuple(part for text in texts for part in re.split(r"[\s,]+", text) if part)
-    if not parts:
+    found = tuple(part for part in parts if part.strip())
+    if not found:
         raise ConfigurationError(f"{origin} is given, but empty")
-    return parts
+    return found
 
 
 def _raise(value: Any) -> Any:

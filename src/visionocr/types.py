@@ -112,7 +112,7 @@ class PageImage:
 
     page: PageRef
     media_type: str
-    """``image/jpeg`` or ``image/png``: always RGB, upright, without alpha."""
+    """``image/jpeg`` or ``image/png``: RGB (or grey, of a scan that was taken as it is), upright, without alpha."""
     data: bytes = field(repr=False)
     width: int
     height: int
@@ -172,6 +172,26 @@ class ImageFacts:
     encoder: str = ""
     input: str = ""
     """The encoder's input in words, for people."""
+    markup: tuple[str, ...] = ()
+    """What engines put around the image tokens, where the model's vocabulary has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What the model files (GGUF) of a family hold. Empty: not known."""
+
+    architectures: tuple[str, ...] = ()
+    """Of the language model."""
+    projector_types: tuple[str, ...] = ()
+    projector_names: tuple[str, ...] = ()
+    """What converters wrote as the projector's name or description."""
+    embedding_lengths: tuple[int, ...] = ()
+    """Widths of the language models."""
+    minicpmv_versions: tuple[int, ...] = ()
+    base: str = ""
+    """The family of language models that it was made from, where the architecture does not tell."""
+    koboldcpp_since: str = ""
+    """First version of KoboldCpp that knows the projector type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +221,7 @@ class Preset:
     group: str = ""
     caveats: tuple[str, ...] = ()
     """Known failure modes, for people."""
+    recognition: Recognition = Recognition()
     origin: str = ""
     """Where the file was found: ``builtin`` or a path."""
 
@@ -350,6 +371,10 @@ class Server:
     """Requests that it works on at the same time."""
     ahead: int = 0
     """Further requests worth having in its queue, so that it has the next one at hand when it is done with one."""
+    preset: str = ""
+    """Name of the preset that belongs to its model, where more than the model's name tells it."""
+    marker: str = ""
+    """What stands for a picture in the prompt's text, where a server wants that."""
     reads_only: bool = False
     """Reads text, cannot describe pictures or follow a prompt."""
     warnings: tuple[str, ...] = ()
@@ -386,7 +411,12 @@ class Engine(Protocol):
 
 
 class PageSource(Protocol):
-    """Documents as pages. All calls come from one thread."""
+    """Documents as pages."""
+
+    @property
+    def hands(self) -> int:
+        """How many threads may call ``load`` at once. ``pages`` is for one thread."""
+        ...
 
     def pages(self) -> Iterator[PageRef]:
         """Every page asked for, in order, found lazily; nothing is rendered.
@@ -402,8 +432,12 @@ class PageSource(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """The engine waits for pages: draw more of them at once, if that is possible."""
+        ...
+
     def close(self) -> None:
-        """Close what is open."""
+        """Stop what runs and close what is open; callable from any thread. What was interrupted raises."""
         ...
 
 

@@ -123,11 +123,11 @@ class Loopback(socketserver.ThreadingTCPServer):
     def die(self) -> None:
         """Stop as a killed process does: nobody listens, every connection ends."""
         self.dead = True
+        self.shutdown()
+        self.socket.close()  # before a connection ends: who loses one finds nobody there
         self.closing.set()
         with self.condition:
             self.condition.notify_all()
-        self.shutdown()
-        self.socket.close()
         self._end_connections()
 
     def _end_connections(self) -> None:

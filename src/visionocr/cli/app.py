@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from visionocr import __version__
 from visionocr.cli.check import check
 from visionocr.cli.describe import describe
+from visionocr.cli.gguf import gguf
 from visionocr.cli.outcome import reported
 from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
@@ -115,5 +116,5 @@ def main(
     """Read documents with a vision language model running on your own machine."""
 
 
-for command in (pdf, image, describe, check, presets):
+for command in (pdf, image, describe, check, presets, gguf):
     app.command(cls=Command)(command)

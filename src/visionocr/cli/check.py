@@ -1,12 +1,12 @@
-"""``visionocr check``: says whether a server is fit for the work, and what will be asked of it."""
+"""``visionocr check``: says whether servers are fit for the work, and what will be asked of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import secrets
 import sys
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -14,39 +14,35 @@ import typer
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
-from visionocr.errors import ConfigurationError, ExitCode, ServerError
+from visionocr.errors import ExitCode
 from visionocr.library import Library
 from visionocr.output.writer import put
-from visionocr.pipeline import job
+from visionocr.pipeline import checkup
+from visionocr.pipeline.checkup import Report
+from visionocr.pipeline.statements import Statement
 from visionocr.printable import shown
-from visionocr.prompting import budget
-from visionocr.settings import DEFAULT_URL, Settings
-from visionocr.types import Notice, Server
+from visionocr.settings import Settings
+from visionocr.types import Notice
 
-Address = Annotated[
-    str | None, typer.Argument(metavar="URL", help="Address of the server, instead of --api-url.", show_default=False)
+Addresses = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="URL", help="Addresses of servers, instead of --api-url.", show_default=False),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One line of the report."""
-
-    topic: str
-    good: bool
-    text: str
-    remedy: str = ""
-
+NoChart = Annotated[
+    bool, typer.Option("--no-chart", help="Ask what the server is, and do not have it read the eye chart.")
+]
 
 _LOOKED_AT = (
     *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
+    *("gguf", "mmproj", "threads", "gpu_layers", "context"),
     *("preset", "task", "batch", "dpi", "max_side"),
 )
 
 
 @options.with_settings(*_LOOKED_AT)
 def check(
-    url: Address = None,
+    urls: Addresses = None,
+    no_chart: NoChart = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
     verbose: options.Verbose = 0,
@@ -55,92 +51,118 @@ def check(
 ) -> None:
     """Say whether a server is fit for the work.
 
-    Looks at address, key, vision, model, preset, context and image size.
+    Looks at address, key, vision, model, preset, context and image size; then has an eye chart read: random words
+    in falling sizes.
     """
     console = Console(verbose)
     with reported(console, verbose):
-        settings = options.settings_from({**flags, "api_url": url or flags["api_url"]}, config)
-        if warning := options.readable_key(settings):
+        typed = [flags | {"api_url": [url]} for url in urls or ()] or [flags]
+        given = [options.settings_from(one, config) for one in typed]
+        wanted = [
+            dataclasses.replace(settings, api_url=address)
+            for settings in given
+            for address in checkup.addresses(settings)
+        ]
+        if warning := options.readable_key(wanted[0]):
             console(Notice(warning, warning=True))
-        statements, server = examine(settings, Library(options.config_folder()))
-        good = all(statement.good for statement in statements)
-        if as_json:
-            report = {
-                "good": good,
-                "server": None if server is None else dataclasses.asdict(server),
-                "statements": [dataclasses.asdict(statement) for statement in statements],
-                "settings": _settings(settings),
-            }
-            put(json.dumps(report, indent=2) + "\n")
-        else:
-            put(_lines(statements) + (_table(_settings(settings)) if verbose else ""))
-        if not good:
+        library = Library(options.config_folder())
+        for settings in wanted:
+            checkup.validate(settings, library)
+        reports = []
+        for settings in wanted:
+            if len(wanted) > 1 and not as_json:
+                put(f"{shown(' '.join(settings.api_url))}\n")
+            seed = None if no_chart else secrets.randbits(64)
+            tell = _hear if as_json else _show
+            reports.append(checkup.examine(settings, library, seed=seed, tell=tell, observer=console))
+            if not as_json:
+                put(_settings_table(settings) if verbose else "")
+                put("\n" if len(wanted) > 1 else "")
+        _conclude(reports, wanted, as_json=as_json)
+        if not all(report.good for report in reports):
             raise typer.Exit(ExitCode.SERVER)
 
 
-def examine(settings: Settings, library: Library) -> tuple[list[Statement], Server | None]:
-    """Everything that can be said of the server that the settings mean, and the server where one answered."""
-    from visionocr.engines import local
-
-    url = settings.api_url[0] if settings.api_url else DEFAULT_URL
-    try:
-        engine = job.open_engine(settings) if url == job.LOCAL_URL else job.connect(settings, url)
-    except (ServerError, ConfigurationError) as error:
-        statements = [Statement("server", False, error.message, error.hint)]
-        if not settings.api_url and local.installed():
-            statements.append(Statement("note", True, "without a server, text is read with the embedded engine"))
-        return statements, None
-    try:
-        return _about(engine.server, settings, library), engine.server
-    finally:
-        engine.close()
+def _conclude(reports: list[Report], wanted: list[Settings], *, as_json: bool) -> None:
+    """What is to be said at the end."""
+    warning = models_differ(reports)
+    if as_json:
+        servers = [
+            _record(report) | {"settings": _settings(settings)}
+            for report, settings in zip(reports, wanted, strict=True)
+        ]
+        good = all(report.good for report in reports)
+        put(json.dumps({"good": good, "warnings": [warning] if warning else [], "servers": servers}, indent=2) + "\n")
+    elif len(reports) > 1:
+        put(_overview(reports) + (f"\nwarning: {shown(warning)}\n" if warning else ""))
 
 
-def _about(server: Server, settings: Settings, library: Library) -> list[Statement]:
-    statements = [Statement("server", True, f"{server.kind} {server.version} answers at {server.url}")]
-    statements += [Statement("warning", True, warning) for warning in server.warnings]
-    if server.reads_only:
-        return [*statements, Statement("model", True, f"{server.model}: reads text, cannot describe pictures")]
-    if server.vision is False:
-        remedy = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
-        statements.append(Statement("vision", False, "no projector is loaded: pictures would be ignored", remedy))
-    else:
-        statements.append(Statement("vision", True, "a projector is loaded" if server.vision else "not said"))
-    match = job.choose_preset(settings, library, server.model)
-    why = f"matched by {match.pattern}" if match.known else "no preset knows this model; a guess: choose with --preset"
-    statements.append(Statement("model", True, server.model or "without a name"))
-    statements.append(Statement("preset", True, f"{match.preset.name} ({match.preset.title}; {why})"))
-    task = library.task(settings.task or "transcribe")
-    try:
-        plan = budget.plan(
-            match.preset, server, task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
+def models_differ(reports: list[Report]) -> str:
+    """A warning when the servers have different models; empty when they agree."""
+    models = dict.fromkeys(report.server.model for report in reports if report.server is not None)
+    if len(models) < 2:
+        return ""
+    names = ", ".join(name or "one without a name" for name in models)
+    return f"the servers have different models ({names}): pages of one document would be read differently"
+
+
+def _hear(statement: Statement) -> None:
+    """Nothing is shown before the end."""
+
+
+def _show(statement: Statement) -> None:
+    """One statement, as soon as it is made."""
+    mark = "ok  " if statement.good else "FAIL"
+    if sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        mark = typer.style(mark, fg=typer.colors.GREEN if statement.good else typer.colors.RED)
+    put(f"{mark} {statement.topic:8} {shown(statement.text)}\n")
+    if statement.remedy:
+        put(f"              {shown(statement.remedy)}\n")
+
+
+def _overview(reports: list[Report]) -> str:
+    """One line for each server."""
+    rows = [("SERVER", "VERDICT", "MODEL", "PRESET", "LEGIBLE FROM", "PAGES/HOUR")]
+    for report in reports:
+        sitting = report.sitting
+        legible = sitting.score.legible if sitting else None
+        wrong = dict.fromkeys(str(line.cause or line.topic) for line in report.statements if not line.good)
+        rows.append(
+            (
+                report.url,
+                ", ".join(wrong) or "ok",
+                report.server.model if report.server else "-",
+                report.preset or "-",
+                f"{legible:.1f} px" if legible else "-",
+                f"{sitting.pages_per_hour:,}" if sitting and sitting.pages_per_hour else "-",
+            )
         )
-    except ServerError as error:
-        return [*statements, Statement("context", False, error.message, error.hint)]
-    context = f"{server.context_length} tokens" if server.context_length else "unknown"
-    statements.append(Statement("context", True, f"{context}; answers of at most {plan.max_length} tokens"))
-    statements.append(
-        Statement("images", True, f"at most {plan.spec.max_side} px on the long side, {server.max_images} a request")
+    widths = [max(len(shown(row[column])) for row in rows) for column in range(len(rows[0]))]
+    return "".join(
+        "  ".join(shown(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        for row in rows
     )
-    statements += [Statement("note", True, note) for note in plan.notes]
-    return statements
 
 
-def _lines(statements: list[Statement]) -> str:
-    coloured = sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    lines = []
-    for statement in statements:
-        mark = "ok  " if statement.good else "FAIL"
-        if coloured:
-            mark = typer.style(mark, fg=typer.colors.GREEN if statement.good else typer.colors.RED)
-        lines.append(f"{mark} {statement.topic:8} {shown(statement.text)}\n")
-        if statement.remedy:
-            lines.append(f"              {shown(statement.remedy)}\n")
-    return "".join(lines)
+def _record(report: Report) -> dict[str, Any]:
+    """A report for programs."""
+    sitting = report.sitting
+    chart = None
+    if sitting is not None:
+        chart = dataclasses.asdict(sitting) | {"pages_per_hour": sitting.pages_per_hour, "seen": sitting.score.seen}
+    return {
+        "url": report.url,
+        "good": report.good,
+        "server": None if report.server is None else dataclasses.asdict(report.server),
+        "preset": report.preset,
+        "statements": [dataclasses.asdict(statement) for statement in report.statements],
+        "chart": chart,
+    }
 
 
-def _table(settings: dict[str, dict[str, Any]]) -> str:
-    rows = [(name, _spoken(entry["value"]), entry["origin"]) for name, entry in settings.items()]
+def _settings_table(settings: Settings) -> str:
+    report = _settings(settings)
+    rows = [(name, _spoken(e["value"]), e["origin"]) for name, e in report.items()]
     width = max(len(name) for name, _, _ in rows)
     return "\nsettings\n" + "".join(f"  {name:{width}}  {shown(value)}  ({origin})\n" for name, value, origin in rows)
 

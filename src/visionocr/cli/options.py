@@ -96,9 +96,10 @@ Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that e
 
 _PANELS = {
     "Server": ("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server", "local_model"),
+    "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
-    "Image": ("dpi", "max_side", "keep_blank"),
+    "Image": ("dpi", "max_side", "keep_blank", "raster_workers"),
     "Result": ("format", "page_breaks", "strict"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
@@ -262,4 +263,7 @@ _METAVARS = {
     "max_side": "PIXELS",
     "max_length": "TOKENS",
     "page_breaks": "HOW",
+    "gguf": "FILE",
+    "mmproj": "FILE",
+    "context": "TOKENS",
 }

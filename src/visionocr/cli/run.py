@@ -88,14 +88,18 @@ def run(reading: Reading) -> None:
             check_output(reading.output, reading.files)
         passwords = _Passwords(reading.password_file, reading.files, console)
         found = _wanted(reading, console)
+        how: dict[str, Any] = {"selection": selection, "password": passwords, "workers": settings.raster_workers}
         library = Library(config_folder())
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            documents = Documents(found, selection=selection, password=passwords)
+            documents = Documents(found, **how)
             raise typer.Exit(show_plan(settings, library, documents, reading.task, probe=reading.probe_pages))
         found = _something(found, console)
-        source = _Explained(Documents(found, selection=selection, password=passwords), hints)
+        documents = Documents(found, **how)
+        if reading.kind == "pdf":
+            documents.warm()
+        source = _Explained(documents, hints)
         several = len(reading.files) > 1 or reading.recursive
         formatter = formatter_for(settings, captions=reading.captions, several=several)
         tally = Tally(settings.strict)
@@ -159,6 +163,11 @@ class _Explained:
         self._source = source
         self._hints = hints
 
+    @property
+    def hands(self) -> int:
+        """See ``PageSource.hands``."""
+        return self._source.hands
+
     def pages(self) -> Iterator[PageRef]:
         """See ``PageSource.pages``."""
         return self._source.pages()
@@ -170,6 +179,10 @@ class _Explained:
         except DocumentError as error:
             self._hints[page] = error.hint
             raise
+
+    def hurry(self) -> None:
+        """See ``PageSource.hurry``."""
+        self._source.hurry()
 
     def close(self) -> None:
         """See ``PageSource.close``."""

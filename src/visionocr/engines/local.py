@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 
-from visionocr.engines import worker
 from visionocr.engines.layout import Line
 from visionocr.engines.markdown import page_text
-from visionocr.engines.worker import Worker, WorkerFailed, WorkerLost
+from visionocr.engines.worker import Worker
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
+from visionocr.piped import Failed, Lost
 from visionocr.types import Completion, FinishReason, Request, Server
 
 SURE = 0.965
@@ -26,15 +26,36 @@ typewriter type, which the tiny model reads less well, 10; of 26 noisy, blurred 
 were above had every word right, the 24 below had not."""
 STRAY = 0.5
 """Below this confidence a line of one or two signs is a speck or a part of a picture, not text."""
+_RANKS = ("lite", "tiny", "small")
+"""Of the models that looked at a request's pictures, the last one here is named."""
 MOST_WORKERS = 4
 """Each holds its own models in memory, so there is an end to what many cores are worth."""
 
-_NAMES = {"auto": "PP-OCRv6 tiny+small", "tiny": "PP-OCRv6 tiny", "small": "PP-OCRv6 small"}
+LITE = "lite"
+"""The model of another package, which is never used unless it is named."""
+LITE_LICENCE = (
+    "rapidocrlite is an alpha, and its weights are under a modified OpenRAIL-M licence with a limit of revenue, a "
+    "clause against competitors, and share-alike terms that cover the text it writes: read it before you use the result"
+)
+_NAMES = {
+    "auto": "PP-OCRv6 tiny+small",
+    "tiny": "PP-OCRv6 tiny",
+    "small": "PP-OCRv6 small",
+    LITE: "rapidocrlite lite",
+}
 
 
-def installed() -> bool:
-    """Whether the package that the engine needs is there; imports nothing."""
-    return find_spec("faster_paddle") is not None
+def installed(model: str = "auto") -> bool:
+    """Whether the package that a model needs is there; imports nothing."""
+    return find_spec("rapidocr" if model == LITE else "faster_paddle") is not None
+
+
+def missing(model: str) -> ConfigurationError:
+    """The error that a model's package is not there."""
+    extra = "local-fast" if model == LITE else "local"
+    return ConfigurationError(
+        f"the embedded engine's model {model!r} is not installed", f'Install it with: pip install "visionocr[{extra}]"'
+    )
 
 
 class LocalEngine:
@@ -59,7 +80,8 @@ class LocalEngine:
         """Choose; nothing is started.
 
         *model*: ``tiny`` (fast), ``small`` (about five times slower, better on receipts, photos and small print)
-        or ``auto``: tiny, and small where tiny is unsure or a deeper look is asked for.
+        or ``auto``: tiny, and small where tiny is unsure or a deeper look is asked for; ``lite``: another package's,
+        the fastest, with terms of its own.
         *slots*: worker processes, by default one a core, four at the most. *threads*: of each; by default they
         share the cores out. Many pages are read fastest by many workers, a single page by one with all cores.
         *markdown*: headings, lists and tables are marked; else plain text. *timeout*: seconds that one look at one
@@ -69,10 +91,8 @@ class LocalEngine:
         """
         if model not in _NAMES:
             raise ConfigurationError(f"unknown local model {str(model)!r}", f"Choose one of: {', '.join(_NAMES)}.")
-        if not installed():
-            raise ConfigurationError(
-                "the embedded engine is not installed", 'Install it with: pip install "visionocr[local]"'
-            )
+        if not installed(model):
+            raise missing(model)
         cores = _cores()
         slots = max(1, slots or min(cores, MOST_WORKERS))
         self._threads = max(1, threads or cores // slots)
@@ -86,16 +106,18 @@ class LocalEngine:
         self._busy: set[Worker] = set()
         self._turn = 0  # goes up with every cancel: who started in an earlier turn is interrupted
         self._closed = False
+        package = "rapidocrlite" if model == LITE else "faster-paddle"
         self.server = Server(
             url="local:",
             dialect="local",
-            kind="embedded engine (faster-paddle)",
-            version=_version(),
+            kind=f"embedded engine ({package})",
+            version=_version(package),
             model=_NAMES[self._model],
             vision=True,
             counts_tokens=False,
             slots=slots,
             reads_only=True,
+            warnings=(LITE_LICENCE,) if model == LITE else (),
         )
 
     def complete(self, request: Request) -> Completion:
@@ -120,11 +142,16 @@ class LocalEngine:
             text="\n\n".join(text for text in texts if text),
             finish_reason=FinishReason.STOP,
             server=self.server.url,
-            model=_NAMES["small" if any(model == "small" for _, model in looks) else "tiny"],
+            model=_NAMES[max((model for _, model in looks), key=_RANKS.index)],
             seconds=seconds,
             confidence=min(sure, default=None),
             final=self._model != "auto" or all(model == "small" for _, model in looks),
         )
+
+    def warm(self) -> None:
+        """Let a worker start and load its first model, while there is something else to do."""
+        hired = self._hire(self._turn, warm=self._first(deep=False))
+        self._release(hired, kept=True)
 
     def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the protocol's
         """``None``: there are no tokens here."""
@@ -148,9 +175,9 @@ class LocalEngine:
 
     def _look(self, picture: bytes, deep: bool, turn: int) -> tuple[list[Line], str]:
         """The lines of one picture and the model that found them."""
-        first = "small" if self._model == "small" or (self._model == "auto" and deep) else "tiny"
+        first = self._first(deep=deep)
         lines = self._ask(first, picture, turn)
-        if first == "small" or self._model == "tiny" or (confidence(lines) or 0.0) >= SURE:
+        if self._model != "auto" or first == "small" or (confidence(lines) or 0.0) >= SURE:
             return lines, first
         better = self._ask("small", picture, turn)
         return (better, "small") if better or not lines else (lines, "tiny")
@@ -161,14 +188,14 @@ class LocalEngine:
         try:
             found = hired.ask(model, picture, self._timeout)
             kept = True
-        except WorkerFailed as error:
+        except Failed as error:
             kept = True
             if error.setup:
                 raise ConfigurationError(
                     f"the embedded engine does not start: {error}", "Its package may not fit this system or Python."
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
-        except WorkerLost as error:
+        except Lost as error:
             if turn != self._turn:
                 raise Interrupted("reading was stopped") from None
             what = "took too long over the page" if error.hung else "crashed on the page"
@@ -177,7 +204,11 @@ class LocalEngine:
             self._release(hired, kept)
         return [line for line in (Line(*raw) for raw in found) if line.text.strip() and not _stray(line)]
 
-    def _hire(self, turn: int) -> Worker:
+    def _first(self, *, deep: bool) -> str:
+        """The model that looks first."""
+        return self._model if self._model != "auto" else "small" if deep else "tiny"
+
+    def _hire(self, turn: int, warm: str = "") -> Worker:
         """An idle worker, or a new one."""
         with self._lock:
             if self._closed or turn != self._turn:
@@ -190,7 +221,7 @@ class LocalEngine:
                     hired = None
             if hired is None:
                 try:
-                    hired = Worker(self._command or worker.command(), self._threads)
+                    hired = Worker(self._threads, self._command, warm=warm)
                 except OSError as error:
                     raise ConfigurationError(f"the embedded engine does not start: {error}") from None
             self._busy.add(hired)
@@ -232,8 +263,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _version() -> str:
+def _version(package: str) -> str:
     try:
-        return metadata.version("faster-paddle")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,17 +12,14 @@ import pymupdf
 from visionocr.errors import DocumentError
 from visionocr.pages import images
 from visionocr.pages.content import Content
-from visionocr.pages.finish import adjusted, finish
-from visionocr.pages.geometry import MAX_PARTS, PIECE_ASPECT, fit
+from visionocr.pages.finish import adjusted, finish, from_scan
+from visionocr.pages.geometry import FINEST, MAX_PARTS, PIECE_ASPECT, fit
+from visionocr.pages.opened import Password
+from visionocr.pages.scans import Scan, scan_of
 from visionocr.printable import shown
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
-Password = Callable[[str], str | None]
-"""Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
-
 _mupdf: Any = pymupdf
-FINEST = 300.0
-"""Dots per inch beyond which a page on paper shows nothing more."""
 MAX_RASTER = 64_000_000
 """Pixels of a raster, whatever is asked for: 192 MB."""
 _POSTER = 2400.0
@@ -36,8 +32,9 @@ _TRIES = 100
 """Passwords that are tried, if the caller knows as many."""
 _SAME = 3
 """Times the same wrong password may come in a row: a caller that knows only one would never end."""
-_KEPT_PAGES = 4
-"""Pages between two clearings of MuPDF's store, which would otherwise grow to 256 MB."""
+_KEPT_PAGES, _PICTURE = 64, 16
+"""Pages between two clearings of MuPDF's store, which would otherwise grow to 256 MB; a page with a picture counts as
+so many. Without the fonts in it the next page takes twice as long."""
 _TROUBLE = re.compile(r"error|cannot|truncated|missing|corrupt|invalid|only has", re.IGNORECASE)
 _FAILURES = (
     *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError, ArithmeticError, AssertionError),
@@ -54,7 +51,7 @@ class PdfFile:
 
     def __init__(self, content: Content, password: Password | None = None) -> None:
         self._name = shown(content.name)
-        self._rendered = 0
+        self._kept = 0
         self.password: str | None = None
         """What opened it, where that was needed."""
         _mupdf.TOOLS.reset_mupdf_warnings()
@@ -83,6 +80,12 @@ class PdfFile:
             zoom, remarks = _zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
             if self._has_no_area(sheet):
                 remarks = (*remarks, adjusted("the page has no area; it was drawn on letter paper"))
+            elif (scan := self._scan(sheet)) is not None:
+                side = round(zoom * max(sheet.rect.width, sheet.rect.height))
+                whole = from_scan(scan, page, replace(spec, max_side=min(spec.max_side, side)), self._damage())
+                if whole is not None:
+                    self._forget(pictures=False)  # nothing was decoded
+                    return whole
             pixmap = sheet.get_pixmap(
                 matrix=_mupdf.Matrix(zoom, zoom), colorspace=_mupdf.csRGB, alpha=False, annots=True
             )
@@ -96,7 +99,7 @@ class PdfFile:
         if zoom * 72 < _COARSE:
             spec = replace(spec, find_blank=False)
         result = finish(picture, page, spec, (*self._damage(), *remarks))
-        self._forget()
+        self._forget(pictures=bool(sheet.get_images()))
         return result
 
     def close(self) -> None:
@@ -120,6 +123,13 @@ class PdfFile:
         words = "is encrypted" if not tried else "is encrypted, and the password is wrong"
         raise DocumentError(f"{self._name} {words}", "give --password-file FILE with the document's password in it")
 
+    def _scan(self, sheet: Any) -> Scan | None:
+        """The picture that is the page, where it surely is."""
+        try:
+            return scan_of(self._pdf, sheet)
+        except _FAILURES:
+            return None  # what is broken is drawn as far as possible
+
     def _has_no_area(self, sheet: Any) -> bool:
         """Whether the page's own box is empty: MuPDF then takes a sheet of letter paper, without a word."""
         kind, box = self._pdf.xref_get_key(sheet.xref, "MediaBox")
@@ -136,9 +146,10 @@ class PdfFile:
             findings.append(f"the page is damaged; what can be read was drawn ({shown(said[0])[:200]})")
         return tuple(Finding(FindingKind.DAMAGED, message, Severity.INFO) for message in findings)
 
-    def _forget(self) -> None:
-        self._rendered += 1
-        if self._rendered % _KEPT_PAGES == 0:
+    def _forget(self, *, pictures: bool) -> None:
+        self._kept += _PICTURE if pictures else 1
+        if self._kept >= _KEPT_PAGES:
+            self._kept = 0
             _mupdf.TOOLS.store_shrink(100)
 
 

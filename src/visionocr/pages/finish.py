@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import math
 from dataclasses import replace
 from itertools import pairwise
 
+from visionocr.errors import DocumentError
 from visionocr.pages import images, measure
 from visionocr.pages.geometry import (
     MAX_PARTS,
@@ -13,11 +16,17 @@ from visionocr.pages.geometry import (
     is_strip,
     layout,
     parts_of,
+    useful_scale,
     wants_split,
     windows,
 )
+from visionocr.pages.scans import Scan
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
+_MOST_BYTES = 1.0
+"""Bytes a pixel of a JPEG that is sent as it is: three times what ours have."""
+_GLANCE = 4
+"""The part of a JPEG's bytes that is looked at first."""
 _SHARP = 800
 """Pixels of the long side of a page from which on small print is certainly seen on it, if there is any."""
 
@@ -40,9 +49,7 @@ def finish(
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
     keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.
     """
-    # What a damaged file does not show may have been there: that is for the model to say, never for the pixels.
-    damaged = any(finding.kind is FindingKind.DAMAGED for finding in findings)
-    blank = spec.find_blank and spec.split and not damaged
+    blank = _may_be_blank(spec, findings)
     pieces = [picture]
     if wants_split(picture.size, spec):
         pieces, remark = _pieces(picture, spec)
@@ -57,6 +64,45 @@ def finish(
         said = (*findings, *remarks)
         result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=said))
     return tuple(replace(image, blank=blank) for image in result)
+
+
+def from_scan(
+    scan: Scan, page: PageRef, spec: RasterSpec, findings: tuple[Finding, ...] = ()
+) -> tuple[PageImage, ...] | None:
+    """The images of a page that is a JPEG: the bytes as they are where they fit, else decoded no finer than needed.
+
+    ``None`` when the JPEG is not quite what the page shows, or is broken: the page has to be drawn.
+    """
+    try:
+        with images.guarded(page.document):
+            image = images.open_picture(io.BytesIO(scan.data), "JPEG", page.document)
+            if image.size != (scan.width, scan.height) or not images.is_plain(image) or wants_split(image.size, spec):
+                return None
+            inner, outer = layout(image.size, spec)
+            fits = inner == outer == image.size and len(scan.data) <= _MOST_BYTES * math.prod(outer)
+            if not fits or not images.is_baseline(image, scan.data):
+                picture = images.convert(image, lambda size: useful_scale(size, spec))
+                return finish(picture, page, spec, findings, full_colour=False)
+            blank = _may_be_blank(spec, findings) and _is_blank(scan.data, page.document)
+    except DocumentError:
+        return None
+    return (PageImage(page, "image/jpeg", scan.data, image.width, image.height, findings=findings, blank=blank),)
+
+
+def _may_be_blank(spec: RasterSpec, findings: tuple[Finding, ...]) -> bool:
+    """Whether the pixels may be asked. What a damaged file does not show may have been there: the model must say."""
+    return spec.find_blank and spec.split and not any(finding.kind is FindingKind.DAMAGED for finding in findings)
+
+
+def _is_blank(jpeg: bytes, name: str) -> bool:
+    """Most pages are seen to be full from their upper part, coarsely decoded; the others have to be decoded."""
+    with images.guarded(name, tolerant=True):
+        image = images.open_picture(io.BytesIO(jpeg[: len(jpeg) // _GLANCE]), "JPEG", name)
+        image.draft("L", (image.width // 2, image.height // 2))
+        if measure.is_full(image):
+            return False
+    image = images.open_picture(io.BytesIO(jpeg), "JPEG", name)
+    return measure.is_blank(images.convert(image, lambda _: 1.0))
 
 
 def _pieces(picture: images.Picture, spec: RasterSpec) -> tuple[list[images.Picture], Finding]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from visionocr.types import RasterSpec
 
+FINEST = 300.0
+"""Dots per inch beyond which a page on paper shows nothing more."""
 MIN_SIDE = 28
 """Smallest side in pixels: encoders reject or garble less than one of their patches."""
 PIECE_ASPECT = 1.4

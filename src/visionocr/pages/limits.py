@@ -9,8 +9,8 @@ from visionocr.errors import DocumentError
 
 MAX_PIXELS = 600_000_000
 """Of the picture in the file: an A0 drawing scanned at 600 dpi has 558 million."""
-MAX_MEMORY = 1 << 30
-"""Bytes that a picture may take when it is decoded."""
+MAX_MEMORY = 920_000_000
+"""Bytes that a picture may take when it is decoded: with all that is around it, less than ``drawing.MEMORY``."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes a pixel takes in memory; 4 in all other modes."""
 _DECODING = {"WEBP": 16, "AVIF": 10, "HEIF": 10}

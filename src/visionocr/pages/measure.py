@@ -1,4 +1,4 @@
-"""Measures pixels, as the second of the two places that know Pillow: how much ink a line holds, what a page shows."""
+"""Measures pixels, as one of the few places that know Pillow: how much ink a line holds, what a page shows."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ def is_blank(picture: Picture) -> bool:
     """
     if max(picture.size) < _SMALLEST or min(picture.size) < 4 * _CELL:
         return False
+    if is_full(picture):
+        return False
     factor = max(1, round(max(picture.size) / _LONG_SIDE))
     small = picture.reduce(factor) if factor > 1 else picture
     if _shows(small.convert("L")):
@@ -83,6 +85,12 @@ def is_blank(picture: Picture) -> bool:
     ):
         return True
     return not (_shows(red) or _shows(blue))
+
+
+def is_full(picture: Any) -> bool:
+    """Whether much of a picture is print, seen at a glance: half of the size that ``is_blank`` looks at will do."""
+    coarse = picture.reduce(max(1, round(2 * max(picture.size) / _LONG_SIDE)))
+    return min(coarse.size) >= 4 * _CELL and _is_full(coarse if coarse.mode == "L" else coarse.convert("L"))
 
 
 def _less(one: Picture, other: Picture) -> Picture:
@@ -103,7 +111,7 @@ def _extrema(band: Picture) -> tuple[int, int]:
 
 def _shows(band: Picture) -> bool:
     """Whether there is anything in a picture of one channel."""
-    if _is_full(band):
+    if _is_full(band):  # finer than at a glance
         return True
     if _span(band) <= _FLOOR:
         return False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from visionocr.errors import AnswerUnusable, RequestRefused, ServerRefused
+from visionocr.errors import AnswerUnusable, PicturesIgnored, RequestRefused
 from visionocr.prompting import budget
 from visionocr.prompting.render import Question, build_request
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.types import Completion, Engine, PageImage, PageRef, Request, Sampler
 
 _PROBE_SIZE = (2048, 512)
@@ -40,7 +41,7 @@ def measure_kept_side(engine: Engine, question: Question) -> int | None:
 def require_sight(engine: Engine, question: Question) -> None:
     """For servers whose answers do not tell whether a picture was used: greedy answers to two pictures must differ.
 
-    Raises ``ServerRefused`` when the picture makes no difference at all.
+    Raises ``PicturesIgnored`` when the picture makes no difference at all.
     """
     if engine.server.counts_tokens:
         return
@@ -65,8 +66,8 @@ def _complete(engine: Engine, request: Request) -> Completion | None:
         return None  # the pages will show whether that was chance
 
 
-def _blind(engine: Engine) -> ServerRefused:
-    return ServerRefused(
+def _blind(engine: Engine) -> PicturesIgnored:
+    return PicturesIgnored(
         f"the {engine.server.kind} at {engine.server.url} ignores pictures",
-        "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model, and a larger --contextsize.",
+        f"{PROJECTOR_REMEDY} If it has that, it needs a larger --contextsize.",
     )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from visionocr.errors import ConfigurationError, ServerRefused, UsageError, VisionOcrError
-from visionocr.pipeline.workers import Workers
+from visionocr.pipeline.workers import Workers, outcome
 from visionocr.printable import shown
 from visionocr.settings import Settings
 from visionocr.types import Engine, Notice, Observer
@@ -71,7 +71,7 @@ def together(function: Callable[[_T], _R], values: Iterable[_T]) -> list[_R]:
     workers = Workers(max(1, len(values)), "server")
     futures = [workers.submit(function, value) for value in values]
     workers.close()
-    return [future.result() for future in futures]
+    return [outcome(future) for future in futures]
 
 
 def _tried(member: Member) -> ServerEngine | VisionOcrError:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from visionocr.errors import ConfigurationError, ServerRefused, ServerUnknown, ServerUnreachable, UsageError
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.library import Library
-from visionocr.pipeline import canary
+from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.gathering import gather, servers_of, together
 from visionocr.pipeline.stream import Pipeline
@@ -16,6 +16,7 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -58,6 +59,8 @@ class Job:
     match: Match
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
+    kept_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -117,19 +120,25 @@ def prepare(settings: Settings, library: Library, *, task: str, observer: Observ
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, markdown=chosen.markdown, observer=observer)
+    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
     try:
-        return _prepared(engine, settings, library, chosen, observer)
+        return prepared(engine, settings, library, chosen, observer)
     except BaseException:
         engine.close()
         raise
 
 
-def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer = ignore) -> Engine:
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
-    Raises a ``ServerError`` when there is none.
+    The *library*'s presets help to judge a model that is to be run without a server.
+
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
+    if own.wanted(settings):
+        return own.open_engine(settings, library.presets() if library else (), observer)
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
             raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
@@ -143,7 +152,7 @@ def open_engine(settings: Settings, *, markdown: bool = True, observer: Observer
             raise
     from visionocr.engines import local
 
-    if not local.installed():
+    if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
@@ -165,11 +174,11 @@ def connect(settings: Settings, url: str, observer: Observer = ignore) -> Server
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-def choose_preset(settings: Settings, library: Library, model: str) -> Match:
-    """The preset that the settings name, else the one whose pattern fits the model's name."""
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
-    return library.match(model)
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
 def sampler_for(settings: Settings, preset: Preset) -> Sampler:
@@ -181,7 +190,8 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer) -> Job:
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
         if task.caption:
@@ -193,12 +203,14 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
         if server.vision is False:
             raise ServerRefused(
                 f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+                PROJECTOR_REMEDY,
             )
-        match = choose_preset(settings, library, server.model)
+        match = choose_preset(settings, library, server.model, server.preset)
         for one in servers_of(engine):
             _announce(one.server, match, observer)
         _warn_of_guess(server.model, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
@@ -214,13 +226,7 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     )
     if settings.language and not question.language_used and not server.reads_only:
         observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
-    kept = None
-    if not server.reads_only:
-        together(lambda one: canary.require_sight(one, question), servers_of(engine))
-        if settings.max_side is None and settings.dpi is None and budget.worth_measuring(preset, server):
-            sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
-            kept = min((side for side in sides if side is not None), default=None)
-            _announce_shrinking(kept, preset, observer)
+    kept = None if server.reads_only else _tried(engine, question, settings, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (canary.picture(64, 64),)).prompt))
     plan = budget.plan(
         preset,
@@ -238,7 +244,19 @@ def _prepared(engine: Engine, settings: Settings, library: Library, task: Task, 
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
+
+
+def _tried(engine: Engine, question: Question, settings: Settings, observer: Observer) -> int | None:
+    """See each server behind *engine* use a picture; the side to which the strictest shrinks one, where it matters."""
+    together(lambda one: canary.require_sight(one, question), servers_of(engine))
+    measured = settings.max_side is None and settings.dpi is None
+    if not measured or not budget.worth_measuring(question.preset, engine.server):
+        return None
+    sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
+    kept = min((side for side in sides if side is not None), default=None)
+    _announce_shrinking(kept, question.preset, observer)
+    return kept
 
 
 def _announce(server: Server, match: Match, observer: Observer) -> None:
@@ -258,8 +276,7 @@ def _warn_of_guess(model: str, match: Match, observer: Observer) -> None:
 
 
 def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
-    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
-    if kept is not None and kept < useful * 0.9:
+    if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "
@@ -272,9 +289,6 @@ def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) ->
 def _local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
-    if not local.installed():
-        raise ConfigurationError(
-            "the embedded engine is not installed", f'Install it with: pip install "visionocr[local]". {VISION_HINT}'
-        )
-    engine: Engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
     return engine

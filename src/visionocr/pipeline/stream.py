@@ -1,16 +1,18 @@
 """The conductor: pages from a source, through rasters and an engine, to results in page order.
 
-One thread rasterizes (PyMuPDF is not thread-safe), one thread for each request in flight asks. Pages are taken
-from the source only when there is room in the window, so memory is a few images for each request in flight, however
-long the documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
+One thread finds pages, as many as the source has hands load them, one thread for each request in flight asks. Pages
+are taken from the source only when there is room in the window, so memory is a few images for each request in flight,
+however long the documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
@@ -36,10 +38,12 @@ _MOST_FINISHED = 512
 """Results that wait for an earlier page: texts, which are small, where the images of pages on their way are not."""
 _GLANCE = 0.2
 """Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
+_STARVED = 0.5
+"""Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
 
 
 class _Group:
-    """Pages that share a request. Known (and rasterized) only once the raster thread has been there."""
+    """Pages that share a request. Known only once the thread that finds them has been there."""
 
     def __init__(self) -> None:
         self.pages: list[PageRef] = []
@@ -83,7 +87,14 @@ class Pipeline:
         """Groups in the window that are finished and wait for their turn in the output."""
         self._ended = False
         """There are no more pages."""
-        self._raster = Workers(1, "raster")
+        self._lock = threading.Lock()
+        self._slots = slots
+        self._first = 0.0
+        """When the first raster was there."""
+        self._starved = 0.0
+        """Seconds that the engine waited for rasters since the source was told to hurry."""
+        self._find = Workers(1, "find")
+        self._raster = Workers(max(1, source.hands), "raster")
         self._ask = Workers(slots, "ask")
 
     def results(self) -> Generator[PageResult, None, None]:
@@ -113,45 +124,42 @@ class Pipeline:
         finally:
             if not finished:
                 self._engine.cancel()
-            self._raster.submit(self._source.close)
-            self._raster.close()
-            self._ask.close()
+            self._source.close()
+            for workers in (self._find, self._raster, self._ask):
+                workers.close()
 
     def _submit(self) -> _Group:
         group = _Group()
-        loading = self._raster.submit(self._load, group)
+        finding = self._find.submit(self._found, group)
+        loading = self._raster.submit(self._loaded, finding)
         group.results = self._ask.submit(self._read, loading)
         return group
 
-    def _load(self, group: _Group) -> list[Loaded]:
-        """The next pages, rasterized; runs in the raster thread. Empty at the end of the source."""
+    def _found(self, group: _Group) -> list[Loaded]:
+        """The next pages, not yet rasterized; runs in the thread that finds. Empty at the end of the source."""
         if self._pages is None:
             self._pages = iter(self._source.pages())
-        loaded: list[Loaded] = []
-        while len(loaded) < self._batch:
-            page = next(self._pages, None)
-            if page is None:
-                break
+        for page in itertools.islice(self._pages, self._batch):
             group.pages.append(page)
-            loaded.append(self._loaded(page))
-        return loaded
+        return [Loaded(page, known=self._known(page)) for page in group.pages]
 
-    def _loaded(self, page: PageRef) -> Loaded:
-        known = self._known(page)
-        if known is not None:
-            return Loaded(page, known=known)
+    def _loaded(self, finding: Future[list[Loaded]]) -> list[Loaded]:
+        return [loaded if loaded.known is not None else self._rasterized(loaded.page) for loaded in finding.result()]
+
+    def _rasterized(self, page: PageRef) -> Loaded:
         try:
             return Loaded(page, self._source.load(page, self._spec))
         except DocumentError as error:
             return Loaded(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
-        """A page's images again, smaller; for the threads that ask. The raster thread does it in its turn."""
+        """A page's images again, smaller; for the threads that ask. A raster thread does it in its turn."""
         side = max(1, int(max(image.width, image.height) * scale))
         spec = replace(self._spec, dpi=None, max_side=side)
         return self._raster.submit(self._source.load, image.page, spec).result()
 
     def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
+        self._look_out(loading)
         group = loading.result()
         results = self._asker.read(group, self._redraw)
         for loaded, result in zip(group, results, strict=True):
@@ -192,6 +200,20 @@ class Pipeline:
         with self._done:
             self._finished -= 1
         return group.results.result()
+
+    def _look_out(self, loading: Future[list[Loaded]]) -> None:
+        """Wait for rasters. Where that takes long, page after page, more of them must be made at once."""
+        started = time.monotonic()
+        wait([loading])
+        now = time.monotonic()
+        with self._lock:
+            self._first = self._first or now  # that the first raster takes its time says nothing about the others
+            self._starved += (now - max(started, self._first)) / self._slots
+            hurry = self._starved > _STARVED
+            if hurry:
+                self._starved = 0.0
+        if hurry:
+            self._source.hurry()
 
     def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
         """What the window still holds after the engine failed on a group: its marks, then finished results."""

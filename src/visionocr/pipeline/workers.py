@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_GLANCE = 0.2
+"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
 
 
 class Workers:
@@ -49,3 +52,13 @@ class Workers:
         while (work := self._work.get()) is not None:
             work()
             del work  # an idle thread must not keep the last page's images alive
+
+
+def outcome(future: Future[_R]) -> _R:
+    """Wait for what is in the future, with an ear for Ctrl-C."""
+    while True:
+        try:
+            return future.result(timeout=_GLANCE)
+        except FutureTimeout:
+            if future.done():
+                raise

@@ -9,7 +9,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
-from visionocr.errors import ServerError
+from visionocr.errors import ContextTooSmall
 from visionocr.types import ImageFacts, Preset, RasterSpec, Server, Task
 
 RESERVE = 64
@@ -31,6 +31,12 @@ LEAST_SIDE = 640
 """A page is never shrunk below this long side in pixels to make room: print would be gone."""
 UNKNOWN_PX_PER_TOKEN = 28
 """What a token covers when nothing is known of the encoder: the commonest value."""
+A4_LENGTH = 11.69
+"""Inches."""
+LEAST_PAGE_SIDE = 700
+"""Pixels: an encoder that sees less of a page's long side (60 dpi) cannot read its print, and one that makes the same
+few tokens of every picture cannot below ``LEAST_FIXED_SIDE`` (85 dpi)."""
+LEAST_FIXED_SIDE = 1000
 MAX_SIDE_ANY = 2048
 """The long side when a preset names none larger: more is wasted on today's encoders."""
 
@@ -67,7 +73,7 @@ def plan(
     without it the server's assumed clamp counts. What does not fit is made smaller in this order: the batch, the
     image, the answer; each time with a note.
 
-    Raises ``ServerError`` when even one small image and a short answer do not fit the context.
+    Raises ``ContextTooSmall`` when even one small image and a short answer do not fit the context.
     """
     spec = _spec(preset.image, server, task, dpi, max_side, kept_side)
     notes = []
@@ -97,10 +103,12 @@ def plan(
     if cost + length > room:
         length = room - cost
     if length < min(LEAST_ANSWER, wanted):
-        raise ServerError(
-            f"the context of {context} tokens is too small: an image costs about {cost}, the prompt {text_tokens}, "
+        prompt = f"the prompt {text_tokens}, " if text_tokens else ""
+        raise ContextTooSmall(
+            f"the context of {context} tokens is too small: an image costs about {cost}, {prompt}"
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            "Start the server with a larger context (KoboldCpp: --contextsize), or give a smaller --max-side.",
+            "Start the server with a larger context (KoboldCpp: --contextsize, llama-server: -c, a model of your own: "
+            "--context), or give a smaller --max-side.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
@@ -142,6 +150,30 @@ def _shrink(facts: ImageFacts, server: Server, spec: RasterSpec, tokens: int) ->
         pixels, tokens, key=lambda count: _most_tokens(facts, server, replace(spec, max_pixels=count))
     )
     return replace(spec, max_pixels=pixels[max(fitting - 1, 0)]) if pixels else spec
+
+
+def too_coarse(preset: Preset, server: Server) -> tuple[str, str] | None:
+    """What is to be said where a model's encoder is too small for a whole page, and what to do; else ``None``."""
+    side, _ = _encoder_limits(preset.image, server)
+    fixed = preset.image.fixed_tokens is not None
+    if server.reads_only or side >= (LEAST_FIXED_SIDE if fixed else LEAST_PAGE_SIDE):
+        return None
+    how = "every picture" if fixed else "a page"
+    message = (
+        f"a whole page cannot be read with this model: preset {preset.name} sees {how} at {side} px, "
+        f"which is {side / A4_LENGTH:.0f} dpi for A4"
+    )
+    remedy = (
+        "It can read large print, crops of a page and photos of signs, and describe pictures. For pages use a model "
+        "with a finer encoder (visionocr presets), or the embedded engine: --api-url local:"
+    )
+    return message, remedy
+
+
+def lost_side(preset: Preset, kept: int | None) -> int | None:
+    """The long side in pixels that a model can use of a page, where a server was seen to keep clearly less."""
+    useful = preset.image.koboldcpp_longest_side or preset.image.longest_side
+    return useful if kept is not None and kept < useful * 0.9 else None
 
 
 def worth_measuring(preset: Preset, server: Server) -> bool:

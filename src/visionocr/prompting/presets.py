@@ -11,8 +11,10 @@ from typing import Any
 from visionocr.errors import ConfigurationError
 from visionocr.printable import did_you_mean
 from visionocr.prompting import placeholders
-from visionocr.types import ChatMarkers, ImageFacts, Preset, Sampler
+from visionocr.types import ChatMarkers, ImageFacts, Preset, Recognition, Sampler
 
+BUILTIN = "builtin"
+"""``origin`` of what ships in the package."""
 FALLBACK = "chatml"
 """The preset of a model that no pattern knows: the commonest template among vision models."""
 
@@ -42,13 +44,23 @@ _IMAGE = {
     "koboldcpp_max_tokens": int,
     "koboldcpp_longest_side": int,
 }
+_RECOGNITION = {  # key in the file: type of its items, name of the field
+    "architecture": (str, "architectures"),
+    "projector_type": (str, "projector_types"),
+    "mmproj_name": (str, "projector_names"),
+    "embedding_length": (int, "embedding_lengths"),
+    "minicpmv_version": (int, "minicpmv_versions"),
+    "base": (None, "base"),
+    "koboldcpp_since": (None, "koboldcpp_since"),
+}
+"""``None``: a single text."""
 _SAMPLER: dict[str, type] = {f.name: (int if f.name in {"top_k", "seed"} else float) for f in fields(Sampler)}
 _SECTIONS: dict[str, dict[str, type] | None] = {
     "chat": {f.name: str for f in fields(ChatMarkers)},
     "image": _IMAGE,
     "sampler": _SAMPLER,
     "prompts": None,  # any task name
-    "recognition": None,  # facts of the model files
+    "recognition": {key: str if kind is None else list for key, (kind, _) in _RECOGNITION.items()},
     "alternatives": None,
     "source": None,
 }
@@ -81,8 +93,8 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
 def _preset(name: str, top: dict[str, Any], sections: dict[str, dict[str, Any]], origin: str, where: str) -> Preset:
     image = dict(sections["image"])
     position = image.pop("position", "")
-    for unused in ("tokens", "markup"):
-        image.pop(unused, None)
+    image.pop("tokens", None)
+    image["markup"] = tuple(image.get("markup", ()))
     image_text = image.pop("text", "")
     prompts = sections.get("prompts", {})
     for task, prompt in prompts.items():
@@ -116,8 +128,14 @@ def _preset(name: str, top: dict[str, Any], sections: dict[str, dict[str, Any]],
         runs_in=tuple(top.get("runs_in", ())),
         group=top.get("group", ""),
         caveats=tuple(top.get("caveats", ())),
+        recognition=_recognition(sections.get("recognition", {})),
         origin=origin,
     )
+
+
+def _recognition(table: dict[str, Any]) -> Recognition:
+    values: dict[str, Any] = {_RECOGNITION[key][1]: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+    return Recognition(**values)
 
 
 def _check(table: dict[str, Any], known: Mapping[str, type], where: str) -> None:
@@ -125,11 +143,14 @@ def _check(table: dict[str, Any], known: Mapping[str, type], where: str) -> None
         if key not in known:
             raise ConfigurationError(f"{where} has an unknown key {key!r}", did_you_mean(key, sorted(known)))
         kind = known[key]
+        spoken = _SPOKEN[kind]
         fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
         if fits and kind is list:
-            fits = all(isinstance(item, str) for item in value)
+            item_kind = _RECOGNITION.get(key, (str, ""))[0] or str
+            fits = all(isinstance(item, item_kind) and not isinstance(item, bool) for item in value)
+            spoken = f"list of {_SPOKEN[item_kind]}s"
         if not fits:
-            raise ConfigurationError(f"{where}: {key} must be a {_SPOKEN[kind]}, not {value!r}")
+            raise ConfigurationError(f"{where}: {key} must be a {spoken}, not {value!r}")
         if kind is int and value < _LEAST.get(key, 1):
             raise ConfigurationError(f"{where}: {key} must be at least {_LEAST.get(key, 1)}, not {value}")
 
@@ -162,3 +183,10 @@ def match_preset(model: str, presets: Iterable[Preset]) -> Match | None:
             if found and (best is None or len(found[0]) > best[0]):
                 best = len(found[0]), Match(preset, pattern)
     return best[1] if best else None
+
+
+def match_own_first(model: str, presets: Iterable[Preset]) -> Match | None:
+    """The same, but the user's own *presets* win over those that ship, whatever matches more of the name."""
+    everything = tuple(presets)
+    own = [preset for preset in everything if preset.origin != BUILTIN]
+    return match_preset(model, own) or match_preset(model, everything)

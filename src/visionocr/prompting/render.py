@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from itertools import count
 
 from visionocr.prompting import placeholders
 from visionocr.types import PAGE_MARK, PageImage, Preset, Prompt, Request, Sampler, Task
@@ -72,15 +73,20 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
     )
 
 
-def wrap(prompt: Prompt) -> str:
-    """The prompt as raw text in the model's chat template, without any trace of the images.
+def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -> str:
+    """The prompt as raw text in the model's chat template.
 
-    For servers that take images beside the text. Nothing follows ``assistant_start``: a trailing blank that is
-    not part of it changes the tokens.
+    ``image`` writes what stands for an image, given the image and its 0-based index; without it there is no trace
+    of the images, for servers that take them beside the text. Nothing follows ``assistant_start``: a trailing blank
+    that is not part of it changes the tokens.
     """
     chat = prompt.chat
     system = f"{chat.system_start}{prompt.system}{chat.system_end}" if prompt.system else ""
-    return f"{chat.prefix}{system}{chat.user_start}{prompt.text}{chat.user_end}{chat.assistant_start}"
+    index = count()
+    turn = "".join(
+        part if isinstance(part, str) else image(part, next(index)) if image else "" for part in prompt.parts
+    )
+    return f"{chat.prefix}{system}{chat.user_start}{turn}{chat.user_end}{chat.assistant_start}"
 
 
 def _defused(name: str, preset: Preset) -> str:

@@ -11,11 +11,12 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from visionocr.errors import RequestRefused, ServerError, ServerUnreachable
-from visionocr.servers.dialects import Dialect
+from visionocr.servers.dialects import Dialect, Streaming, explained
+from visionocr.servers.events import Stream
 from visionocr.servers.http import Http, Reply, TimedOut
 from visionocr.servers.line import Line
 from visionocr.servers.turns import Turn, Turns
-from visionocr.servers.watchdog import Limits, Verdict, Watch
+from visionocr.servers.watchdog import Life, Limits, Verdict, Watch
 from visionocr.types import Completion, FinishReason, Observer, Progress, Request, Server
 from visionocr.types import Retrying as RetryingEvent
 
@@ -66,18 +67,26 @@ class Attempt:
         self._cancelled = cancelled
         self._turns, self._turn, self._leave = turns, turn, leave
         self._line = Line()
+        self._stream = Stream(dialect.piece) if isinstance(dialect, Streaming) else None
         self._reply: Future[Reply] = Future()
 
     def run(self) -> Completion:
         """Send it and wait for the answer, or for a reason to stop it.
 
-        Raises what ``Http.post`` and the dialect's ``decode`` raise, ``TimedOut`` after too long a silence,
-        ``RequestRefused`` for a body that the server would not take, ``Moved`` when it is better asked elsewhere.
+        Raises what ``Http.post`` and the dialect's ``decode`` raise, as the dialect explains it, ``TimedOut`` after
+        too long a silence, ``RequestRefused`` for a body that the server would not take, ``Moved`` when it is
+        better asked elsewhere.
         """
+        try:
+            return self._run()
+        except ServerError as error:
+            raise explained(self._dialect, error) from None
+
+    def _run(self) -> Completion:
         body = self._body()
         threading.Thread(target=self._post, args=(body,), name="post", daemon=True).start()
         watch = Watch(
-            lambda: self._dialect.look(self._http, self._key),
+            self._look,
             self._limits,
             time.monotonic,
             self._tell,
@@ -111,9 +120,14 @@ class Attempt:
 
     def _post(self, body: bytes) -> None:
         try:
-            self._reply.set_result(self._http.post(self._dialect.GENERATE, body, line=self._line))
+            hear = self._stream.hear if self._stream else None
+            self._reply.set_result(self._http.post(self._dialect.GENERATE, body, line=self._line, hear=hear))
         except BaseException as error:  # noqa: BLE001 - whoever waits for the reply gets it
             self._reply.set_exception(error)
+
+    def _look(self) -> Life | None:
+        """What has come of the answer, else what the server shows of itself."""
+        return (self._stream and self._stream.sight()) or self._dialect.look(self._http, self._key)
 
     def _body(self) -> bytes:
         body = json.dumps(self._dialect.encode(self._server, self._request, self._key)).encode()
@@ -158,6 +172,9 @@ class Attempt:
             self._sleep(0.5)
 
     def _abort(self) -> None:
+        if self._stream is not None:
+            self._line.hang_up()  # a server that answers in pieces notices that nobody listens
+            return
         try:
             self._dialect.abort(self._http, self._key)
         except ServerError as error:

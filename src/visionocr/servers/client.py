@@ -9,9 +9,18 @@ from dataclasses import dataclass, replace
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerUnreachable
+from visionocr.errors import (
+    Interrupted,
+    RequestRefused,
+    ServerBusy,
+    ServerError,
+    ServerRefused,
+    ServerUnknown,
+    ServerUnreachable,
+)
 from visionocr.prompting.render import wrap
 from visionocr.servers.attempt import Attempt, Ending
+from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
 from visionocr.servers.turns import Turn, Turns
@@ -75,6 +84,7 @@ class ServerEngine:
         self._cancelled = threading.Event()
         self._missed = False
         self._sleep = sleep or self._cancelled.wait
+        self._learning = threading.Lock()
         self._running: set[Attempt] = set()
         self._lock = threading.RLock()
         """Guards what runs. May be entered twice: signals come at any time."""
@@ -106,11 +116,7 @@ class ServerEngine:
         self._go_on()
         text_tokens = self.count_tokens(wrap(request.prompt))
         with self._turns.turn(alone=alone) as turn:
-            try:
-                completion = self._attempt(request, turn, leave)
-            except ServerBusy:
-                self._turns.shrink()
-                raise
+            completion = self._attempt(request, turn, leave)
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
 
     @property
@@ -150,10 +156,46 @@ class ServerEngine:
             raise Interrupted("stopped")
 
     def _attempt(self, request: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
+        server = self.server
+        try:
+            return self._sent(server, request, turn, leave)
+        except ServerChanged:
+            self._learn_anew(server)
+            raise
+        except ServerCrowded as error:
+            if not self._turns.narrow(turn):
+                raise RequestRefused(error.message, error.hint) from None
+            raise
+        except ServerBusy:
+            self._turns.shrink()
+            raise
+
+    def _learn_anew(self, old: Server) -> None:
+        """Probe the server that was started again, unless another thread has done it by now.
+
+        Raises ``ServerRefused`` when it is not what it was: what was decided for the run does not fit any more.
+        """
+        with self._learning:
+            if self.server is not old:
+                return
+            identity = self._dialect.recognise(self._http)
+            if identity is None:
+                raise ServerUnknown(f"{self._http.base} is another kind of server than before")
+            new = self._dialect.probe(self._http, identity, old.model)
+            if new == old:
+                raise RequestRefused(f"the {old.kind} at {old.url} cannot make anything of the prompt")
+            if (new.model, new.vision, new.context_length) != (old.model, old.vision, old.context_length):
+                raise ServerRefused(
+                    f"the {old.kind} at {old.url} was started again with another model or context",
+                    "Repeat the command; what was read is kept where there is a journal.",
+                )
+            self.server = new
+
+    def _sent(self, server: Server, request: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
         attempt = Attempt(
             self._http,
             self._dialect,
-            self.server,
+            server,
             request,
             limits=self._limits,
             observer=self._observer,

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, LocationValueError
 
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
+    KeyRefused,
     RequestRefused,
     ServerBusy,
     ServerRefused,
     ServerUnreachable,
 )
-from visionocr.servers.line import Line, LineAdapter
+from visionocr.servers.events import parse_events
+from visionocr.servers.line import Line
+from visionocr.servers.session import Bearer, open_session
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Most bytes of an answer that are read. A page of text has thousands; more is a fault or an attack."""
@@ -37,26 +37,6 @@ BODY_TIMEOUT = 60.0
 """Seconds for the body of an answer once its first byte is there."""
 _QUOTE = 300
 """Most characters of a server's own words that are quoted in an error."""
-
-
-class _Bearer(AuthBase):
-    """Sends the key; being an auth object also keeps ``requests`` from looking into ``~/.netrc``."""
-
-    def __init__(self, key: str | None) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
-class _Session(requests.Session):
-    """Sees no redirects: ``requests`` reads and parses them, without limits, even where it must not follow."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the library's own name
-        """Nowhere."""
-        return None
 
 
 class PathUnknown(ServerRefused):
@@ -77,8 +57,10 @@ class Reply:
 
     status: int
     data: Any
-    """Parsed JSON, or ``None`` where the body was the JSON ``null``."""
+    """Parsed JSON, or ``None`` where the body was the JSON ``null``; of a stream its last event."""
     seconds: float
+    events: tuple[Any, ...] = ()
+    """All events, where the answer was a stream of them."""
 
 
 @dataclass(frozen=True)
@@ -107,24 +89,37 @@ class Http:
         return self._send("GET", path, None, PROBE_TIMEOUT)
 
     def post(
-        self, path: str, body: Mapping[str, Any] | bytes, *, quick: bool = False, line: Line | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any] | bytes,
+        *,
+        quick: bool = False,
+        line: Line | None = None,
+        hear: Callable[[Any], object] | None = None,
     ) -> Reply:
         """POST a JSON object, or its bytes.
 
         ``quick``: a small question, so do not wait long. With a ``line`` the wait for the answer has no end of its
-        own: whoever has the line hangs up.
+        own: whoever has the line hangs up. ``hear`` gets the events of an answer that comes as a stream, one by one.
         """
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         timeout = PROBE_TIMEOUT if quick else None if line else self.timeout
-        return self._send("POST", path, data, timeout, line)
+        return self._send("POST", path, data, timeout, line, hear)
 
     def _send(
-        self, method: str, path: str, data: bytes | None, timeout: float | None, line: Line | None = None
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        timeout: float | None,
+        line: Line | None = None,
+        hear: Callable[[Any], object] | None = None,
     ) -> Reply:
         headers = {"Accept": "application/json", "Connection": "close", "Accept-Encoding": "identity"}
         if data is not None:
             headers["Content-Type"] = "application/json"
         started = self.clock()
+        endless = line is not None
         deadline = None
         if line is None and timeout is not None:
             # A time-out is for each read; a server that drips its headers would have as many as it likes.
@@ -135,19 +130,24 @@ class Http:
         try:
             # A session of its own for each request: KoboldCpp keeps no connection alive, and 24 idle ones make it deaf.
             with (
-                self._session(line) as session,
+                open_session(self.base, line) as session,
                 session.request(
                     method,
                     self.base + path,
                     data=data,
                     headers=headers,
-                    auth=_Bearer(self.key),
+                    auth=Bearer(self.key),
                     timeout=(CONNECT_TIMEOUT, timeout),
                     allow_redirects=False,
                     stream=True,
                 ) as response,
             ):
-                body = self._read(response, self.clock() + BODY_TIMEOUT)
+                kind = response.headers.get("Content-Type", "")
+                if hear is not None and response.status_code == 200 and kind.startswith("text/event-stream"):
+                    until = None if endless else self.clock() + BODY_TIMEOUT
+                    events = self._listen(response, path, until, hear)
+                    return Reply(200, events[-1] if events else None, self.clock() - started, events)
+                body = b"".join(self._read(response, self.clock() + BODY_TIMEOUT))
                 return self._judge(response, body, path, self.clock() - started)
         except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError):
             raise ServerUnreachable(f"{self.base} is not a usable address", "Check the host's name.") from None
@@ -165,31 +165,31 @@ class Http:
             if deadline is not None:
                 deadline.cancel()
 
-    def _session(self, line: Line | None) -> requests.Session:
-        session = _Session()
-        if line is not None:
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, LineAdapter(line))
-        if _is_this_machine(urlsplit(self.base).hostname or ""):
-            # A proxy from the environment is for the world outside, and must not get what goes to this machine.
-            session.trust_env = False
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-        return session
-
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
+    def _read(self, response: requests.Response, deadline: float | None) -> Iterator[bytes]:
         # ``read1`` returns what has come; ``read`` waits for a whole block, which may trickle in for hours.
         read = getattr(response.raw, "read1", response.raw.read)
-        chunks, size = [], 0
+        size = 0
         while chunk := read(65536, decode_content=True):
-            chunks.append(chunk)
+            yield chunk
             size += len(chunk)
             if size > MAX_ANSWER:
                 raise AnswerUnusable(f"{self.base} sent an answer of more than {MAX_ANSWER // 1024**2} MiB")
-            if self.clock() > deadline:
+            if deadline is not None and self.clock() > deadline:
                 raise TimedOut(f"{self.base} sends its answer too slowly")
         if size < (_whole_number(response.headers.get("Content-Length", "")) or 0):
             raise ConnectionLost(f"{self.base} closed the connection in the middle of its answer")
-        return b"".join(chunks)
+
+    def _listen(
+        self, response: requests.Response, path: str, deadline: float | None, hear: Callable[[Any], object]
+    ) -> tuple[Any, ...]:
+        events = []
+        try:
+            for event in parse_events(self._read(response, deadline)):
+                events.append(event)
+                hear(event)
+        except ValueError:
+            raise AnswerUnusable(f"{self.base}{path} sent an event that is not JSON") from None
+        return tuple(events)
 
     def _judge(self, response: requests.Response, body: bytes, path: str, seconds: float) -> Reply:
         status = response.status_code
@@ -203,15 +203,15 @@ class Http:
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            words = self._without_key(quote(body))
+            words = self.without_key(quote(body))
             raise AnswerUnusable(f"{self.base}{path} answered something that is not JSON: {words}") from None
         return Reply(status, data, seconds)
 
     def _refusal(self, response: requests.Response, body: bytes, path: str) -> Exception:
-        status, words = response.status_code, self._without_key(server_words(body))
+        status, words = response.status_code, self.without_key(server_words(body))
         if status == 401 or status == 403:
             sent = "The server did not accept the key" if self.key else "The server wants a key"
-            return ServerRefused(
+            return KeyRefused(
                 f"{self.base} refuses access ({status}: {words})",
                 f"{sent}: set VISIONOCR_API_KEY, or give --api-key.",
             )
@@ -223,7 +223,7 @@ class Http:
             return AnswerUnusable(f"{self.base} failed ({status}: {words})")
         return RequestRefused(f"{self.base} refuses the request ({status}: {words})")
 
-    def _without_key(self, words: str) -> str:
+    def without_key(self, words: str) -> str:
         """*words* fit to be shown: a server may repeat in its complaint what was sent to it."""
         return words.replace(self.key, "***") if self.key else words
 
@@ -250,13 +250,6 @@ class Http:
             f"cannot reach {self.base}: {why}",
             "Start the server (a model that is still loading does not answer), or give its address with --api-url.",
         )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".") == "localhost"
 
 
 def _origin(location: str) -> str:

@@ -15,6 +15,8 @@ class Turn:
 
     def __init__(self, alone: bool) -> None:
         self.alone = alone
+        self.epoch = 0
+        """How often the room had been made narrower when it went there."""
         self.sent = 0.0
         """When it went there, by the clock of its ``Turns``."""
         self.began: float | None = None
@@ -38,6 +40,7 @@ class Turns:
         """Those who wait to go there, first come, first served."""
         self._changed = threading.Condition()
         self._stopped = False
+        self._epoch = 0
 
     @property
     def room(self) -> int:
@@ -59,7 +62,7 @@ class Turns:
                 self._door.remove(turn)
             if self._stopped:
                 raise Interrupted("stopped")
-            turn.sent = self._clock()
+            turn.sent, turn.epoch = self._clock(), self._epoch
             self._there.append(turn)
             self._begin()
             self._changed.notify_all()
@@ -76,6 +79,19 @@ class Turns:
         with self._changed:
             if len(self._there) > 1:
                 self._most = max(1, min(self._most, self._slots))
+
+    def narrow(self, turn: Turn) -> bool:
+        """The server cannot hold at once what it was given: send half as much. Whether that can help.
+
+        One alone has nobody beside it. Those who are crowded out together all call this: it is done once.
+        """
+        with self._changed:
+            if turn.epoch == self._epoch:
+                if len(self._there) < 2:
+                    return False
+                self._most = len(self._there) // 2
+                self._epoch += 1
+            return True
 
     def lonely(self, turn: Turn) -> bool:
         """Whether no other request of ours is there beside *turn*."""

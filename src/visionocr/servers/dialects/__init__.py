@@ -6,9 +6,10 @@ A new dialect is a new module and a line in ``ALL``; nothing else changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from visionocr.servers.dialects import koboldcpp
+from visionocr.errors import ServerError
+from visionocr.servers.dialects import koboldcpp, llamacpp
 from visionocr.servers.http import Http, Reply
 from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, Request, Server
@@ -62,5 +63,31 @@ class Dialect(Protocol):
         ...
 
 
-ALL: tuple[Dialect, ...] = (koboldcpp,)
+@runtime_checkable
+class Streaming(Protocol):
+    """What a dialect offers besides when its answers come in pieces, as server-sent events.
+
+    The text is watched as it comes, and a generation is stopped by hanging up; ``abort`` is not called.
+    """
+
+    def piece(self, event: Any) -> str:
+        """The part of the answer's text that *event* brings; the events may be anything."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """What a dialect offers besides when it knows what its servers' complaints mean."""
+
+    def explain(self, error: ServerError) -> ServerError:
+        """The error that *error* really is; *error* itself when there is nothing to add."""
+        ...
+
+
+def explained(dialect: Dialect, error: ServerError) -> ServerError:
+    """What *error* means in this dialect."""
+    return dialect.explain(error) if isinstance(dialect, Explaining) else error
+
+
+ALL: tuple[Dialect, ...] = (koboldcpp, llamacpp)
 """In the order in which a server is tried."""

@@ -1,0 +1,162 @@
+"""Processes that draw pages: what a hostile document does to one of them costs a page."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from visionocr.errors import ConfigurationError, DocumentError, Interrupted
+from visionocr.pages.drawing import images_in, question
+from visionocr.pages.opened import Known, Password
+from visionocr.piped import Failed, Frame, Head, Lost, Piped
+from visionocr.printable import shown
+from visionocr.types import PageImage, PageRef, RasterSpec
+
+LIMIT = 120.0
+"""Seconds that drawing a page, or opening a document, may take."""
+MOST = 8
+"""Processes that are started because pages are waited for."""
+
+_Answer = TypeVar("_Answer")
+
+
+class Crew:
+    """Draws in processes of its own: a ``Drawer``. They start when they are first needed, and live until ``close``.
+
+    *hands*: how many there may be; ``None``: one, and more, up to one for each core, while ``hurry`` is called.
+    *limit*: seconds for a page. *command*: the program to run, for tests.
+    """
+
+    def __init__(self, hands: int | None = None, *, limit: float = LIMIT, command: Sequence[str] | None = None) -> None:
+        self.hands = hands or min(MOST, _cores())
+        self._limit = limit
+        self._command = command
+        self._growth = 0 if hands else self.hands - 1
+        """Processes by which it may still grow."""
+        self._free = threading.Semaphore(hands or 1)
+        self._lock = threading.RLock()
+        """Guards what follows. May be entered twice: signals come at any time."""
+        self._idle: list[Piped] = []
+        self._busy: set[Piped] = set()
+        self._closed = False
+
+    def pages(self, known: Known, password: Password | None) -> int:
+        """See ``Drawer.pages``."""
+
+        def answered(head: Head) -> Head:
+            name = head.get("password")
+            return {"password": password(name) if password is not None and isinstance(name, str) else None}
+
+        def read(frame: Frame) -> int:
+            used = frame[0]["password"]
+            known.password = used if isinstance(used, str) else known.password
+            return int(frame[0]["pages"])
+
+        return self._asked(f"{shown(known.content.name)} cannot be opened", known, question(known), read, answered)
+
+    def load(self, known: Known, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        """See ``Drawer.load``."""
+        what = f"page {page.number} of {shown(known.content.name)} cannot be drawn"
+        return self._asked(what, known, question(known, page, spec), lambda frame: images_in(frame, page))
+
+    def warm(self) -> None:
+        """See ``Drawer.warm``."""
+        with self._lock:
+            hired = self._hire(warm=True)
+            self._busy.discard(hired)
+            self._idle.append(hired)
+
+    def hurry(self) -> None:
+        """Let one process more draw, while there are cores for it."""
+        with self._lock:
+            if self._growth == 0:
+                return
+            self._growth -= 1
+        self._free.release()
+
+    def close(self) -> None:
+        """End all processes, for good; ``Interrupted`` is what waits for them gets."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            for busy in self._busy:
+                busy.kill()
+            for busy in self._busy:
+                busy.end()
+        for one in idle:
+            one.close()
+
+    def _asked(
+        self,
+        what: str,
+        known: Known,
+        head: Head,
+        read: Callable[[Frame], _Answer],
+        answered: Callable[[Head], Head] | None = None,
+    ) -> _Answer:
+        """One question to any process. *what* begins the sentence that says it came to nothing."""
+        with self._hired() as hired:
+            try:
+                frame = hired.call(head, timeout=self._limit, answer=answered)
+                if "send" in frame[0]:
+                    frame = hired.call(head, known.content.data, timeout=self._limit, answer=answered)
+                if "refused" in frame[0]:
+                    raise DocumentError(*map(str, frame[0]["refused"]))
+                return read(frame)
+            except Failed as error:
+                if error.setup:
+                    raise ConfigurationError(
+                        f"pages cannot be drawn: {error}",
+                        "PyMuPDF or Pillow may not fit this system; install them again.",
+                    ) from None
+                raise DocumentError(f"{what}: {shown(str(error))[:200]}") from None
+            except Lost as error:
+                if self._closed:
+                    raise Interrupted("reading was stopped") from None
+                why = f"it takes longer than {self._limit:g} s" if error.hung else f"it breaks the reader ({error})"
+                raise DocumentError(f"{what}: {why}") from None
+            except (LookupError, TypeError, ValueError, AttributeError):
+                hired.end()
+                raise DocumentError(f"{what}: it confuses the reader") from None
+
+    @contextmanager
+    def _hired(self) -> Iterator[Piped]:
+        """An idle process, or a new one; given back unless it died."""
+        with self._free:
+            hired = self._hire()
+            try:
+                yield hired
+            finally:
+                with self._lock:
+                    self._busy.discard(hired)
+                    kept = hired.alive and not self._closed
+                    if kept:
+                        self._idle.append(hired)
+                if not kept:
+                    hired.close()
+
+    def _hire(self, *, warm: bool = False) -> Piped:
+        with self._lock:
+            if self._closed:
+                raise Interrupted("reading was stopped")
+            while self._idle:
+                hired = self._idle.pop()
+                if hired.alive:
+                    break
+                hired.close()  # something killed it meanwhile, out of memory perhaps
+            else:
+                try:
+                    hired = Piped("visionocr.pages.drawing", {"warm": warm}, command=self._command)
+                except OSError as error:
+                    raise ConfigurationError(f"the process that draws pages does not start: {error}") from None
+            self._busy.add(hired)
+            return hired
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,131 @@
+"""Documents at hand: opened when they are needed, a few at a time. Where the libraries that read files really run."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from visionocr.errors import DocumentError
+from visionocr.pages.content import Content
+from visionocr.printable import shown
+from visionocr.types import PageImage, PageRef, RasterSpec
+
+_OPEN = 4
+"""Documents that stay open: the one being read, and those whose last pages are still under way."""
+
+Password = Callable[[str], str | None]
+"""Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is needed to open a document, the first time and again."""
+
+    number: int
+    """No other document has it."""
+    content: Content
+    kind: str
+    state: tuple[int, ...]
+    """The file's, when its digest was taken."""
+    password: str | None = field(default=None, repr=False)
+    """The one that opened it."""
+
+
+class Drawer(Protocol):
+    """Opens documents and draws their pages, here or elsewhere."""
+
+    hands: int
+    """Calls of ``load`` that it serves at once, at the most."""
+
+    def pages(self, known: Known, password: Password | None) -> int:
+        """How many pages a document has. Raises ``DocumentError`` when it cannot be opened."""
+        ...
+
+    def load(self, known: Known, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        """The images of one page. Raises ``DocumentError`` when it cannot be drawn."""
+        ...
+
+    def warm(self) -> None:
+        """A PDF will be opened soon: get ready in the background, if that is possible."""
+        ...
+
+    def hurry(self) -> None:
+        """Somebody waits for pages: draw more of them at once, if that is possible."""
+        ...
+
+    def close(self) -> None:
+        """Stop what runs and close what is open; callable from any thread."""
+        ...
+
+
+class _Document(Protocol):
+    """What a PDF and a picture file have in common."""
+
+    pages: int
+
+    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]: ...
+
+    def close(self) -> None: ...
+
+
+class Opened:
+    """Draws in this process: a ``Drawer``. One call at a time, for the PDF renderer is not thread-safe."""
+
+    hands = 1
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[int, _Document] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._open
+
+    def pages(self, known: Known, password: Password | None) -> int:
+        """See ``Drawer.pages``."""
+        with self._lock:
+            return self._document(known, password).pages
+
+    def load(self, known: Known, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        """See ``Drawer.load``."""
+        with self._lock:
+            return self._document(known, None).load(page, spec)
+
+    def warm(self) -> None:
+        """There is no background."""
+
+    def hurry(self) -> None:
+        """There is no more than this one process."""
+
+    def close(self) -> None:
+        """See ``Drawer.close``; waits for the page that is being drawn."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _document(self, known: Known, password: Password | None) -> _Document:
+        document = self._open.get(known.number)
+        if document is None:
+            document = self._open[known.number] = _opened(known, password)
+            while len(self._open) > _OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(known.number)
+        return document
+
+
+def _opened(known: Known, password: Password | None) -> _Document:
+    if known.content.state() != known.state:
+        raise DocumentError(f"{shown(known.content.name)} was changed while it was being read", "run the command again")
+    # The libraries are loaded with the first document: starting up must not wait for them.
+    if known.kind != "PDF":
+        from visionocr.pages.pictures import PictureFile
+
+        return PictureFile(known.content, known.kind)
+    from visionocr.pages.documents import PdfFile
+
+    right = known.password
+    pdf = PdfFile(known.content, password if right is None else lambda _: right)
+    known.password = pdf.password
+    return pdf

@@ -1,0 +1,138 @@
+"""Scanned pages: a page that is one JPEG and nothing else need not be drawn. In doubt it is.
+
+Drawing would decode the JPEG, scale it and compress it again. What stands over it (a redaction, a stamp, a note, typed
+text) must never get lost, so whatever is not known to be harmless leads to drawing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_MOST_CONTENT = 1 << 18
+"""Bytes of drawing instructions that are looked at: invisible text of a dense page has about 100,000."""
+_MOST_SCAN = 1 << 26
+"""Bytes of the JPEG."""
+_STRINGS = re.compile(rb"\((?:\\.|[^\\()])*\)|<[0-9A-Fa-f\s]*>|\[|\]", re.DOTALL)
+_HARMLESS = frozenset(
+    # The state, and text: whether any of it can be seen is asked of MuPDF.
+    b"q Q cm Do BT ET Tf Td TD Tm T* Tj TJ Tc Tw Tz TL Ts Tr ' \" w J j M d i ri g G rg RG k K BMC EMC".split()
+)
+_NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)")
+_NAME = re.compile(rb"/[A-Za-z0-9_.+-]{1,60}")
+_TOLERANCE = 1.0
+"""Points by which the picture's edges may miss the page's."""
+_DISTORTION = 0.01
+"""How far the shape of the picture may be from the page's."""
+_USUAL = {b"RGB ": (b"sRGB",), b"GRAY": (b"sGray", b"Gray Gamma 2.2")}
+"""Names of the colour profiles that change nothing one could see, by colour space."""
+_UNPRINTED = frozenset({"ignore-text"})
+"""What MuPDF calls text without fill and stroke, as programs put it under or over a scan so that it can be searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The JPEG that is a page."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+def scan_of(pdf: Any, sheet: Any) -> Scan | None:
+    """The JPEG that covers a page of a PDF and is all that can be seen of it; ``None``: draw the page.
+
+    May raise what the PDF library raises.
+    """
+    if sheet.rotation or pdf.xref_get_key(sheet.xref, "Annots")[0] != "null":
+        return None
+    name = _only_picture(sheet.read_contents())
+    if name is None or not _covers(sheet):
+        return None
+    kind, value = pdf.xref_get_key(sheet.xref, f"Resources/XObject/{name}")
+    if kind != "xref":
+        return None
+    scan = _plain_jpeg(pdf, int(value.split()[0]))
+    return scan if scan is not None and _has_shape_of(scan, sheet) else None
+
+
+def _only_picture(content: bytes) -> str | None:
+    """The name of the only thing painted, when all instructions are harmless and it lies upright, not mirrored."""
+    if not 0 < len(content) <= _MOST_CONTENT or b"%" in content:
+        return None
+    tokens = _STRINGS.sub(b" ", content).split()
+    words = {token for token in set(tokens) if not _NUMBER.fullmatch(token) and not _NAME.fullmatch(token)}
+    if not words <= _HARMLESS or tokens.count(b"Do") != 1:
+        return None
+    if any(tokens[i - 1] != b"3" for i, token in enumerate(tokens) if token == b"Tr"):
+        return None  # text may also cut out what follows
+    at = tokens.index(b"Do")
+    if at == 0 or not _NAME.fullmatch(tokens[at - 1]) or not _upright(tokens[: at - 1]):
+        return None
+    return tokens[at - 1][1:].decode("ascii")
+
+
+def _upright(tokens: list[bytes]) -> bool:
+    """Whether all that moves the coordinates before the picture only shifts and stretches, to the right and up."""
+    for at, token in enumerate(tokens):
+        if token == b"cm":
+            if at < 6 or not all(_NUMBER.fullmatch(number) for number in tokens[at - 6 : at]):
+                return False
+            a, b, c, d = (float(number) for number in tokens[at - 6 : at - 2])
+            if a <= 0 or d <= 0 or b or c:
+                return False
+    return True
+
+
+def _covers(sheet: Any) -> bool:
+    """Whether one picture fills the page, no more and no less, and nothing else is printed, in forms neither."""
+    painted = [(kind, box) for kind, box, *_ in sheet.get_bboxlog() if kind not in _UNPRINTED]
+    if [kind for kind, _ in painted] != ["fill-image"]:
+        return False
+    edges = sheet.rect
+    page = (edges.x0, edges.y0, edges.x1, edges.y1)
+    return all(abs(float(mine) - float(its)) <= _TOLERANCE for mine, its in zip(page, painted[0][1], strict=True))
+
+
+def _has_shape_of(scan: Scan, sheet: Any) -> bool:
+    """Whether the picture's pixels are squares on the page: those of faxes are not."""
+    wide, high = float(sheet.rect.width) * scan.height, float(sheet.rect.height) * scan.width
+    return abs(wide - high) <= _DISTORTION * min(wide, high)
+
+
+def _plain_jpeg(pdf: Any, xref: int) -> Scan | None:
+    """The picture's bytes as they lie in the file, when nothing in the PDF changes what they show."""
+
+    def entry(key: str) -> tuple[str, str]:
+        kind, value = pdf.xref_get_key(xref, key)
+        return str(kind), str(value)
+
+    changes = ("Decode", "DecodeParms", "SMask", "Mask", "ImageMask", "SMaskInData", "OC", "F")
+    if entry("Subtype") != ("name", "/Image") or any(entry(key)[0] != "null" for key in changes):
+        return None
+    if entry("Filter")[1].strip("[] ") != "/DCTDecode" or entry("BitsPerComponent")[1] != "8":
+        return None
+    if not _common_colours(pdf, entry("ColorSpace")):
+        return None
+    data = pdf.xref_stream_raw(xref)
+    sides = entry("Width")[1], entry("Height")[1]
+    if not data or len(data) > _MOST_SCAN or not all(side.isascii() and side.isdigit() for side in sides):
+        return None
+    return Scan(bytes(data), int(sides[0]), int(sides[1]))
+
+
+def _common_colours(pdf: Any, space: tuple[str, str]) -> bool:
+    """Grey or RGB as every program shows it: without a profile, or with the usual one."""
+    kind, value = space
+    if kind == "xref":
+        value = str(pdf.xref_object(int(value.split()[0]), compressed=True))
+    if value in ("/DeviceRGB", "/DeviceGray"):
+        return True
+    profile = re.fullmatch(r"\[\s*/ICCBased\s+(\d+) 0 R\s*\]", value)
+    if profile is None:
+        return False
+    head = bytes(pdf.xref_stream(int(profile[1])) or b"")[:4096]
+    # They are known by their descriptions, which are in ASCII or in UTF-16.
+    words = head.replace(b"\0", b"")
+    return any(name in words for name in _USUAL.get(head[16:20], ()))

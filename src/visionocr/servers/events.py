@@ -1,0 +1,64 @@
+"""An answer that comes in pieces: server-sent events, each a line with JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from visionocr.servers.watchdog import Life
+
+
+def parse_events(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """The events in a body, each as soon as its line is complete.
+
+    An ``error`` line becomes ``{"error": …}``; comments, which only keep the line open, and ``[DONE]`` are left out.
+    Raises ``ValueError`` for an event that is not JSON.
+    """
+    rest = bytearray()
+    for chunk in chunks:
+        rest += chunk
+        if b"\n" in chunk:
+            *lines, tail = bytes(rest).split(b"\n")
+            rest = bytearray(tail)
+            for line in lines:
+                yield from _event(line)
+    yield from _event(bytes(rest))
+
+
+def _event(line: bytes) -> Iterator[Any]:
+    field, _, value = line.strip().partition(b":")
+    value = value.strip()
+    if field not in (b"data", b"error") or value in (b"", b"[DONE]"):
+        return
+    try:
+        event = json.loads(value)
+    except RecursionError:
+        raise ValueError("an event that is too deep") from None
+    yield {"error": event} if field == b"error" else event
+
+
+class Stream:
+    """What has come so far of one answer in pieces. Written by one thread, looked at by others."""
+
+    def __init__(self, piece: Callable[[Any], str]) -> None:
+        """``piece`` gives an event's part of the text."""
+        self._piece = piece
+        self._pieces: list[str] = []
+        self._events = 0
+        self._lock = threading.Lock()
+
+    def hear(self, event: Any) -> None:
+        """Take the next event."""
+        with self._lock:
+            self._events += 1
+            self._pieces.append(self._piece(event))
+
+    def sight(self) -> Life | None:
+        """The text so far. Every event is a sign of life, with text or without; ``None`` before the first."""
+        with self._lock:
+            if not self._events:
+                return None
+            self._pieces = ["".join(self._pieces)]
+            return Life(self._pieces[0], generations=self._events)

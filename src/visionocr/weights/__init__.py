@@ -1,0 +1,1 @@
+"""Model files on disk (GGUF): what their headers say, and which projector works with which model."""
