@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,12 +17,13 @@ from visionocr.console import Console
 from visionocr.errors import ExitCode
 from visionocr.library import Library
 from visionocr.output.writer import put
-from visionocr.pipeline import checkup
-from visionocr.pipeline.checkup import Report
-from visionocr.pipeline.statements import Statement
 from visionocr.printable import shown
 from visionocr.settings import Settings
 from visionocr.types import Notice
+
+if TYPE_CHECKING:
+    from visionocr.pipeline.checkup import Report
+    from visionocr.pipeline.statements import Statement
 
 Addresses = Annotated[
     list[str] | None,
@@ -54,6 +55,8 @@ def check(
     Looks at address, key, vision, model, preset, context and image size; then has an eye chart read: random words
     in falling sizes.
     """
+    from visionocr.pipeline import checkup  # every command's start would wait for it
+
     console = Console(verbose)
     with reported(console, verbose):
         typed = [flags | {"api_url": [url]} for url in urls or ()] or [flags]

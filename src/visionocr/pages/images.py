@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from PIL import Image, ImageFile, features
+from PIL import Image, ImageChops, ImageFile, features
 
 from visionocr.errors import DocumentError
 from visionocr.pages import limits
@@ -249,7 +249,7 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
     large pictures half of it is enough.
     """
     buffer = io.BytesIO()
-    fine = full_colour and max(picture.size) < _LARGE
+    fine = full_colour and max(picture.size) < _LARGE and _has_colour(picture)
     picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
     if _is_line_art(picture):
         sharp = io.BytesIO()
@@ -257,6 +257,12 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
         if sharp.tell() < buffer.tell():
             return "image/png", sharp.getvalue()
     return "image/jpeg", buffer.getvalue()
+
+
+def _has_colour(picture: Picture) -> bool:
+    """Whether the picture is more than grey, as far as can be seen at half its size."""
+    red, green, blue = picture.reduce(2).split()
+    return any(ImageChops.difference(green, other).getbbox() is not None for other in (red, blue))
 
 
 def _is_line_art(picture: Picture) -> bool:

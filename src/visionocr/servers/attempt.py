@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -11,6 +10,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from visionocr.errors import RequestRefused, ServerError, ServerUnreachable
+from visionocr.servers.body import encoded
 from visionocr.servers.dialects import Dialect, Streaming, explained
 from visionocr.servers.events import Stream
 from visionocr.servers.http import Http, Reply, TimedOut
@@ -130,7 +130,7 @@ class Attempt:
         return (self._stream and self._stream.sight()) or self._dialect.look(self._http, self._key)
 
     def _body(self) -> bytes:
-        body = json.dumps(self._dialect.encode(self._server, self._request, self._key)).encode()
+        body = encoded(self._dialect, self._server, self._request, self._key)
         limit = self._server.max_body
         if limit is not None and len(body) > limit:
             raise RequestRefused(
