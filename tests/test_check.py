@@ -418,7 +418,7 @@ def test_a_run_tells_of_a_coarse_encoder(model: str, task: str, told: bool) -> N
     """Whoever reads pages with an encoder that cannot see them is warned before the first page, once."""
     seen: list[Event] = []
     with fake(model=model) as server:
-        job.prepare(Settings(api_url=server.url), LIBRARY, task=task, observer=seen.append).close()
+        job.prepare(Settings(api_url=(server.url,)), LIBRARY, task=task, observer=seen.append).close()
     notices = [event for event in seen if isinstance(event, Notice) and "a whole page cannot be read" in event.message]
     assert len(notices) == told
     assert all(notice.warning and "embedded engine" in notice.message for notice in notices)

@@ -148,7 +148,7 @@ def test_version(run: Run) -> None:
 # --- options and settings ----------------------------------------------------------------------------------
 
 VALUES: dict[str, tuple[str, object]] = {
-    "api_url": ("http://localhost:1", "http://localhost:1"),
+    "api_url": ("http://localhost:1", ("http://localhost:1",)),
     "api_key": (KEY, KEY),
     "dialect": ("koboldcpp", Wire.KOBOLDCPP),
     "model": ("qwen", "qwen"),
@@ -668,6 +668,27 @@ def test_a_dry_run_ends_as_the_run_would(run: Run, server: FakeKoboldCpp) -> Non
     assert "total    1 page of 1 document\n" in ran.out
 
 
+def test_a_dry_run_may_ask_for_two_pages(run: Run, server: FakeKoboldCpp) -> None:
+    """With --probe-pages two pages that are not blank are really asked for, and the time for all is foretold."""
+    server.service_seconds = 0.1
+    pdf_file("a.pdf", 9)
+    ran = run("pdf", "a.pdf", "-o", "out.md", "--dry-run", "--probe-pages")
+    assert (ran.code, ran.err) == (0, "")
+    assert sum(server.asked[number] for number in range(1, 10)) == 2
+    assert re.findall(r"^asked +page (\d) of a.pdf: ok, 0\.\d s$", ran.out, re.MULTILINE) == ["4", "7"]
+    assert re.search(r"^forecast 2 pages took 0\.\d s; 9 pages will take about \d s \(\d+ pages/min, ", ran.out, re.M)
+    assert not Path("out.md").exists()
+
+
+def test_probing_when_nothing_can_be_read(run: Run, server: FakeKoboldCpp) -> None:
+    """Without a page to ask for there is no forecast, and without --dry-run no probe."""
+    ran = run("pdf", "none.pdf", "--dry-run", "--probe-pages")
+    assert ran.code == 4
+    assert "forecast no page could be asked for" in ran.out
+    ran = run("pdf", "none.pdf", "--probe-pages")
+    assert (ran.code, ran.err) == (2, "error: --probe-pages needs --dry-run\n")
+
+
 def test_check_says_everything_is_good(run: Run, server: FakeKoboldCpp) -> None:
     """Server, key, vision, model, preset, context and images, each with ``ok``; no colours in a pipe, no question."""
     ran = run("check", "--no-chart")
@@ -692,7 +713,7 @@ def test_check_as_json(run: Run, server: FakeKoboldCpp) -> None:
         assert report["server"]["model"] == MODEL
         assert all(set(line) == {"topic", "good", "text", "remedy", "cause"} for line in report["statements"])
         assert set(report["settings"]) == set(VALUES)
-        assert report["settings"]["api_url"] == {"value": server.url, "origin": "--api-url"}
+        assert report["settings"]["api_url"] == {"value": [server.url], "origin": "--api-url"}
     server.close()
     (report,) = json.loads(run("check", server.url, "--json").out)["servers"]
     assert (report["good"], report["server"], report["chart"]) == (False, None, None)

@@ -15,6 +15,7 @@ from fakes import kinds
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.loopback import Arrival
+from fakes.phoenix import Phoenix
 from fakes.pictures import encode, picture
 from visionocr.errors import (
     AnswerUnusable,
@@ -31,6 +32,7 @@ from visionocr.servers.dialects import koboldcpp as native
 from visionocr.servers.http import ConnectionLost, Http, Reply, TimedOut
 from visionocr.servers.line import Line
 from visionocr.servers.probe import probe
+from visionocr.servers.turns import Turn, Turns
 from visionocr.types import (
     ChatMarkers,
     Completion,
@@ -383,10 +385,10 @@ def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     script: list[ServerError] = [*gone, ServerBusy("busy"), *gone]
     good = bench.engine._attempt
 
-    def scripted(asked: Request) -> Completion:
+    def scripted(asked: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
         if script:
             raise script.pop(0)
-        return good(asked)
+        return good(asked, turn, leave)
 
     monkeypatch.setattr(bench.engine, "_attempt", scripted)
     assert bench.engine.complete(request(1)).retries == 101
@@ -496,7 +498,7 @@ def test_cancel_hangs_up(bench: Bench) -> None:
         bench.fake.wait_for(lambda: bench.fake.running is not None)
         bench.engine.cancel()
         try:
-            with pytest.raises(ServerError):
+            with pytest.raises(Interrupted):
                 asked.result(2)
             assert no_request_left()
         finally:
@@ -547,6 +549,7 @@ def test_cancel_with_nothing_running(bench: Bench) -> None:
 def test_cancel_of_several(bench: Bench) -> None:
     """With one request running and others in the queue, stopping names every one of them."""
     bench.fake.plan[ANY] = kinds.Hang()
+    bench.engine._turns = Turns(1, 3, bench.time.clock)
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(bench.engine.complete, request(number)) for number in (1, 2, 3)]
         bench.fake.wait_for(lambda: bench.fake.running is not None and bench.fake.waiting == 2)
@@ -628,7 +631,7 @@ def test_cancel_during_a_timeout(koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.plan[1] = kinds.Hang()
     koboldcpp.plan["/api/extra/perf"] = kinds.Json({"idle": 0})
     bench.time.during = bench.engine.cancel
-    with pytest.raises(TimedOut):
+    with pytest.raises(Interrupted):
         bench.engine.complete(request(1))
     assert len(bench.time.sleeps) == 1
 
@@ -681,6 +684,7 @@ def test_a_queue_that_moves_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
     """A request behind others is no silence while the others are served."""
     koboldcpp.service_seconds = 0.4
     others = bench_for(koboldcpp)
+    others.engine._turns = Turns(1, 4, others.time.clock)  # as several people would fill the queue
     bench = bench_for(koboldcpp, timeout=0.8)
     with ThreadPoolExecutor(5) as pool:
         waiting = [pool.submit(others.engine.complete, request(number)) for number in (2, 3, 4, 5)]
@@ -699,3 +703,71 @@ def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
     assert completion.finish_reason is FinishReason.TIME
     assert page_text(1).startswith(completion.text.strip())
     assert koboldcpp.running is None
+
+
+# --- in flight -----------------------------------------------------------------------------------------
+
+
+def test_one_runs_and_one_waits(bench: Bench) -> None:
+    """However many threads ask, the server has one request at work and one at hand, never more."""
+    bench.fake.service_seconds = 0.02
+    with ThreadPoolExecutor(6) as pool:
+        texts = list(pool.map(lambda number: bench.engine.complete(request(number)).text.strip(), PAGES))
+    assert texts == [page_text(number) for number in PAGES]
+    assert bench.fake.most_at_once == 2
+
+
+def test_the_time_in_the_queue_is_not_the_pages(koboldcpp: FakeKoboldCpp) -> None:
+    """A page that waited behind another of ours is charged with the seconds of its own work only."""
+    http = Http(koboldcpp.url, timeout=5.0)
+    server, dialect = probe(http)
+    engine = ServerEngine(http, server, dialect)
+    koboldcpp.service_seconds = 0.4
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.complete, request(1))
+        koboldcpp.wait_for(lambda: koboldcpp.running is not None)
+        second = pool.submit(engine.complete, request(2)).result()
+    assert 0.35 < first.result().seconds < 0.65
+    assert 0.35 < second.seconds < 0.65
+
+
+def test_waiting_behind_our_own_is_no_silence(koboldcpp: FakeKoboldCpp) -> None:
+    """A page behind a slow one of ours is not given up, though nothing in the queue moves; its time has not begun."""
+    http = Http(koboldcpp.url, timeout=0.5)
+    server, dialect = probe(http)
+    engine = ServerEngine(http, server, dialect, max_time=4.0)
+    koboldcpp.plan[1] = kinds.Slow(2.5)  # its text grows
+    koboldcpp.plan[2] = kinds.Slow(2.5)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.complete, request(1))
+        koboldcpp.wait_for(lambda: koboldcpp.running is not None)
+        second = pool.submit(engine.complete, request(2))
+        assert first.result().text.strip() == page_text(1)
+        assert second.result().text.strip() == page_text(2)
+    assert not koboldcpp.abort_keys
+
+
+def test_a_queue_without_room() -> None:
+    """A server that lets nobody wait gets one request at a time as soon as it has said so."""
+    with FakeKoboldCpp(multiuser=0, service_seconds=0.05) as fake:
+        bench = bench_for(fake)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda number: bench.engine.complete(request(number)), PAGES))
+        assert [one.text.strip() for one in answers] == [page_text(number) for number in PAGES]
+        assert bench.engine.room == 1
+        assert sum(one.retries for one in answers) == 1
+
+
+def test_the_guilty_page_is_told_from_its_neighbours() -> None:
+    """When a server dies with two pages in it, each is asked again alone: only the one that kills again is refused."""
+    with Phoenix(service_seconds=0.1) as fake:
+        http = Http(fake.url, timeout=5.0)
+        server, dialect = probe(http)
+        engine = ServerEngine(http, server, dialect, patience=Patience(first_wait=0.02, longest_wait=0.1))
+        fake.plan[1] = kinds.Die()
+        with ThreadPoolExecutor(3) as pool:
+            pages = {number: pool.submit(engine.complete, request(number)) for number in (3, 1, 2)}
+            with pytest.raises(RequestRefused, match="went away 2 times"):
+                pages[1].result(20)
+            assert [pages[number].result(20).text.strip() for number in (2, 3)] == [page_text(2), page_text(3)]
+        assert fake.asked[1] == 2

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from visionocr.console import Console
+from visionocr.pace import Pace, Speed, foretold
 from visionocr.types import (
     Answered,
     Asked,
@@ -268,3 +269,57 @@ def test_many_threads_may_report(terminal: Terminal) -> None:
     console.summary()
     assert "80 pages: 80 failed" in terminal.getvalue()
     assert terminal.getvalue().count("page 1 of a.pdf: failed: no text came\n") == 80
+
+
+# --- speed ---------------------------------------------------------------------------------------------
+
+
+def by(server: str, number: int, seconds: float = 2.0) -> Answered:
+    """A page that a server read."""
+    result = PageResult(page(number), "text", Status.OK, asks=1, server=server, seconds=seconds, completion_tokens=100)
+    return Answered(result)
+
+
+def test_each_server_has_its_line() -> None:
+    """Of several servers the summary says what each did, the busiest first; a single one needs no line."""
+    lines = said(by("http://a", 1), by("http://b", 2, 1.0), by("http://b", 3, 1.0), end=True)
+    assert lines[-2:] == [
+        "  http://b: 2 pages, 2.0 s of work, 100 tokens/s",
+        "  http://a: 1 page, 2.0 s of work, 50 tokens/s",
+    ]
+    assert said(by("http://a", 1), by("http://a", 2), end=True)[-1].startswith("2 pages: 2 ok")
+
+
+def test_the_bar_tells_the_speed(terminal: Terminal) -> None:
+    """After the first pages: pages a minute and tokens a second, beside the time that is left."""
+    console = Console(0, terminal)
+    console(Planned(1, 9))
+    for number in (1, 2):
+        console(by("http://a", number))
+    assert "pages/min" not in terminal.getvalue()
+    console(by("http://a", 3))
+    console.close()
+    assert "pages/min" in terminal.getvalue()
+    assert "tokens/s" in terminal.getvalue()
+
+
+def test_speed_is_that_of_the_last_pages() -> None:
+    """A server that joined counts after a while as if it had always been there; known pages do not count."""
+    pace = Pace()
+    for second in range(60):
+        pace.add(by("a", 1).result, second * 6.0)
+    assert pace.lately() == Speed(10.0, 100 / 6)
+    for second in range(60):
+        pace.add(by("b", 1).result, 360.0 + second)
+    assert pace.lately() == Speed(60.0, 100.0)
+    pace.add(good().result, 1e9)
+    assert pace.lately() == Speed(60.0, 100.0)
+    assert pace.shares["b"].pages == 60
+
+
+@pytest.mark.parametrize(
+    ("pages", "words"), [(1, "6 s"), (100, "10 min"), (899, "90 min"), (900, "1.5 h"), (90_000, "150.0 h")]
+)
+def test_time_is_foretold_in_words(pages: int, words: str) -> None:
+    """Seconds, minutes or hours, whichever a person would say."""
+    assert foretold(pages, 10.0) == words

@@ -112,7 +112,7 @@ def test_the_example_config_file_holds_every_common_setting_and_loads() -> None:
     lines = [re.sub(r"^#\s?(?=\w+ = )", "", line) for line in text.splitlines()]
     path = ROOT / "examples" / "visionocr.toml"
     settings = load_settings(config=path, required=True, environment={})
-    assert settings.api_url == "http://localhost:5001"
+    assert settings.api_url == ("http://localhost:5001",)
     names = {field.name for field in dataclasses.fields(Settings)}
     keys = [match[1] for line in lines if (match := re.match(r"(\w+) = ", line))]
     assert len(keys) > 5

@@ -247,7 +247,7 @@ def test_the_embedded_engine_reads_the_chart() -> None:
     """Real eyes on the real picture: nearly every word is read, and the smallest print is found."""
     pytest.importorskip("faster_paddle")
     prepared = job.prepare(
-        Settings(api_url="local:", local_model=LocalModel.TINY, max_side=1000), Library(), task="transcribe"
+        Settings(api_url=("local:",), local_model=LocalModel.TINY, max_side=1000), Library(), task="transcribe"
     )
     try:
         result = sitting.sit(prepared, 7)

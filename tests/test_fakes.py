@@ -590,15 +590,27 @@ def test_an_endless_answer_ends_with_its_reader(koboldcpp: FakeKoboldCpp) -> Non
 
 def test_a_dead_server_refuses(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
     """When the process dies all connections end and new ones are refused."""
-    koboldcpp.plan[1], koboldcpp.plan[2] = kinds.Hang(), kinds.Die()
+    koboldcpp.plan[1] = kinds.Hang()
     hanging = pool.submit(generate, koboldcpp, 1)
     wait_until_queued(koboldcpp, 0)
-    with pytest.raises(http.client.RemoteDisconnected):
-        generate(koboldcpp, 2)
+    koboldcpp.die()
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         hanging.result()
     with pytest.raises(ConnectionRefusedError):
         generate(koboldcpp, 3)
+
+
+def test_a_picture_that_kills(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
+    """The process dies when its turn has come, not when it arrives: what was there before is answered."""
+    koboldcpp.plan[1], koboldcpp.plan[2] = kinds.Hang(), kinds.Die()
+    before = pool.submit(generate, koboldcpp, 1)
+    wait_until_queued(koboldcpp, 0)
+    deadly = pool.submit(generate, koboldcpp, 2)
+    wait_until_queued(koboldcpp, 1)
+    koboldcpp.release()
+    assert before.result().json["results"][0]["text"].strip() == page_text(1)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        deadly.result()
 
 
 def test_plans(koboldcpp: FakeKoboldCpp) -> None:

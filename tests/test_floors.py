@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 FLOORS = (
     {"types", "errors"},
-    {"printable"},
+    {"printable", "pace"},
     {"prompting", "reading"},
     {"piped"},
     {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},

@@ -90,7 +90,8 @@ BAD: dict[str, Story] = {
     "nothing generated": Story(kinds.Nothing(), Status.FAILED, FindingKind.SERVER, 3),
     "engine error": Story(kinds.EngineError(), Status.FAILED, FindingKind.SERVER, 3),
     "aborted by a stranger": Story(kinds.Aborted(), Status.SUSPECT, FindingKind.INTERRUPTED, 3),
-    "loop of words": Story(kinds.Loop("words"), Status.SUSPECT, FindingKind.REPETITION, 3),
+    # Slow, as all are in reality: what a server says of its last generation is asked for when it has the next at work.
+    "loop of words": Story(kinds.Loop("words", of=kinds.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
     "loop of lines": Story(kinds.Loop("lines"), Status.SUSPECT, FindingKind.REPETITION, 3),
     "loop of rows": Story(kinds.Loop("rows"), Status.SUSPECT, FindingKind.REPETITION, 3),
     "cut off": Story(kinds.Truncated(), Status.SUSPECT, FindingKind.TRUNCATED, 3),
@@ -145,7 +146,7 @@ def damaged_run(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
             output = folder / f"out.{form}"
             code, out, err = command(*arguments, "-f", form, "-o", str(output), "--api-url", fake.url)
             assert out == ""
-            assert fake.most_at_once == 1
+            assert fake.most_at_once == 2  # one at work, one at hand
             outcomes.append((code, output.read_text("utf-8"), err))
     assert outcomes[0][0] == outcomes[1][0]
     return (*outcomes[0][:2], [json.loads(line) for line in outcomes[1][1].splitlines()], outcomes[1][2])
@@ -396,11 +397,11 @@ def test_the_api_gives_pages_as_they_come(server: FakeKoboldCpp) -> None:
     server.plan[2] = kinds.Hang()
     pages = transcribe([pdf_file("a.pdf", 5)])
     assert next(pages).text == page_text(1)
-    server.wait_for(lambda: server.running is not None)
-    key = server.running
+    server.wait_for(lambda: server.asked[3] == 1 and server.waiting == 1)
+    keys = set(server.genkeys[-2:])
     pages.close()  # type: ignore[attr-defined]
-    server.wait_for(lambda: server.running is None)
-    assert server.abort_keys == [key]
+    server.wait_for(lambda: server.running is None and not server.waiting)
+    assert set(server.abort_keys) == keys
     assert server.asked[4] == 0
 
 

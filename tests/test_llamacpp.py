@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -38,9 +40,9 @@ from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.client import ServerEngine
 from visionocr.servers.dialects import llamacpp as dialect
 from visionocr.servers.events import Stream, parse_events
-from visionocr.servers.gate import Gate
 from visionocr.servers.http import Http, Reply
 from visionocr.servers.probe import probe
+from visionocr.servers.turns import Turns
 from visionocr.servers.watchdog import Life
 from visionocr.types import (
     ChatMarkers,
@@ -452,17 +454,18 @@ def test_crowded_alone() -> None:
         assert len(fake.generated) == 1
 
 
-def test_gate_is_narrowed_once_a_turn() -> None:
+def test_room_is_narrowed_once_for_all_who_were_there() -> None:
     """All who are crowded out together halve the places once, and one alone cannot help it."""
-    gate = Gate()
-    turns = [gate.enter() for _ in range(4)]
-    assert [gate.narrow(turn) for turn in turns] == [True] * 4
-    for _ in turns:
-        gate.leave()
-    assert gate.enter() == gate.enter() == 1
-    assert gate.narrow(1)
-    gate.leave()
-    assert not gate.narrow(2)
+    turns = Turns(4, 4, time.monotonic)
+    with ExitStack() as inside:
+        crowd = [inside.enter_context(turns.turn()) for _ in range(4)]
+        assert [turns.narrow(turn) for turn in crowd] == [True] * 4
+    assert turns.room == 2
+    with turns.turn() as one, turns.turn():
+        assert turns.narrow(one)
+    assert turns.room == 1
+    with turns.turn() as alone:
+        assert not turns.narrow(alone)
 
 
 def test_restart() -> None:

@@ -212,22 +212,22 @@ def test_a_signal_stops_the_run_tidily(
     pdf_file(tmp_path / "a.pdf", 5)
     server.plan[3] = kinds.Hang()
     process = start("pdf", "a.pdf", "-o", "out.md", "--api-url", server.url)
-    server.wait_for(lambda: server.asked[3] == 1 and server.running is not None, PATIENCE)
-    key = server.running
+    server.wait_for(lambda: server.asked[4] == 1 and server.waiting == 1, PATIENCE)  # page 4 waits behind page 3
+    keys = set(server.genkeys[-2:])
     began = time.monotonic()
     process.send_signal(number)
     code, out, err = ended(process)
     assert time.monotonic() - began < PROMPTLY
     assert (code, out) == (130, "")
     assert err.endswith("2 pages are in out.md.journal: repeat the command to go on\nstopped\n")
-    server.wait_for(lambda: server.running is None)
-    assert set(server.abort_keys) == {key}
-    assert server.asked[4] == 0
+    server.wait_for(lambda: server.running is None and not server.waiting)
+    assert set(server.abort_keys) == keys
+    assert server.asked[5] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md.journal"}
     process = start("pdf", "a.pdf", "-o", "out.md", "--api-url", server.url)
     server.plan.clear()
     assert ended(process)[0] == 0
-    assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 1, 1]
+    assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 2, 1]
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md"}
     assert all(page_text(number) in (tmp_path / "out.md").read_text() for number in range(1, 6))
 

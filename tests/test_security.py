@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -463,13 +464,23 @@ def test_a_link_swapped_in_during_the_run_is_not_followed(
     """A link that takes the output's place while a page is read is replaced, not written through."""
     make_pdf("a.pdf", 2)
     Path("out").mkdir()
+    ended = threading.Event()
 
-    def swap(_arrival: Arrival) -> None:
+    def swap() -> None:
+        while not ended.wait(0.002) and not list(Path("out").glob("*.part")):
+            pass  # until the first page is being written
         Path("out/a.md").unlink(missing_ok=True)
         Path("out/a.md").symlink_to(victim)
+        server.wait_for(lambda: server.running is not None)
+        server.release()
 
-    server.plan[2] = swap
-    assert run("pdf", "a.pdf", "-o", output).code == 0
+    server.plan[2] = kinds.Hang()
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    code = run("pdf", "a.pdf", "-o", output).code
+    ended.set()
+    swapping.join()
+    assert code == 0
     assert victim.read_text() == "precious"
     assert not Path("out/a.md").is_symlink()
     assert page_text(2) in Path("out/a.md").read_text()

@@ -57,7 +57,7 @@ def test_precedence(config: Path) -> None:
 
 
 SAMPLES: dict[str, tuple[str, Any]] = {
-    "api_url": ("http://x:1", "http://x:1"),
+    "api_url": ("http://x:1", ("http://x:1",)),
     "api_key": ("sesame", "sesame"),
     "dialect": ("koboldcpp", Wire.KOBOLDCPP),
     "model": ("qwen", "qwen"),
@@ -106,7 +106,7 @@ def test_every_setting_from_every_layer(name: str, config: Path) -> None:
     text, value = SAMPLES[name]
     assert value != getattr(Settings(), name)
     variable = ENVIRONMENT_PREFIX + name.upper()
-    written = f'{name} = "{text}"\n' if isinstance(value, str) else f"{name} = {text}\n"
+    written = f'{name} = "{text}"\n' if isinstance(value, str | tuple) else f"{name} = {text}\n"
     config.write_text(written)
     layers = [
         (load_settings(environment={variable: text}), variable),
@@ -390,3 +390,30 @@ def test_a_misspelt_variable_is_an_error() -> None:
         load_settings(environment={"VISIONOCR_LANGAUGE": "German"})
     assert "language" in caught.value.hint
     load_settings(environment={"VISION": "1", "OCR": "2"})
+
+
+# --- several addresses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["http://a:1 http://b:2", "http://a:1,http://b:2", " http://a:1 ,\thttp://b:2 "])
+def test_several_addresses_in_one_text(text: str, config: Path) -> None:
+    """Blanks or commas stand between addresses, in a variable as in a config file."""
+    both = ("http://a:1", "http://b:2")
+    assert from_environment(api_url=text).api_url == both
+    assert from_config(config, f"api_url = {text!r}\n").api_url == both if "\t" not in text else True
+    assert load_settings({"api_url": text}, environment={}).api_url == both
+
+
+def test_a_list_of_addresses(config: Path) -> None:
+    """A config file may hold a list, an option may be repeated."""
+    both = ("http://a:1", "http://b:2")
+    assert from_config(config, 'api_url = ["http://a:1", "http://b:2"]\n').api_url == both
+    assert load_settings({"api_url": list(both)}, environment={}).api_url == both
+    assert load_settings({"api_url": []}, environment={}).api_url == ()
+
+
+@pytest.mark.parametrize("written", ["[]", '""', "7", '["http://a:1", 7]', "true", '[" "]'])
+def test_no_list_of_addresses(written: str, config: Path) -> None:
+    """Neither nothing nor something else is an address."""
+    with pytest.raises(ConfigurationError, match=r"config\.toml"):
+        from_config(config, f"api_url = {written}\n")

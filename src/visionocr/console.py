@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from visionocr.pace import Pace, Speed
 from visionocr.printable import reasons, shown, spoken_page
 from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
 from visionocr.types import Progress as Growing
@@ -48,6 +49,7 @@ class Console:
         self._resumed = 0
         """Pages that an earlier run had read."""
         self._tokens = 0
+        self._pace = Pace()
         self._started = time.monotonic()
         self._total: int | None = None
         self._documents = 0
@@ -131,10 +133,12 @@ class Console:
         said += [f"{_count(self._unopened, 'document')} could not be read"] if self._unopened else []
         said += [f"{self._resumed} of them from the journal"] if self._resumed else []
         if pages > self._resumed:
-            speed = f", {self._tokens / seconds:.0f} tokens/s" if self._tokens else ""
-            pace = (pages - self._resumed) / seconds * 60
-            said.append(f"{seconds:.1f} s, {pace:.{0 if pace >= 10 else 1}f} pages/min{speed}")
+            speed = Speed((pages - self._resumed) / seconds * 60, self._tokens / seconds)
+            said.append(f"{seconds:.1f} s, {speed}")
         self.line("; ".join(said))
+        if len(self._pace.shares) > 1:
+            for server, share in sorted(self._pace.shares.items(), key=lambda item: -item[1].pages):
+                self.line(f"  {server}: {share}")
 
     def _answered(self, result: PageResult, *, known: bool) -> None:
         self._count(result, known=known)
@@ -158,11 +162,13 @@ class Console:
             self._resumed += 1
         else:
             self._tokens += result.completion_tokens or 0
+            self._pace.add(result, time.monotonic())
         if self._total is None and self._documents == 1 and result.page.pages:
             self._total = self._selected(result.page.pages)
         if self._progress is not None and self._bar is not None:
             step = 1 if result.page.number or self._documents > 1 else 0
-            self._progress.update(self._bar, advance=step, total=self._total, description=self._tally())
+            pace = str(self._pace.lately() or "")
+            self._progress.update(self._bar, advance=step, total=self._total, description=self._tally(), pace=pace)
 
     def _growing(self, event: Growing) -> None:
         """On the progress line, that a slow page is alive."""
@@ -199,11 +205,12 @@ class Console:
             TimeElapsedColumn(),
             TextColumn("eta"),
             Eta(),
+            TextColumn("{task.fields[pace]}"),
             console=RichConsole(file=self._stream, highlight=False),
             transient=True,
             refresh_per_second=4,
         )
-        self._bar = self._progress.add_task("reading", total=self._total)
+        self._bar = self._progress.add_task("reading", total=self._total, pace="")
         self._progress.start()
 
     def _say(self, text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 import types
 import typing
@@ -73,8 +74,8 @@ def _setting(default: Any, text: str, *, least: float | None = None, most: float
 class Settings:
     """Every setting of a run. ``None`` means: nobody said, so the preset, the task or the server decides."""
 
-    api_url: str | None = _setting(
-        None, f"Address of the server (default {DEFAULT_URL}), or local: for the engine inside."
+    api_url: tuple[str, ...] = _setting(
+        (), f"Address of a server (default {DEFAULT_URL}), or local: for the engine inside. Several share the work."
     )
     api_key: str | None = field(default=None, repr=False, metadata={"help": "Key of the server.", "secret": True})
     dialect: Wire = _setting(Wire.AUTO, "Wire language of the server.")
@@ -149,7 +150,7 @@ def load_settings(
     if config is not None:
         layers.append((str(config), _from_file(config, required)))
     layers.append(("environment", _from_environment(os.environ if environment is None else environment)))
-    layers.append(("flag", {name: value for name, value in (flags or {}).items() if value is not None}))
+    layers.append(("flag", {name: value for name, value in (flags or {}).items() if value not in (None, [])}))
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer, table in layers:
@@ -205,6 +206,8 @@ def _nearest(key: str) -> str:
 def _checked(name: str, value: Any, origin: str) -> Any:
     """*value* as the type of the setting. Texts (from the environment) are read as numbers and words of an enum."""
     kind = _plain(TYPES[name])
+    if kind is tuple:
+        return _several(value, origin)
     try:
         result = _converted(kind, value)
     except (ValueError, TypeError):
@@ -218,7 +221,9 @@ def _checked(name: str, value: Any, origin: str) -> Any:
 
 
 def _plain(hint: Any) -> type[Any]:
-    """``int | None`` without the ``None``."""
+    """``int | None`` without the ``None``; a tuple of anything is a tuple."""
+    if typing.get_origin(hint) is tuple:
+        return tuple
     options = [option for option in typing.get_args(hint) if option is not type(None)]
     plain: type[Any] = options[0] if options else hint
     return plain
@@ -235,6 +240,17 @@ def _converted(kind: type[Any], value: Any) -> Any:
         return _raise(value)
     result = kind(value)
     return result if kind is not float or math.isfinite(result) else _raise(value)
+
+
+def _several(value: Any, origin: str) -> tuple[str, ...]:
+    """A text with blanks or commas between its parts, or a list of parts."""
+    parts = re.split(r"[\s,]+", value) if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ConfigurationError(f"{origin}: {value!r} is not a text or a list of texts")
+    found = tuple(part for part in parts if part.strip())
+    if not found:
+        raise ConfigurationError(f"{origin} is given, but empty")
+    return found
 
 
 def _raise(value: Any) -> Any:

@@ -379,6 +379,8 @@ class Server:
     """Its answers tell how many tokens were processed: the proof that a picture was used."""
     slots: int = 1
     """Requests that it works on at the same time."""
+    ahead: int = 0
+    """Further requests worth having in its queue, so that it has the next one at hand when it is done with one."""
     preset: str = ""
     """Name of the preset that belongs to its model, where more than the model's name tells it."""
     marker: str = ""
@@ -397,6 +399,11 @@ class Server:
     """What makes it keep larger pictures, where it shrinks them: the end of a sentence."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def in_flight(self) -> int:
+        """Requests worth having under way at once."""
+        return self.slots + self.ahead
+
 
 class Engine(Protocol):
     """Completes requests: one server, a pool of servers, the embedded engine, a test's fake."""
@@ -404,7 +411,7 @@ class Engine(Protocol):
     server: Server
 
     def complete(self, request: Request) -> Completion:
-        """Answer one request; called from several threads at once, up to ``server.slots``.
+        """Answer one request; called from several threads at once, up to ``server.in_flight``.
 
         Raises a ``ServerError`` when there is no answer. A bad answer is returned, not judged.
         """

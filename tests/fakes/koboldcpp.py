@@ -22,7 +22,8 @@ Arguments (all by keyword, all with defaults): ``version`` any release number ("
 ``max_length`` (``--defaultgenamt``); ``genlimit``; ``ratelimit`` (seconds); ``gendefaults``; ``visionmaxres``;
 ``max_body`` (bytes); ``image_tokens`` (``squares(28)`` or ``fixed(576)``: width, height -> tokens); ``text_of``
 (number -> text, ``page_text``); ``service_seconds`` (time of a generation); ``linger`` (seconds that the lock is kept
-after an answer, 0.05 in reality); ``threads`` (connections served at once, 24); ``clock``.
+after an answer, 0.05 in reality); ``threads`` (connections served at once, 24); ``port`` (0: any
+free one); ``clock``.
 
 What it says. A picture whose barcode is *n* reads ``page_text(n)``; several are joined by an empty line, each under
 ``=== PAGE i ===`` when the prompt shows such a mark; a picture without a readable number reads ``UNREADABLE``; without
@@ -99,6 +100,7 @@ class FakeKoboldCpp(Loopback):
         service_seconds: float = 0.0,
         linger: float = 0.0,
         threads: int = 24,
+        port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.version = Version(version)
@@ -129,7 +131,7 @@ class FakeKoboldCpp(Loopback):
         self.takes_chunks = self.version.since("1.79")
         self.max_body = max_body
         waiting = self.version.waiting if multiuser in (None, 1) else max(0, (multiuser or 0) - 1)
-        super().__init__(threads=threads)
+        super().__init__(threads=threads, port=port)
         self.house = House(self.condition, self.closing, waiting)
         self.start()
 
@@ -185,6 +187,8 @@ class FakeKoboldCpp(Loopback):
             self._note(arrival)
         kind = self._planned([*arrival.numbers, *([None] if not arrival.numbers else []), ANY], arrival, generating)
         if isinstance(kind, Door):
+            if generating and kind.answer is answers.DEATH:
+                self.house.enter(arrival)  # a picture kills whom it reaches: those before it are served
             return kind.answer
         answer = self._good_answer(arrival, ending, kind)
         return kind.spoil(answer) if isinstance(kind, Post) else answer

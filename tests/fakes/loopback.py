@@ -65,7 +65,7 @@ class Loopback(socketserver.ThreadingTCPServer):
     takes_chunks = True
     server_header = ""
 
-    def __init__(self, *, threads: int) -> None:
+    def __init__(self, *, threads: int, port: int = 0) -> None:
         self.condition = threading.Condition()
         """Guards everything that is remembered; notified at every change."""
         self.closing = threading.Event()
@@ -78,7 +78,7 @@ class Loopback(socketserver.ThreadingTCPServer):
         self._resets: set[socket.socket] = set()
         self._workers = threading.BoundedSemaphore(threads)
         self._errors: list[BaseException] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), name="fake server")
 
@@ -123,11 +123,11 @@ class Loopback(socketserver.ThreadingTCPServer):
     def die(self) -> None:
         """Stop as a killed process does: nobody listens, every connection ends."""
         self.dead = True
+        self.shutdown()
+        self.socket.close()  # before a connection ends: who loses one finds nobody there
         self.closing.set()
         with self.condition:
             self.condition.notify_all()
-        self.shutdown()
-        self.socket.close()
         self._end_connections()
 
     def _end_connections(self) -> None:

@@ -59,7 +59,13 @@ def check(
 
     console = Console(verbose)
     with reported(console, verbose):
-        wanted = [options.settings_from({**flags, "api_url": url}, config) for url in urls or [flags["api_url"]]]
+        typed = [flags | {"api_url": [url]} for url in urls or ()] or [flags]
+        given = [options.settings_from(one, config) for one in typed]
+        wanted = [
+            dataclasses.replace(settings, api_url=address)
+            for settings in given
+            for address in checkup.addresses(settings)
+        ]
         if warning := options.readable_key(wanted[0]):
             console(Notice(warning, warning=True))
         library = Library(options.config_folder())
@@ -68,7 +74,7 @@ def check(
         reports = []
         for settings in wanted:
             if len(wanted) > 1 and not as_json:
-                put(f"{shown(settings.api_url or '')}\n")
+                put(f"{shown(' '.join(settings.api_url))}\n")
             seed = None if no_chart else secrets.randbits(64)
             tell = _hear if as_json else _show
             reports.append(checkup.examine(settings, library, seed=seed, tell=tell, observer=console))
@@ -159,9 +165,15 @@ def _record(report: Report) -> dict[str, Any]:
 
 def _settings_table(settings: Settings) -> str:
     report = _settings(settings)
-    rows = [(name, "-" if e["value"] is None else str(e["value"]), e["origin"]) for name, e in report.items()]
+    rows = [(name, _spoken(e["value"]), e["origin"]) for name, e in report.items()]
     width = max(len(name) for name, _, _ in rows)
     return "\nsettings\n" + "".join(f"  {name:{width}}  {shown(value)}  ({origin})\n" for name, value, origin in rows)
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value) or "-"
+    return "-" if value is None else str(value)
 
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -83,6 +83,10 @@ Redo = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+ProbePages = Annotated[
+    bool,
+    typer.Option("--probe-pages", help="With --dry-run: really ask for two pages, to tell how long all will take."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sidecar = Annotated[
     str | None,
@@ -130,6 +134,7 @@ _READING: dict[str, tuple[Any, Any]] = {
     "keep_journal": (KeepJournal, False),
     "redo": (Redo, None),
     "dry_run": (DryRun, False),
+    "probe_pages": (ProbePages, False),
     "config": (Config, None),
     "quiet": (Quiet, False),
     "verbose": (Verbose, 0),
@@ -229,6 +234,7 @@ def config_folder() -> Path:
 
 def _parameter(name: str) -> inspect.Parameter:
     setting, hint = FIELDS[name], TYPES[name]
+    several = typing.get_origin(hint) is tuple
     plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
     switch = plain[0] is bool
     words = [str(member) for member in plain[0]] if issubclass(plain[0], StrEnum) else []
@@ -242,7 +248,7 @@ def _parameter(name: str) -> inspect.Parameter:
         autocompletion=(lambda: words) if words else None,
     )
     # Texts, for ``Settings`` to check: its words are the same whichever layer a value comes from.
-    kind: Any = bool if switch else str
+    kind: Any = bool if switch else list[str] if several else str
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

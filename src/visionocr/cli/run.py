@@ -53,6 +53,7 @@ class Reading:
     redo: str | None = None
     config: Path | None = None
     dry_run: bool = False
+    probe_pages: bool = False
     quiet: bool = False
     verbose: int = 0
     captions: bool = False
@@ -85,6 +86,8 @@ def run(reading: Reading) -> None:
             )
         if reading.mistake:
             raise UsageError(reading.mistake)
+        if reading.probe_pages and not reading.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
         selection = parse_pages(reading.pages) if reading.pages is not None else None
         settings = settings_from(reading.flags, reading.config)
         if warning := readable_key(settings):
@@ -98,7 +101,8 @@ def run(reading: Reading) -> None:
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            raise typer.Exit(show_plan(settings, library, Intake(found, **how), reading.task))
+            source = Intake(found, **how)
+            raise typer.Exit(show_plan(settings, library, source, reading.task, probe=reading.probe_pages))
         found = _something(found, console)
         source = Intake(found, **how, hints=hints, spool=settings.cluster is not None)
         if reading.kind == "pdf":

@@ -53,8 +53,15 @@ def validate(settings: Settings, library: Library) -> None:
     library.task(settings.task or "transcribe")
     if settings.preset is not None:
         library.preset(settings.preset)
-    if not own.wanted(settings) and settings.api_url not in {None, job.LOCAL_URL}:
-        base_url(settings.api_url or "")
+    if not own.wanted(settings):
+        for address in settings.api_url:
+            if address != job.LOCAL_URL:
+                base_url(address)
+
+
+def addresses(settings: Settings) -> list[tuple[str, ...]]:
+    """Each address that the settings name by itself; none of them where they name none, or mean another engine."""
+    return [()] if own.wanted(settings) or not settings.api_url else [(address,) for address in settings.api_url]
 
 
 def examine(
@@ -69,7 +76,7 @@ def examine(
 
     *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
     """
-    report = Report(own.address(settings) if own.wanted(settings) else settings.api_url or DEFAULT_URL)
+    report = Report(own.address(settings) if own.wanted(settings) else (*settings.api_url, DEFAULT_URL)[0])
     settings = replace(settings, wait_server=min(settings.wait_server, _PATIENCE))
     checkup = _Checkup(report, settings, library, tell, chart.Watch(observer))
     try:
@@ -134,7 +141,7 @@ class _Checkup:
     def _offer_local(self) -> None:
         from visionocr.engines import local
 
-        if self._settings.api_url is None and not own.wanted(self._settings) and local.installed():
+        if not self._settings.api_url and not own.wanted(self._settings) and local.installed():
             self._say("note", "without a server, text is read with the embedded engine: visionocr check local:")
 
     def about(self, engine: Engine) -> budget.Plan | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.library import Library
 from visionocr.pipeline import canary, own
 from visionocr.pipeline.asking import Asker
+from visionocr.pipeline.gathering import gather, servers_of, together
 from visionocr.pipeline.stream import Pipeline
 from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
@@ -31,6 +32,9 @@ from visionocr.types import (
     Task,
     ignore,
 )
+
+if TYPE_CHECKING:
+    from visionocr.servers.client import ServerEngine
 
 LOCAL_URL = "local:"
 LOCAL_SIDE = 2000
@@ -147,12 +151,16 @@ def open_engine(
     """
     if own.wanted(settings):
         return own.open_engine(settings, library.presets() if library else (), observer)
-    if settings.api_url == LOCAL_URL:
+    if LOCAL_URL in settings.api_url:
+        if len(settings.api_url) > 1:
+            raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
         return _local(settings, markdown)
+    if len(settings.api_url) > 1:
+        return gather(settings, connect, observer)
     try:
-        return connect(settings, settings.api_url or DEFAULT_URL, observer)
+        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer)
     except (ServerUnreachable, ServerUnknown):
-        if settings.api_url is not None:
+        if settings.api_url:
             raise
     from visionocr.engines import local
 
@@ -165,7 +173,7 @@ def open_engine(
     return _local(settings, markdown)
 
 
-def connect(settings: Settings, url: str, observer: Observer = ignore) -> Engine:
+def connect(settings: Settings, url: str, observer: Observer = ignore) -> ServerEngine:
     """The server at *url*, probed."""
     from visionocr.servers.address import base_url
     from visionocr.servers.client import Patience, ServerEngine
@@ -209,7 +217,9 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
                 f"{server.model or 'the model'} at {server.url} cannot see pictures", server.vision_remedy
             )
         match = choose_preset(settings, library, server.model, server.preset)
-        _announce(server, match, observer)
+        for one in servers_of(engine):
+            _announce(one.server, match, observer)
+        _warn_of_guess(server, match, observer)
         if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
@@ -227,12 +237,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     )
     if settings.language and not question.language_used and not server.reads_only:
         observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
-    kept = None
-    if not server.reads_only:
-        canary.require_sight(engine, question)
-        if settings.max_side is None and settings.dpi is None and budget.worth_measuring(preset, server):
-            kept = canary.measure_kept_side(engine, question)
-            _announce_shrinking(kept, preset, server, observer)
+    kept = None if server.reads_only else _tried(engine, question, settings, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (canary.picture(64, 64),)).prompt))
     plan = budget.plan(
         preset,
@@ -253,6 +258,18 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     return Job(engine, question, plan, match, settings.max_asks, observer, kept)
 
 
+def _tried(engine: Engine, question: Question, settings: Settings, observer: Observer) -> int | None:
+    """See each server behind *engine* use a picture; the side to which the strictest shrinks one, where it matters."""
+    together(lambda one: canary.require_sight(one, question), servers_of(engine))
+    measured = settings.max_side is None and settings.dpi is None
+    if not measured or not budget.worth_measuring(question.preset, engine.server):
+        return None
+    sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
+    kept = min((side for side in sides if side is not None), default=None)
+    _announce_shrinking(kept, question.preset, engine.server, observer)
+    return kept
+
+
 def _announce(server: Server, match: Match, observer: Observer) -> None:
     model = shown(server.model) or "without a name"
     observer(
@@ -261,6 +278,9 @@ def _announce(server: Server, match: Match, observer: Observer) -> None:
             f"preset {match.preset.name}"
         )
     )
+
+
+def _warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
     if match.known:
         return
     means = (

@@ -35,7 +35,7 @@ def wanted(settings: Settings) -> bool:
             f"{given} is given without {missing}",
             "A model that sees is two files: --gguf MODEL.gguf --mmproj PROJECTOR.gguf.",
         )
-    if settings.api_url is None:
+    if not settings.api_url:
         return True
     mine, theirs = (_rank(settings.origins.get(name, "")) for name in ("gguf", "api_url"))
     if mine == theirs:

@@ -1,8 +1,8 @@
 """The conductor: pages from a source, through rasters and an engine, to results in page order.
 
-One thread finds pages, as many as the source has hands load them, one thread for each slot of the engine asks. Pages
-are taken from the source only when there is room in the window, so memory is a few images for each slot, however long
-the documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
+One thread finds pages, as many as the source has hands load them, one thread for each request in flight asks. Pages
+are taken from the source only when there is room in the window, so memory is a few images for each request in flight,
+however long the documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
-from visionocr.pipeline.workers import Workers, outcome
+from visionocr.pipeline.workers import Workers
 from visionocr.types import (
     Answered,
     Engine,
@@ -34,6 +34,10 @@ from visionocr.types import (
     ignore,
 )
 
+_MOST_FINISHED = 512
+"""Results that wait for an earlier page: texts, which are small, where the images of pages on their way are not."""
+_GLANCE = 0.2
+"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
 _STARVED = 0.5
 """Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
 
@@ -75,8 +79,14 @@ class Pipeline:
         self._record = record
         self._observer = observer
         self._pages: Iterator[PageRef] | None = None
-        slots = max(1, engine.server.slots)
+        slots = max(1, engine.server.in_flight)
         self._window = 2 * slots + 2
+        self._done = threading.Condition()
+        """Notified when a group is finished."""
+        self._finished = 0
+        """Groups in the window that are finished and wait for their turn in the output."""
+        self._ended = False
+        """There are no more pages."""
         self._lock = threading.Lock()
         self._slots = slots
         self._first = 0.0
@@ -97,11 +107,13 @@ class Pipeline:
         finished = False
         try:
             while True:
-                while len(window) < self._window:
-                    window.append(self._submit())
-                group = window.popleft()
+                self._fill(window)
+                group = window[0]
                 try:
-                    results = self._wait(group)
+                    while not self._await(group):
+                        self._fill(window)
+                    window.popleft()
+                    results = self._taken(group)
                 except ServerError as error:
                     yield from self._rest(group, window, error)
                     raise
@@ -156,6 +168,39 @@ class Pipeline:
             self._observer(Answered(result, known=loaded.known is not None))
         return results
 
+    def _fill(self, window: deque[_Group]) -> None:
+        """Begin further groups: a page that takes long holds up the output, not the work on the pages after it."""
+        while (
+            not (self._ended and window)
+            and len(window) - self._finished < self._window
+            and len(window) < self._window + _MOST_FINISHED
+        ):
+            group = self._submit()
+            window.append(group)
+            assert group.results is not None
+            group.results.add_done_callback(self._note_finished)
+
+    def _note_finished(self, results: Future[list[PageResult]]) -> None:
+        with self._done:
+            self._finished += 1
+            self._ended = self._ended or (results.exception() is None and not results.result())
+            self._done.notify()
+
+    def _await(self, group: _Group) -> bool:
+        """Wait until something is finished; whether *group* is."""
+        assert group.results is not None
+        with self._done:
+            if not group.results.done():
+                self._done.wait(_GLANCE)
+        return group.results.done()
+
+    def _taken(self, group: _Group) -> list[PageResult]:
+        """The results of a group that leaves the window."""
+        assert group.results is not None
+        with self._done:
+            self._finished -= 1
+        return group.results.result()
+
     def _look_out(self, loading: Future[list[Loaded]]) -> None:
         """Wait for rasters. Where that takes long, page after page, more of them must be made at once."""
         started = time.monotonic()
@@ -170,18 +215,15 @@ class Pipeline:
         if hurry:
             self._source.hurry()
 
-    @staticmethod
-    def _wait(group: _Group) -> list[PageResult]:
-        assert group.results is not None
-        return outcome(group.results)
-
     def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
         """What the window still holds after the engine failed on a group: its marks, then finished results."""
         self._engine.cancel()
         yield from (self._lost(page, error) for page in failed.pages)
         for group in window:
             try:
-                yield from self._wait(group)
+                while not self._await(group):
+                    pass
+                yield from self._taken(group)
             except (ServerError, Interrupted):
                 # Not asked: not part of this run's results. A repeated command will ask for them.
                 continue

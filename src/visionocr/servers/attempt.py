@@ -9,12 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
-from visionocr.errors import RequestRefused, ServerError
+from visionocr.errors import RequestRefused, ServerError, ServerUnreachable
 from visionocr.servers.body import encoded
 from visionocr.servers.dialects import Dialect, Streaming, explained
 from visionocr.servers.events import Stream
 from visionocr.servers.http import Http, Reply, TimedOut
 from visionocr.servers.line import Line
+from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Life, Limits, Verdict, Watch
 from visionocr.types import Completion, FinishReason, Observer, Progress, Request, Server
 from visionocr.types import Retrying as RetryingEvent
@@ -23,6 +24,10 @@ _ABORTS = 3
 _BETWEEN_ABORTS = 0.25
 """Seconds."""
 _REASONS = {Verdict.LOOP: FinishReason.LOOP, Verdict.TIME: FinishReason.TIME}
+
+
+class Moved(ServerUnreachable):
+    """Given up here, because another server will be done with it sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,17 @@ class Attempt:
         sleep: Callable[[float], object],
         ending: Ending,
         cancelled: threading.Event,
+        turns: Turns,
+        turn: Turn,
+        leave: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``turn`` is its place among our requests there; ``leave`` says that it is better asked elsewhere."""
         # A key that the server has seen may be armed to abort its next use, so every attempt has a fresh one.
         self._key = f"visionocr-{secrets.token_hex(8)}"
         self._http, self._dialect, self._server, self._request = http, dialect, server, request
         self._limits, self._observer, self._sleep, self._ending = limits, observer, sleep, ending
         self._cancelled = cancelled
+        self._turns, self._turn, self._leave = turns, turn, leave
         self._line = Line()
         self._stream = Stream(dialect.piece) if isinstance(dialect, Streaming) else None
         self._reply: Future[Reply] = Future()
@@ -64,7 +74,8 @@ class Attempt:
         """Send it and wait for the answer, or for a reason to stop it.
 
         Raises what ``Http.post`` and the dialect's ``decode`` raise, as the dialect explains it, ``TimedOut`` after
-        too long a silence, ``RequestRefused`` for a body that the server would not take.
+        too long a silence, ``RequestRefused`` for a body that the server would not take, ``Moved`` when it is
+        better asked elsewhere.
         """
         try:
             return self._run()
@@ -74,10 +85,20 @@ class Attempt:
     def _run(self) -> Completion:
         body = self._body()
         threading.Thread(target=self._post, args=(body,), name="post", daemon=True).start()
-        watch = Watch(self._look, self._limits, time.monotonic, self._tell)
+        watch = Watch(
+            self._look,
+            self._limits,
+            time.monotonic,
+            self._tell,
+            waits=lambda: self._turn.began is None,
+            leave=self._leave,
+        )
         verdict = watch.until(self._reply)
         if verdict is Verdict.DONE:
-            return self._dialect.decode(self._http, self._reply.result(), self._request)
+            return self._answer()
+        if verdict is Verdict.MOVED:
+            self.stop()
+            raise Moved(f"{self._http.base} is slower than others that are free")
         if verdict is Verdict.SILENT:
             self._give_up()
             raise TimedOut(f"{self._http.base} gave no sign of life for {self._limits.silence:.0f} s")
@@ -90,6 +111,12 @@ class Attempt:
             if wait([self._reply], timeout=_BETWEEN_ABORTS).done:
                 return
         self._line.hang_up()
+
+    def _answer(self) -> Completion:
+        """The completion in the reply; its seconds are those that the server can have worked on it."""
+        completion = self._dialect.decode(self._http, self._reply.result(), self._request)
+        began = self._turn.sent if self._turn.began is None else self._turn.began
+        return replace(completion, seconds=max(0.0, completion.seconds - (began - self._turn.sent)))
 
     def _post(self, body: bytes) -> None:
         try:
@@ -118,8 +145,7 @@ class Attempt:
         wait([self._reply], timeout=self._ending.answer)
         try:
             if self._reply.done():
-                completion = self._dialect.decode(self._http, self._reply.result(), self._request)
-                return replace(completion, finish_reason=_REASONS[verdict])
+                return replace(self._answer(), finish_reason=_REASONS[verdict])
             self._give_up()
         except ServerError:
             pass  # what was seen while it grew is what there is
@@ -129,12 +155,15 @@ class Attempt:
         return Completion(text, _REASONS[verdict])
 
     def _give_up(self) -> None:
-        """A request that we no longer wait for goes on in the server: stop it, hang up, let the server become idle."""
+        """A request that we no longer wait for goes on in the server: stop it, hang up, let the server become idle.
+
+        While another request of ours is there, it does not become idle; that one is looked after as it is.
+        """
         self._abort()
         wait([self._reply], timeout=_BETWEEN_ABORTS)
         self._line.hang_up()
         deadline = self._http.clock() + self._ending.idle
-        while self._http.clock() < deadline and not self._cancelled.is_set():
+        while self._http.clock() < deadline and not self._cancelled.is_set() and self._turns.lonely(self._turn):
             try:
                 if self._dialect.is_idle(self._http):
                     return

@@ -23,8 +23,8 @@ from visionocr.prompting.render import wrap
 from visionocr.servers.attempt import Attempt, Ending
 from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.dialects import Dialect
-from visionocr.servers.gate import Gate
 from visionocr.servers.http import ConnectionLost, Http
+from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Limits
 from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
 from visionocr.types import Retrying as RetryingEvent
@@ -49,12 +49,17 @@ class Patience:
     jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
 
 
-class _ServerDied(ServerUnreachable):
-    """It went away while it worked for us."""
+class ServerDied(ServerUnreachable):
+    """It went away while it had a request of ours."""
 
 
 MOST_DEATHS = 2
-"""A request during which a server died so often is not sent again: it may be the reason."""
+"""A request during which a server died so often is not sent again: it is the reason, as it was alone then."""
+
+
+def killer(deaths: int) -> RequestRefused:
+    """What is said of a request over which servers died."""
+    return RequestRefused(f"the server went away {deaths} times while it worked on this page")
 
 
 class ServerEngine:
@@ -80,12 +85,12 @@ class ServerEngine:
         self._cancelled = threading.Event()
         self._missed = False
         self._sleep = sleep or self._cancelled.wait
-        self._gate = Gate()
         self._learning = threading.Lock()
         self._running: set[Attempt] = set()
         self._lock = threading.RLock()
         """Guards what runs. May be entered twice: signals come at any time."""
         self._counts: dict[str, int] = {}
+        self._turns = Turns(server.slots, server.in_flight, http.clock)
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``. Busy answers are waited out; whatever will not change is raised at once."""
@@ -93,23 +98,32 @@ class ServerEngine:
         for attempt in self._retrying():
             with attempt:
                 attempts += 1
-                self._go_on()
-                text_tokens = self._text_tokens(request.prompt)
                 try:
-                    completion = self._attempt(request)
+                    completion = self.once(request, alone=deaths > 0)
                     self._missed = False
-                except _ServerDied:
+                except ServerDied:
                     deaths += 1
                     if deaths < MOST_DEATHS:
                         raise
-                    raise RequestRefused(f"the server went away {deaths} times while it worked on this page") from None
-        return replace(
-            completion,
-            text_tokens=text_tokens,
-            server=self.server.url,
-            model=self.server.model,
-            retries=attempts - 1,
-        )
+                    raise killer(deaths) from None
+        return replace(completion, retries=attempts - 1)
+
+    def once(self, request: Request, *, alone: bool = False, leave: Callable[[], bool] = lambda: False) -> Completion:
+        """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
+
+        *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
+        *leave* says that it is better asked elsewhere; then ``Moved`` is raised.
+        """
+        self._go_on()
+        text_tokens = self._text_tokens(request.prompt)
+        with self._turns.turn(alone=alone) as turn:
+            completion = self._attempt(request, turn, leave)
+        return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
+
+    @property
+    def room(self) -> int:
+        """Requests that it can be given at once."""
+        return self._turns.room
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``. Counts are remembered: the prompt is the same for every page."""
@@ -122,7 +136,7 @@ class ServerEngine:
         with self._lock:
             self._cancelled.set()
             running = tuple(self._running)
-        self._gate.open()
+        self._turns.stop()
         threads = [threading.Thread(target=attempt.stop, daemon=True) for attempt in running]
         for thread in threads:
             thread.start()
@@ -144,7 +158,8 @@ class ServerEngine:
 
         def ask() -> int | None:
             try:
-                return self._attempt(bare).prompt_tokens
+                with self._turns.turn() as turn:
+                    return self._attempt(bare, turn, lambda: False).prompt_tokens
             except (AnswerUnusable, RequestRefused):
                 return None
 
@@ -165,20 +180,20 @@ class ServerEngine:
         if self._cancelled.is_set():
             raise Interrupted("stopped")
 
-    def _attempt(self, request: Request) -> Completion:
-        turn = self._gate.enter()
+    def _attempt(self, request: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
         server = self.server
         try:
-            return self._sent(server, request)
+            return self._sent(server, request, turn, leave)
         except ServerChanged:
             self._learn_anew(server)
             raise
         except ServerCrowded as error:
-            if not self._gate.narrow(turn):
+            if not self._turns.narrow(turn):
                 raise RequestRefused(error.message, error.hint) from None
             raise
-        finally:
-            self._gate.leave()
+        except ServerBusy:
+            self._turns.shrink()
+            raise
 
     def _learn_anew(self, old: Server) -> None:
         """Probe the server that was started again, unless another thread has done it by now.
@@ -201,7 +216,7 @@ class ServerEngine:
                 )
             self.server = new
 
-    def _sent(self, server: Server, request: Request) -> Completion:
+    def _sent(self, server: Server, request: Request, turn: Turn, leave: Callable[[], bool]) -> Completion:
         attempt = Attempt(
             self._http,
             self._dialect,
@@ -212,14 +227,18 @@ class ServerEngine:
             sleep=self._sleep,
             ending=self._patience.ending,
             cancelled=self._cancelled,
+            turns=self._turns,
+            turn=turn,
+            leave=leave,
         )
         with self._lock:  # either ``cancel`` finds the attempt, or we see that it was called
             self._go_on()
             self._running.add(attempt)
         try:
             completion = attempt.run()
-        except ConnectionLost as error:
-            raise self._explain(error) from None
+        except ServerError as error:
+            self._go_on()  # how a cancelled request ends is no fault of anybody's
+            raise (self._explain(error) if isinstance(error, ConnectionLost) else error) from None
         finally:
             with self._lock:
                 self._running.discard(attempt)
@@ -233,7 +252,7 @@ class ServerEngine:
         try:
             self._dialect.recognise(self._http)
         except ServerUnreachable:
-            return _ServerDied(
+            return ServerDied(
                 f"{self._http.base} went away while it worked on this request",
                 "It may have crashed: look at its console, start it again and repeat the command.",
             )

@@ -23,6 +23,8 @@ class Verdict(Enum):
     """It took longer than it may."""
     SILENT = "silent"
     """There was no sign of life for too long."""
+    MOVED = "moved"
+    """It is better asked elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Limits:
     silence: float = 300.0
     """Without any sign of life."""
     total: float | None = None
-    """From the question to the answer, whatever happens."""
+    """From the question, or from when those of ours before it are answered, to the answer, whatever happens."""
     first_look: float = 1.0
     """Before it nobody looks: most answers are there by then."""
     longest_pause: float = 3.0
@@ -64,13 +66,22 @@ class Watch:
         limits: Limits,
         clock: Callable[[], float],
         progress: Callable[[int, float], None] = lambda characters, seconds: None,  # noqa: ARG005
+        *,
+        waits: Callable[[], bool] = lambda: False,
+        leave: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``look`` asks the server (``None``: it has no way to tell); ``progress`` hears of every sight."""
+        """``look`` asks the server (``None``: it has no way to tell); ``progress`` hears of every sight.
+
+        ``waits`` says that the request is behind others of ours, which are watched themselves: its time has not begun.
+        ``leave`` says that it is better asked elsewhere.
+        """
         self.life: Life | None = None
         self._look = look
         self._limits = limits
         self._clock = clock
         self._progress = progress
+        self._waits = waits
+        self._leave = leave
         self._searched = 0
 
     def until(self, done: Future[Any]) -> Verdict:
@@ -81,6 +92,11 @@ class Watch:
             wait([done], timeout=pause)
             if done.done():
                 return Verdict.DONE
+            if self._leave():
+                return Verdict.MOVED
+            if self._waits():
+                started = alive = self._clock()
+                continue
             life, now = self._sight(), self._clock()
             if life is not None and life != self.life:
                 self.life, alive = life, now

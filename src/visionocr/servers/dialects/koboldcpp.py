@@ -27,6 +27,10 @@ HARD_SIDE = 2048
 DEFAULT_SIDE = 1024
 """The default of ``--visionmaxres``, since 1.83."""
 
+AHEAD = 1
+"""Its lock is kept for about 50 ms after each answer; a request that waits in its queue meanwhile overlaps that, and
+its own upload, with the work. At least six may wait there unless the operator said otherwise (``--multiuser``)."""
+
 Version = tuple[int, ...]
 
 
@@ -66,6 +70,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_side=HARD_SIDE,
         assumed_side=DEFAULT_SIDE if version >= (1, 83) else HARD_SIDE,
         max_body=MAX_BODY,
+        ahead=AHEAD,
         counts_tokens=version >= (1, 77),
         vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
         context_remedy="Start the server with a larger context (--contextsize)",
