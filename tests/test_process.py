@@ -211,7 +211,9 @@ def test_a_signal_stops_the_run_tidily(
     """Within two seconds: code 130, the generation aborted by its own key, what was read kept and named."""
     pdf_file(tmp_path / "a.pdf", 5)
     server.plan[3] = kinds.Hang()
-    process = start("pdf", "a.pdf", "-o", "out.md", "--api-url", server.url)
+    server.service_seconds = 0.1  # with pages drawn one after the other, they arrive in their order
+    command = ["pdf", "a.pdf", "-o", "out.md", "--api-url", server.url, "--raster-workers", "0"]
+    process = start(*command)
     server.wait_for(lambda: server.asked[4] == 1 and server.waiting == 1, PATIENCE)  # page 4 waits behind page 3
     keys = set(server.genkeys[-2:])
     began = time.monotonic()
@@ -224,7 +226,7 @@ def test_a_signal_stops_the_run_tidily(
     assert set(server.abort_keys) == keys
     assert server.asked[5] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md.journal"}
-    process = start("pdf", "a.pdf", "-o", "out.md", "--api-url", server.url)
+    process = start(*command)
     server.plan.clear()
     assert ended(process)[0] == 0
     assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 2, 1]
