@@ -267,8 +267,5 @@ def _note(finished: SimpleQueue[int], ticket: int, _future: Any) -> None:
 
 def _share(settings: Settings, number: int, count: int) -> Settings:
     """Of several addresses each local worker gets its own ones."""
-    urls: Any = settings.api_url
-    if not isinstance(urls, tuple) or len(urls) < 2:
-        return settings
-    share: Any = urls[number::count] or (urls[number % len(urls)],)
-    return replace(settings, api_url=share)
+    urls = settings.api_url
+    return replace(settings, api_url=urls[number::count] or (urls[number % len(urls)],)) if urls else settings
