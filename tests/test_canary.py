@@ -13,8 +13,9 @@ from visionocr.library import Library
 from visionocr.pipeline.canary import measure_kept_side, picture, require_sight
 from visionocr.prompting import budget
 from visionocr.prompting.render import Question
-from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.client import ServerEngine
 from visionocr.servers.http import Http
+from visionocr.servers.patience import Patience
 from visionocr.servers.probe import probe
 
 LIBRARY = Library()

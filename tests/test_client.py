@@ -27,10 +27,11 @@ from visionocr.errors import (
     ServerUnreachable,
 )
 from visionocr.servers import client as module
-from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.client import ServerEngine
 from visionocr.servers.dialects import koboldcpp as native
 from visionocr.servers.http import ConnectionLost, Http, Reply, TimedOut
 from visionocr.servers.line import Line
+from visionocr.servers.patience import Patience
 from visionocr.servers.probe import probe
 from visionocr.servers.turns import Turn, Turns
 from visionocr.types import (

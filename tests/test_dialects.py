@@ -29,9 +29,10 @@ from visionocr.pipeline import canary
 from visionocr.prompting.render import Question
 from visionocr.reading.verify import judge
 from visionocr.servers.attempt import Ending
-from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.client import ServerEngine
 from visionocr.servers.dialects import ALL
 from visionocr.servers.http import Http
+from visionocr.servers.patience import Patience
 from visionocr.servers.probe import probe
 from visionocr.types import (
     ChatMarkers,

@@ -20,10 +20,11 @@ from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.phoenix import Phoenix
 from fakes.pictures import encode, picture
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerRefused, ServerUnreachable
-from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.client import ServerEngine
 from visionocr.servers.common import common, lacking
 from visionocr.servers.http import Http
 from visionocr.servers.member import Member
+from visionocr.servers.patience import Patience
 from visionocr.servers.pool import PoolEngine
 from visionocr.servers.probe import probe
 from visionocr.types import (

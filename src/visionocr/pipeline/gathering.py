@@ -28,8 +28,8 @@ def gather(settings: Settings, connect: Connect, observer: Observer) -> Engine:
     the first server cannot be used when none can.
     """
     from visionocr.servers.address import base_url
-    from visionocr.servers.client import Patience
     from visionocr.servers.member import Member
+    from visionocr.servers.patience import Patience
     from visionocr.servers.pool import PoolEngine
 
     strict = settings.strict

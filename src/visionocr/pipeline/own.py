@@ -126,8 +126,9 @@ def _patient(name: str, observer: Observer) -> Callable[[], None]:
 
 def _connected(settings: Settings, base: str, key: str, preset: str, observer: Observer) -> Engine:
     from visionocr.engines import llama
-    from visionocr.servers.client import Patience, ServerEngine
+    from visionocr.servers.client import ServerEngine
     from visionocr.servers.http import Http
+    from visionocr.servers.patience import Patience
     from visionocr.servers.probe import probe
 
     http = Http(base, key, settings.timeout)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
@@ -20,10 +19,11 @@ from visionocr.errors import (
     ServerUnreachable,
 )
 from visionocr.prompting.render import wrap
-from visionocr.servers.attempt import Attempt, Ending
+from visionocr.servers.attempt import Attempt
 from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
+from visionocr.servers.patience import Patience, Stop
 from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Limits
 from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
@@ -31,22 +31,6 @@ from visionocr.types import Retrying as RetryingEvent
 
 _MOST_COUNTS = 256
 """Token counts that are remembered: prompts may differ from page to page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long, and how, the same request is tried again. Times in seconds."""
-
-    busy: float = 1800.0
-    """A server that is busy is asked again for this long: it is never a page's fault."""
-    absent: float = 600.0
-    """A server that answered before and now does not is waited for so long."""
-    first_wait: float = 0.2
-    longest_wait: float = 10.0
-    ending: Ending = Ending()
-    abort: float = 1.5
-    """A user who stops the run waits no longer than this for the server to take note."""
-    jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
 
 
 class ServerDied(ServerUnreachable):
@@ -280,7 +264,7 @@ class ServerEngine:
 
         return Retrying(
             retry=retry_if_exception_type((ServerBusy, ServerUnreachable)),
-            stop=_Stop(self._cancelled, patience, self._http.clock),
+            stop=Stop(self._cancelled, patience, self._http.clock),
             wait=wait,
             sleep=self._pause,
             before_sleep=report,
@@ -289,24 +273,3 @@ class ServerEngine:
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)
-
-
-class _Stop:
-    """Busy is waited out by time, an absent server by attempts; nothing is tried after a cancel. For one request."""
-
-    def __init__(self, cancelled: threading.Event, patience: Patience, clock: Callable[[], float]) -> None:
-        self._cancelled = cancelled
-        self._patience = patience
-        self._clock = clock
-        self._started = clock()
-        self._absent_since: float | None = None
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        now = self._clock()
-        if not isinstance(error, ServerUnreachable):
-            self._absent_since = None
-            return self._cancelled.is_set() or now - self._started >= self._patience.busy
-        if self._absent_since is None:
-            self._absent_since = now
-        return self._cancelled.is_set() or now - self._absent_since >= self._patience.absent

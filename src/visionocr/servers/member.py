@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from visionocr.errors import VisionOcrError
-from visionocr.servers.client import Patience, ServerEngine
+from visionocr.servers.client import ServerEngine
+from visionocr.servers.patience import Patience
 
 _LONGEST = 4.0
 """How many times as long as the average page a page may take without being suspicious."""

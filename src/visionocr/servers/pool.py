@@ -27,9 +27,10 @@ from visionocr.errors import (
     VisionOcrError,
 )
 from visionocr.servers.attempt import Moved
-from visionocr.servers.client import MOST_DEATHS, Patience, ServerDied, ServerEngine, killer
+from visionocr.servers.client import MOST_DEATHS, ServerDied, ServerEngine, killer
 from visionocr.servers.common import common, lacking
 from visionocr.servers.member import Member
+from visionocr.servers.patience import Patience
 from visionocr.types import Completion, Notice, Observer, Request, ignore
 from visionocr.types import Retrying as RetryingEvent
 
