@@ -62,11 +62,14 @@ def born_digital(path: Path, pages: int) -> Path:
     return path
 
 
-def scanned(path: Path, pages: int, long_side: int = 3508) -> Path:
-    """Scans: A4 at 300 dpi, or at the resolution that gives *long_side* pixels. Four different ones take turns."""
+def scanned(path: Path, pages: int, long_side: int = 3508, mode: str = "RGB") -> Path:
+    """Scans: A4 at 300 dpi, or at the resolution that gives *long_side* pixels. Four different ones take turns.
+
+    *mode*: ``RGB``, or ``L`` for grey JPEGs.
+    """
     width = round(long_side * A4[0] / A4[1])
     pdf = _mupdf.open()
-    jpegs = [_scan(seed, width, long_side) for seed in range(4)]
+    jpegs = [_scan(seed, width, long_side, mode) for seed in range(4)]
     for number in range(pages):
         page = pdf.new_page(width=A4[0], height=A4[1])
         page.insert_image(page.rect, stream=jpegs[number % 4] + b" " * (number // 4), keep_proportion=False)
@@ -74,7 +77,7 @@ def scanned(path: Path, pages: int, long_side: int = 3508) -> Path:
     return path
 
 
-def _scan(seed: int, width: int, height: int) -> bytes:
+def _scan(seed: int, width: int, height: int, mode: str) -> bytes:
     noise = Image.effect_noise((width // 2, height // 2), 4).resize((width, height))
     page = Image.merge("RGB", [noise.point(lambda value: min(255, value + 115))] * 3)
     draw = ImageDraw.Draw(page)
@@ -83,5 +86,5 @@ def _scan(seed: int, width: int, height: int) -> bytes:
         draw.text((width // 10, height * (line + 3) // 52), text, (30, 30, 40), font)
     buffer = io.BytesIO()
     # Optics soften what is on paper, and scanners save space.
-    page.filter(ImageFilter.GaussianBlur(0.8)).save(buffer, "JPEG", quality=75)
+    page.filter(ImageFilter.GaussianBlur(0.8)).convert(mode).save(buffer, "JPEG", quality=75)
     return buffer.getvalue()

@@ -32,7 +32,7 @@ def finished(journal: Path) -> set[int]:
     if not journal.exists():
         return set()
     lines = journal.read_bytes().split(b"\n")[1:-1]
-    return {json.loads(line)["page"] for line in lines}
+    return {result["page"] for result in map(json.loads, lines) if "page" in result}
 
 
 def main() -> int:

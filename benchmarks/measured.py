@@ -7,13 +7,33 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-# A process begins with the peak of the one that forked it, so a small one stands between.
+# A process begins with the peak of the one that forked it, so a small one stands between. Where there is /proc it
+# adds up what the command and its children hold at the same time; elsewhere the largest of them has to do.
 _LAUNCHER = """
-import json, resource, subprocess, sys, time
+import json, os, resource, subprocess, sys, time
+
+def pages(process):
+    try:
+        with open(f"/proc/{process}/statm") as file:
+            held = int(file.read().split()[1])
+        with open(f"/proc/{process}/task/{process}/children") as file:
+            return held + sum(map(pages, file.read().split()))
+    except (OSError, IndexError):
+        return 0
+
 begun = time.monotonic()
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+running = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+peak = 0
+while True:
+    try:
+        running.wait(0.02)
+        break
+    except subprocess.TimeoutExpired:
+        peak = max(peak, pages(running.pid))
+seconds = time.monotonic() - begun
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([code, time.monotonic() - begun, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime]))
+megabytes = max(peak * os.sysconf("SC_PAGE_SIZE") / 2**20, usage.ru_maxrss / 2**10)
+print(json.dumps([running.returncode, seconds, megabytes, usage.ru_utime + usage.ru_stime]))
 """
 
 
@@ -24,7 +44,7 @@ class Measured:
     code: int
     seconds: float
     megabytes: float
-    """Peak resident memory of the largest process."""
+    """Peak resident memory of it and its children together; what they share counts more than once."""
     cpu: float
     """Seconds of processor time."""
 

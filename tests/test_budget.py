@@ -267,7 +267,7 @@ def test_nothing_fits() -> None:
     """When even a short answer has no room, that is an error with numbers and a remedy."""
     with pytest.raises(ServerError, match="context of 600 tokens is too small") as caught:
         planned(600)
-    assert "--contextsize" in caught.value.hint
+    assert caught.value.hint == "Start the server with a larger context, or give a smaller --max-side."
 
 
 def test_short_answers_may_be_short() -> None:

@@ -152,6 +152,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "api_key": (KEY, KEY),
     "dialect": ("koboldcpp", Wire.KOBOLDCPP),
     "model": ("qwen", "qwen"),
+    "cluster": ("local:2", "local:2"),
     "preset": ("gemma-3", "gemma-3"),
     "task": ("text", "text"),
     "prompt": ("Read", "Read"),

@@ -24,6 +24,8 @@ HOMES = {
     "PIL": {"pages/chart.py", "pages/images.py", "pages/measure.py"},
     "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
     "tenacity": {"servers/client.py"},
+    "distributed": {"pipeline/scheduler.py"},
+    "dask": {"pipeline/scheduler.py"},
     "faster_paddle": {"engines/worker.py"},
     "xllamacpp": {"engines/llama.py"},
     "rapidocr": {"engines/worker.py"},

@@ -613,9 +613,9 @@ def test_probe_of_nobody() -> None:
     ids=repr,
 )
 def test_probe_of_something_else(kind: kinds.Kind, koboldcpp: FakeKoboldCpp) -> None:
-    """What answers otherwise than a KoboldCpp is named as such, with the usual port."""
-    koboldcpp.plan["/api/extra/version"] = kind
-    with pytest.raises(ServerUnknown, match="not as a KoboldCpp") as caught:
+    """What answers like no server that is known is named as such, with the usual ports."""
+    koboldcpp.plan["/api/extra/version"] = koboldcpp.plan["/v1/models"] = kind
+    with pytest.raises(ServerUnknown, match="not as a server that is known here") as caught:
         probed(koboldcpp)
     assert "5001" in caught.value.hint
 

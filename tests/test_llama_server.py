@@ -265,7 +265,7 @@ def test_describe_without_a_server(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture("red").data)
     done = command("describe", *own(pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
     assert done.returncode in (0, 7), done.stderr
-    assert "llama.cpp at gguf:tiny-llama.gguf, model tiny-llama" in done.stderr
+    assert "llama.cpp at gguf:tiny-llama.gguf (dialect llamacpp), model tiny-llama" in done.stderr
     assert "load_model" not in done.stderr + done.stdout
     assert done.stdout.strip()
 
@@ -274,7 +274,7 @@ def test_check_without_a_server(pair: tiny_vlm.Pair) -> None:
     """``check`` looks at the pair as at a server."""
     done = command("check", *own(pair), "--no-chart")
     assert done.returncode == 0, done.stdout
-    assert "a projector is loaded" in done.stdout
+    assert "the model can see pictures" in done.stdout
 
 
 def test_pair_that_does_not_fit(pair: tiny_vlm.Pair, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ GOOD = '[image]\nlongest_side = 1024\n[chat]\nuser_start = "U:"\n'
 
 def test_count() -> None:
     """All presets and tasks are there, and the fallback is one of them."""
-    assert len(PRESETS) >= 52
+    assert len(PRESETS) >= 53
     assert FALLBACK in PRESETS
     assert set(TASKS) >= {"transcribe", "text", "table", "describe", "describe-short", "tags"}
     assert {preset.origin for preset in PRESETS.values()} | {task.origin for task in TASKS.values()} == {BUILTIN}
@@ -142,6 +142,9 @@ MODELS = {
     "llava-llama-3.1-8b": "unhinged-llama-3.1-8b",
     "Unhinged_Author_8B": "unhinged-llama-3.1-8b",
     "llama3-llava-next-8b": "llava-1.6-llama-3-8b",
+    "wojtab_llava-13b-v0-4bit-128g": "llava-v0",
+    "llava-7b-v0": "llava-v0",
+    "LLaVA-13b-delta-v0": "llava-v0",
     "llava-v1.5-7b": "llava-1.5-vicuna",
     "llava-v1.5-13b": "llava-1.5-vicuna",
     "llava-v1.6-mistral-7b": "llava-1.6-mistral-7b",

@@ -61,6 +61,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "api_key": ("sesame", "sesame"),
     "dialect": ("koboldcpp", Wire.KOBOLDCPP),
     "model": ("qwen", "qwen"),
+    "cluster": ("local:2", "local:2"),
     "preset": ("gemma-3", "gemma-3"),
     "task": ("text", "text"),
     "prompt": ("Read.", "Read."),

@@ -10,8 +10,8 @@ from typing import Any
 from visionocr.library import Library
 from visionocr.pages.discovery import discover
 from visionocr.pages.selection import parse_pages
-from visionocr.pages.source import Documents
 from visionocr.pipeline import job
+from visionocr.pipeline.intake import Intake
 from visionocr.settings import load_settings
 from visionocr.types import Observer, PageResult, ignore
 
@@ -44,7 +44,13 @@ def transcribe(
     chosen = load_settings(settings, config=config, required=config is not None)
     selection = parse_pages(pages) if pages else None
     found = discover([os.fspath(file) for file in files], recursive=recursive)
-    source = Documents(found, selection=selection, password=password, workers=chosen.raster_workers)
+    source = Intake(
+        found,
+        selection=selection,
+        password=password,
+        workers=chosen.raster_workers,
+        spool=chosen.cluster is not None,
+    )
     prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)

@@ -51,6 +51,9 @@ class Wire(StrEnum):
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
     LLAMACPP = "llamacpp"
+    OLLAMA = "ollama"
+    TEXTGEN = "textgen"
+    OPENAI = "openai"
 
 
 class LocalModel(StrEnum):
@@ -77,6 +80,9 @@ class Settings:
     api_key: str | None = field(default=None, repr=False, metadata={"help": "Key of the server.", "secret": True})
     dialect: Wire = _setting(Wire.AUTO, "Wire language of the server.")
     model: str | None = _setting(None, "Model to ask for, where a server has several.")
+    cluster: str | None = _setting(
+        None, "Dask cluster to spread the pages over: tcp://SCHEDULER:8786, or local:N for N processes here."
+    )
     preset: str | None = _setting(None, "Model preset (default: chosen by the model's name).")
     task: str | None = _setting(None, "What to ask: a file under prompts/tasks, such as transcribe, text, table.")
     prompt: str | None = _setting(None, "Own prompt instead of the task's, or @FILE.")
@@ -121,8 +127,10 @@ class Settings:
     """For each setting that is not a default: the flag, variable or file that it came from."""
 
 
-_FIELDS = {f.name: f for f in fields(Settings) if f.name != "origins"}
-_TYPES: dict[str, Any] = {name: hint for name, hint in typing.get_type_hints(Settings).items() if name in _FIELDS}
+FIELDS = {f.name: f for f in fields(Settings) if f.name != "origins"}
+"""Every setting by name."""
+TYPES: dict[str, Any] = {name: hint for name, hint in typing.get_type_hints(Settings).items() if name in FIELDS}
+"""The types of the settings."""
 
 
 def load_settings(
@@ -173,39 +181,39 @@ def _from_file(path: Path, required: bool) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"the config file {path} is not valid TOML: {error}") from None
     for key in data:
-        if key not in _FIELDS:
+        if key not in FIELDS:
             raise ConfigurationError(f"the config file {path} has an unknown key {key!r}", _nearest(key))
     return data
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     found = {}
-    for name in _FIELDS:
+    for name in FIELDS:
         value = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if value:
             found[name] = value
     for variable in environment:
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if variable.startswith(ENVIRONMENT_PREFIX) and name not in _FIELDS:
+        if variable.startswith(ENVIRONMENT_PREFIX) and name not in FIELDS:
             raise ConfigurationError(f"the environment variable {variable} is not known", _nearest(name))
     return found
 
 
 def _nearest(key: str) -> str:
-    return did_you_mean(key.replace("-", "_"), sorted(_FIELDS))
+    return did_you_mean(key.replace("-", "_"), sorted(FIELDS))
 
 
 def _checked(name: str, value: Any, origin: str) -> Any:
     """*value* as the type of the setting. Texts (from the environment) are read as numbers and words of an enum."""
-    kind = _plain(_TYPES[name])
+    kind = _plain(TYPES[name])
     if kind is tuple:
         return _several(value, origin)
     try:
         result = _converted(kind, value)
     except (ValueError, TypeError):
-        shown = "it" if "secret" in _FIELDS[name].metadata else repr(value)
+        shown = "it" if "secret" in FIELDS[name].metadata else repr(value)
         raise ConfigurationError(f"{origin}: {shown} is not {_KINDS.get(kind) or _choices(kind)}") from None
-    least, most = _FIELDS[name].metadata.get("least"), _FIELDS[name].metadata.get("most")
+    least, most = FIELDS[name].metadata.get("least"), FIELDS[name].metadata.get("most")
     if (least is not None and result < least) or (most is not None and result > most):
         bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
         raise ConfigurationError(f"{origin}: {value} must be {bounds}")

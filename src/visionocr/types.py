@@ -87,6 +87,16 @@ class PageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells an unchanged file from a changed one without reading it. ``make`` and ``rsync`` trust it as well."""
+
+    size: int
+    """Bytes."""
+    modified: int
+    """When its bytes were last changed, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class RasterSpec:
     """What a raster of a page must look like before it is sent."""
 
@@ -377,6 +387,16 @@ class Server:
     """What stands for a picture in the prompt's text, where a server wants that."""
     reads_only: bool = False
     """Reads text, cannot describe pictures or follow a prompt."""
+    applies_template: bool = False
+    """It writes the model's chat template itself, so that a prompt's chat markers are not sent."""
+    aborts: bool = True
+    """It can be told to stop one request; else hanging up is all that can be done."""
+    vision_remedy: str = "Load a model that can see pictures."
+    """What makes it see, in one sentence."""
+    context_remedy: str = "Start the server with a larger context"
+    """What gives it more context: the beginning of a sentence."""
+    clamp_remedy: str = ""
+    """What makes it keep larger pictures, where it shrinks them: the end of a sentence."""
     warnings: tuple[str, ...] = ()
 
     @property

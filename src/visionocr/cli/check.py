@@ -55,7 +55,7 @@ def check(
     Looks at address, key, vision, model, preset, context and image size; then has an eye chart read: random words
     in falling sizes.
     """
-    from visionocr.pipeline import checkup  # every command's start would wait for it
+    from visionocr.pipeline import checkup  # the command line must answer --help at once
 
     console = Console(verbose)
     with reported(console, verbose):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from visionocr.output.writer import SidecarSink, sidecar_path
 @options.with_settings()
 @options.with_reading("pages", "password_file")
 def describe(
-    files: options.Files,
+    files: options.Files = None,
     sidecar: options.Sidecar = None,
     prefix: options.Prefix = "",
     suffix: options.Suffix = "",
@@ -26,12 +28,12 @@ def describe(
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
     captions = None if sidecar is None else _Captions(sidecar, force)
-    reading = Reading(files, "image", "describe", flags, **typed, captions=True)
+    reading = Reading(files or [], "image", "describe", flags, **typed, captions=True)
     if captions is not None:
         reading.wanted = captions.wanted
         reading.sink = lambda settings: SidecarSink(captions.path, prefix, suffix)  # noqa: ARG005
     reading.mistake = _mistake(
-        files, sidecar, reading.output, {"--prefix": prefix, "--suffix": suffix, "--force": force}
+        reading.files, sidecar, reading.output, {"--prefix": prefix, "--suffix": suffix, "--force": force}
     )
     run(reading)
 
@@ -51,20 +53,25 @@ class _Captions:
     def __init__(self, ending: str, force: bool) -> None:
         self._ending = ending
         self._force = force
-        self._paths: dict[str, Path] = {}
-        self._taken: set[Path] = set()
+        self._unusual: dict[str, Path] = {}
+        """Paths that do not follow from the picture's alone; of the others none is kept, there may be very many."""
+        self._taken: set[bytes] = set()
+        """Short hashes of all paths."""
 
     def wanted(self, picture: str) -> bool:
         """Whether the picture still needs its caption."""
         path = sidecar_path(Path(picture), self._ending)
-        if path in self._taken:
-            path = Path(f"{picture}{path.suffix}")
+        if _hash(path) in self._taken:
+            path = self._unusual[picture] = Path(f"{picture}{path.suffix}")
         if is_document(path):
             raise OutputError(f"the caption of {picture} would overwrite {path}", "Choose another --sidecar ending.")
-        self._paths[picture] = path
-        self._taken.add(path)
+        self._taken.add(_hash(path))
         return self._force or not path.exists()
 
     def path(self, picture: str) -> Path:
         """Where the caption of *picture* goes."""
-        return self._paths[picture]
+        return self._unusual.get(picture) or sidecar_path(Path(picture), self._ending)
+
+
+def _hash(path: Path) -> bytes:
+    return blake2b(os.fsencode(path), digest_size=12).digest()

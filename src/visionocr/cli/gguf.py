@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from visionocr.cli import gguf_report, options
+from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError, ExitCode, UsageError
@@ -16,10 +16,6 @@ from visionocr.library import Library
 from visionocr.output.writer import put
 from visionocr.printable import shown
 from visionocr.types import Notice, Preset
-from visionocr.weights.facts import ProjectorFacts
-from visionocr.weights.folder import examine_folder
-from visionocr.weights.pair import examine, inspect
-from visionocr.weights.verdict import Fit, judge
 
 Model = Annotated[
     Path,
@@ -58,6 +54,12 @@ def gguf(
 
 def _files(model: Path, projector: Path | None, presets: tuple[Preset, ...]) -> tuple[str, dict[str, Any], bool]:
     """Text, JSON and whether all is well, for one or two files."""
+    # The command line must answer --help at once, so what reads model files is loaded here.
+    from visionocr.cli import gguf_report
+    from visionocr.weights.facts import ProjectorFacts
+    from visionocr.weights.pair import examine, inspect
+    from visionocr.weights.verdict import Fit, judge
+
     if projector is not None:
         verdict = examine(model, projector, presets)
     else:
@@ -71,6 +73,10 @@ def _files(model: Path, projector: Path | None, presets: tuple[Preset, ...]) -> 
 def _folder(
     folder: Path, presets: tuple[Preset, ...], recursive: bool, console: Console
 ) -> tuple[str, dict[str, Any], bool]:
+    from visionocr.cli import gguf_report
+    from visionocr.weights.folder import examine_folder
+    from visionocr.weights.verdict import Fit
+
     found = examine_folder(folder, presets, recursive=recursive)
     for file in found.unreadable:
         console(Notice(f"{file.message}. {file.hint}".rstrip(), warning=True))

@@ -10,7 +10,6 @@ import sys
 import typing
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +17,20 @@ from typing import Annotated, Any
 import typer
 
 from visionocr.errors import ConfigurationError, UsageError
-from visionocr.settings import CONFIG_NAME, Settings, load_settings
+from visionocr.settings import CONFIG_NAME, FIELDS, TYPES, Settings, load_settings
 
 Files = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="FILE", help="Files; folders with -r; - for standard input.", show_default=False),
+]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--files-from",
+        metavar="LIST",
+        help="Read the files named in LIST too, one a line or ended by NUL; - is standard input.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -95,7 +103,17 @@ Suffix = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write sidecar files that exist already again.")]
 
 _PANELS = {
-    "Server": ("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server", "local_model"),
+    "Server": (
+        "api_url",
+        "api_key",
+        "dialect",
+        "model",
+        "timeout",
+        "max_time",
+        "wait_server",
+        "local_model",
+        "cluster",
+    ),
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
@@ -107,6 +125,7 @@ _NAMES = {"api_key": ("--api-key", "--api-password"), "format": ("--format", "-f
 
 
 _READING: dict[str, tuple[Any, Any]] = {
+    "files_from": (FilesFrom, None),
     "pages": (Pages, None),
     "output": (Output, None),
     "recursive": (Recursive, False),
@@ -214,8 +233,7 @@ def config_folder() -> Path:
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    setting = {f.name: f for f in fields(Settings)}[name]
-    hint = typing.get_type_hints(Settings)[name]
+    setting, hint = FIELDS[name], TYPES[name]
     several = typing.get_origin(hint) is tuple
     plain = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
     switch = plain[0] is bool
@@ -252,6 +270,7 @@ _METAVARS = {
     "api_url": "URL",
     "api_key": "KEY",
     "model": "NAME",
+    "cluster": "ADDRESS",
     "preset": "NAME",
     "task": "NAME",
     "prompt": "TEXT|@FILE",

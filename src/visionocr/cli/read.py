@@ -10,13 +10,13 @@ from visionocr.cli.run import Reading, run
 
 @options.with_settings()
 @options.with_reading()
-def pdf(files: options.Files, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
+def pdf(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
     """Transcribe PDF documents to Markdown."""
-    run(Reading(files, "pdf", "transcribe", flags, **typed))
+    run(Reading(files or [], "pdf", "transcribe", flags, **typed))
 
 
 @options.with_settings()
 @options.with_reading("password_file")
-def image(files: options.Files, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
+def image(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
     """Transcribe the text of images to Markdown."""
-    run(Reading(files, "image", "transcribe", flags, **typed))
+    run(Reading(files or [], "image", "transcribe", flags, **typed))

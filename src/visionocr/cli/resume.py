@@ -1,4 +1,4 @@
-"""Journals on the command line: where they are, what of them is taken, and what is said about them."""
+"""What earlier runs left: where journals are, what of them is taken, and what is said about it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from visionocr.console import Console
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import is_stream
-from visionocr.types import Notice, PageRef, PageResult, Status
+from visionocr.output.writer import FolderSink, Sink
+from visionocr.types import Notice, PageRef, PageResult, Stamp, Status
 
 if TYPE_CHECKING:
     from visionocr.output.journal import Journal
+    from visionocr.pages.discovery import Found
+    from visionocr.pages.selection import PageSelection
 
 _FOLDER_JOURNAL = ".visionocr.journal"
 _MOST_PAGES = 1_000_000
@@ -33,7 +36,7 @@ def journal_path(output: str | None, given: Path | None) -> Path | None:
 
 
 class Resume:
-    """The journal of a run, or nothing where there is none."""
+    """The ``Memory`` of a run: its journal and the output folder, or nothing where there is neither."""
 
     def __init__(
         self, path: Path | None, fingerprint: Mapping[str, Any], *, redo: str | None, keep: bool, console: Console
@@ -43,7 +46,11 @@ class Resume:
         self._keep = keep
         self._journal: Journal | None = None
         self._bad = 0
+        self._folder: FolderSink | None = None
+        self._done = 0
         asked_again = _redo(redo)
+        # A document that is done has no page that is not good.
+        self._skips = redo is None or {word.strip() for word in redo.split(",")} <= {Status.FAILED, Status.SUSPECT}
         if path is None:
             return
         from visionocr.output.journal import Journal
@@ -58,6 +65,35 @@ class Resume:
             journal.forget(asked_again)
         if len(journal):
             console(Notice(f"going on: {len(journal)} pages are in {path}"))
+
+    def writes_to(self, sink: Sink) -> None:
+        """Where the results go: into a folder, documents that are done there are left out."""
+        self._folder = sink if isinstance(sink, FolderSink) else None
+
+    def done(self, found: Found, stamp: Stamp) -> bool:
+        """See ``Memory.done``."""
+        done = self._skips and self._folder is not None and self._folder.done(found.name, stamp)
+        self._done += done
+        return done
+
+    def recall(self, found: Found, stamp: Stamp, selection: PageSelection | None) -> tuple[str, int] | None:
+        """See ``Memory.recall``."""
+        noted = self._journal.noted(os.path.abspath(found.path), stamp) if self._journal is not None else None
+        if noted is None or self._journal is None:
+            return None
+        digest, count = noted
+        if selection is not None and selection.missing(count):
+            return None
+        numbers = list(range(1, count + 1) if selection is None else selection.numbers(count))
+        return noted if numbers and all(self._journal.holds(digest, number) for number in numbers) else None
+
+    def meet(self, found: Found, stamp: Stamp, digest: str, pages: int) -> None:
+        """See ``Memory.meet``."""
+        path = os.path.abspath(found.path)
+        if self._journal is not None and self._journal.noted(path, stamp) is None:
+            self._journal.note(path, stamp, digest, pages)
+        if self._folder is not None:
+            self._folder.expect(found.name, stamp)
 
     def known(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""
@@ -74,6 +110,9 @@ class Resume:
 
     def finish(self) -> None:
         """The output is complete: the journal goes, unless something in it is worth asking again."""
+        if self._done:
+            documents = "1 document is" if self._done == 1 else f"{self._done} documents are"
+            self._console(Notice(f"{documents} done already and unchanged: left out (--redo all reads them again)"))
         if self._journal is None:
             return
         keep = self._keep or self._bad > 0

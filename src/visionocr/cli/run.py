@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import getpass
 import itertools
+import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from visionocr.cli.listing import listed
 from visionocr.cli.options import config_folder, readable_key, settings_from
 from visionocr.cli.outcome import Tally, reported
 from visionocr.cli.resume import Resume, journal_path
 from visionocr.cli.sinks import check_output, formatter_for, sink_for
 from visionocr.console import Console
-from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError
+from visionocr.errors import ConfigurationError, ExitCode, UsageError
 from visionocr.library import Library
 from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
 from visionocr.printable import shown
 from visionocr.settings import Settings
-from visionocr.types import Notice, PageImage, PageRef, PageResult, PageSource, Planned, RasterSpec
+from visionocr.types import Notice, PageRef, PageResult, Planned
 
 if TYPE_CHECKING:
     from visionocr.pages.discovery import Found
@@ -40,6 +43,7 @@ class Reading:
     task: str
     """The task unless the settings name another."""
     flags: dict[str, Any] = field(repr=False)  # the key may be among them
+    files_from: str | None = None
     pages: str | None = None
     recursive: bool = False
     output: str | None = None
@@ -65,8 +69,8 @@ def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr.pages.selection import parse_pages
-    from visionocr.pages.source import Documents
     from visionocr.pipeline import job
+    from visionocr.pipeline.intake import Intake
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -76,6 +80,10 @@ def run(reading: Reading) -> None:
         hint_for=lambda page: hints.get(page, ""),
     )
     with reported(console, reading.verbose):
+        if not reading.files and reading.files_from is None:
+            raise UsageError(
+                "missing argument 'FILE'", f"See: visionocr {'describe' if reading.captions else reading.kind} --help"
+            )
         if reading.mistake:
             raise UsageError(reading.mistake)
         if reading.probe_pages and not reading.dry_run:
@@ -86,21 +94,20 @@ def run(reading: Reading) -> None:
             console(Notice(warning, warning=True))
         if reading.sink is None:
             check_output(reading.output, reading.files)
-        passwords = _Passwords(reading.password_file, reading.files, console)
+        passwords = _Passwords(reading.password_file, [*reading.files, reading.files_from], console)
         found = _wanted(reading, console)
         how: dict[str, Any] = {"selection": selection, "password": passwords, "workers": settings.raster_workers}
         library = Library(config_folder())
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            documents = Documents(found, **how)
-            raise typer.Exit(show_plan(settings, library, documents, reading.task, probe=reading.probe_pages))
+            source = Intake(found, **how)
+            raise typer.Exit(show_plan(settings, library, source, reading.task, probe=reading.probe_pages))
         found = _something(found, console)
-        documents = Documents(found, **how)
+        source = Intake(found, **how, hints=hints, spool=settings.cluster is not None)
         if reading.kind == "pdf":
-            documents.warm()
-        source = _Explained(documents, hints)
-        several = len(reading.files) > 1 or reading.recursive
+            source.warm()
+        several = len(reading.files) > 1 or reading.recursive or reading.files_from is not None
         formatter = formatter_for(settings, captions=reading.captions, several=several)
         tally = Tally(settings.strict)
         prepared = job.prepare(settings, library, task=reading.task, observer=console)
@@ -112,7 +119,9 @@ def run(reading: Reading) -> None:
                 keep=reading.keep_journal,
                 console=console,
             )
-            sink = _sink(reading, settings, formatter, resume)
+            sink = _sink(reading, settings, formatter, resume, _key(reading, settings, prepared.fingerprint))
+            resume.writes_to(sink)
+            source.memory = resume
             console(_planned(reading))
             _copy(prepared.read(source, known=resume.known, record=resume.record), sink, tally, console, resume)
         finally:
@@ -128,10 +137,11 @@ def _wanted(reading: Reading, console: Console) -> Iterator[Found]:
     from visionocr.pages.discovery import discover
     from visionocr.pages.kinds import Kind
 
-    seen: set[str] = set()
-    for item in discover(reading.files, recursive=reading.recursive, kinds=[Kind(reading.kind)]):
+    seen: set[bytes] = set()  # short hashes: there may be very many files
+    files = itertools.chain(reading.files, listed(reading.files_from))
+    for item in discover(files, recursive=reading.recursive, kinds=[Kind(reading.kind)]):
         if item.problem is None and not item.pipe:
-            path = os.path.abspath(item.path)
+            path = blake2b(os.fsencode(os.path.abspath(item.path)), digest_size=12).digest()
             if path in seen:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue
@@ -156,45 +166,18 @@ def _something(found: Iterator[Found], console: Console) -> Iterator[Found]:
     raise typer.Exit(ExitCode.DOCUMENT if first else ExitCode.OK)
 
 
-class _Explained:
-    """A source that remembers what can be done about documents and pages that it could not give."""
-
-    def __init__(self, source: PageSource, hints: dict[PageRef, str]) -> None:
-        self._source = source
-        self._hints = hints
-
-    @property
-    def hands(self) -> int:
-        """See ``PageSource.hands``."""
-        return self._source.hands
-
-    def pages(self) -> Iterator[PageRef]:
-        """See ``PageSource.pages``."""
-        return self._source.pages()
-
-    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
-        """See ``PageSource.load``."""
-        try:
-            return self._source.load(page, spec)
-        except DocumentError as error:
-            self._hints[page] = error.hint
-            raise
-
-    def hurry(self) -> None:
-        """See ``PageSource.hurry``."""
-        self._source.hurry()
-
-    def close(self) -> None:
-        """See ``PageSource.close``."""
-        self._source.close()
-
-
-def _sink(reading: Reading, settings: Settings, formatter: Callable[[], Formatter], resume: Resume) -> Sink:
+def _sink(reading: Reading, settings: Settings, formatter: Callable[[], Formatter], resume: Resume, key: str) -> Sink:
     try:
-        return reading.sink(settings) if reading.sink else sink_for(reading.output, formatter)
+        return reading.sink(settings) if reading.sink else sink_for(reading.output, formatter, key)
     except BaseException:
         resume.interrupted()
         raise
+
+
+def _key(reading: Reading, settings: Settings, fingerprint: Mapping[str, Any]) -> str:
+    """Stands for everything that the files in an output folder depend on but their documents."""
+    look = [settings.format, settings.page_breaks, reading.pages, reading.captions]
+    return blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _copy(
@@ -222,7 +205,9 @@ def _copy(
 
 
 def _planned(reading: Reading) -> Planned:
-    if reading.recursive or reading.sink is not None:  # sidecars: some pictures may have theirs
+    if (
+        reading.recursive or reading.files_from is not None or reading.sink is not None
+    ):  # sidecars: some pictures may have theirs
         return Planned(0)
     count = len(reading.files)
     return Planned(count, count if reading.kind == "image" and count > 1 else None)
@@ -231,7 +216,7 @@ def _planned(reading: Reading) -> Planned:
 class _Passwords:
     """Passwords for encrypted PDFs: from a file, one a line, then by asking where somebody sits at a terminal."""
 
-    def __init__(self, file: Path | None, files: list[str], console: Console) -> None:
+    def __init__(self, file: Path | None, files: list[str | None], console: Console) -> None:
         self._console = console
         self._leave: Callable[[], None] | None = None
         self._known: list[str] = []

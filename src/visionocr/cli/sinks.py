@@ -45,12 +45,15 @@ def check_output(output: str | None, inputs: list[str]) -> None:
         raise UsageError(f"--output {output} would overwrite a PDF or a picture", "Choose another name.")
 
 
-def sink_for(output: str | None, formatter: Callable[[], Formatter]) -> Sink:
-    """Standard output, ``FILE``, or ``DIR/`` (a trailing slash, or a folder that exists)."""
+def sink_for(output: str | None, formatter: Callable[[], Formatter], job: str = "") -> Sink:
+    """Standard output, ``FILE``, or ``DIR/`` (a trailing slash, or a folder that exists).
+
+    *job* stands for all that the files in a folder depend on but their documents.
+    """
     if output is None or output == "-":
         return StdoutSink(formatter())
     path = Path(output)
-    return FolderSink(path, formatter) if _is_folder(output, path) else FileSink(path, formatter())
+    return FolderSink(path, formatter, job) if _is_folder(output, path) else FileSink(path, formatter())
 
 
 def is_document(path: Path) -> bool:

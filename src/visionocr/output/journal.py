@@ -4,6 +4,9 @@ The first line is a fingerprint of everything that an answer depends on but the 
 prompt, sampler, raster, model. The same fingerprint resumes the journal; another one begins a new journal and keeps
 the old beside it. Pages are known by the digest of their document and their number, so a document that changed is
 read again, and one that was only renamed is not.
+
+Between the results stand notes: which digest the file at a path had, with its stamp at that time. A file that still
+has that stamp need not be read to know its digest.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,12 +25,14 @@ from filelock import FileLock, Timeout
 from visionocr.errors import OutputError
 from visionocr.output.files import open_own
 from visionocr.output.formats import record
-from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Status
+from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Stamp, Status
 
 FORMAT = 1
 """Version of the journal's lines. A journal of another version is not resumed."""
 SUFFIX = ".journal"
 _Key = tuple[str, int]
+_MOST_NOTE = 1 << 16
+"""Bytes of the line of a note; no path is so long."""
 
 
 class Journal:
@@ -45,6 +51,8 @@ class Journal:
         """What differs from the journal that was there, for people; empty when it is resumed, or there was none."""
         self._fingerprint = dict(fingerprint)
         self._places: dict[_Key, tuple[int, Status]] = {}
+        self._notes: dict[bytes, int] = {}
+        """For a path, as a short hash, the place of the last note about it."""
         self._lock = threading.Lock()
         self._broken = False
         if not path.parent.is_dir():  # the lock would make it
@@ -79,6 +87,34 @@ class Journal:
                 return _result(json.loads(self._file.readline()), page)
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 return None  # damaged, or not written by us; asking again loses nothing
+
+    def holds(self, digest: str, number: int) -> bool:
+        """Whether the page *number* of the document with *digest* is in it."""
+        return (digest, number) in self._places
+
+    def note(self, path: str, stamp: Stamp, digest: str, pages: int) -> None:
+        """Remember what the file at *path* is. It reaches the disk with the next result."""
+        note = {"path": path, "size": stamp.size, "modified": stamp.modified, "digest": digest, "pages": pages}
+        line = json.dumps({"note": note}).encode() + b"\n"
+        with self._lock, contextlib.suppress(OSError, ValueError):  # a lost note costs reading a file
+            if not self._broken and len(line) < _MOST_NOTE:
+                self._notes[_hash(path)] = self._file.seek(0, os.SEEK_END)
+                self._file.write(line)
+
+    def noted(self, path: str, stamp: Stamp) -> tuple[str, int] | None:
+        """Digest and number of pages of the file at *path*; ``None`` when it is not known, or not with this stamp."""
+        place = self._notes.get(_hash(path))
+        if place is None:
+            return None
+        with self._lock:
+            try:
+                self._file.seek(place)
+                note = json.loads(self._file.readline(_MOST_NOTE))["note"]
+                if (note["path"], note["size"], note["modified"]) != (path, stamp.size, stamp.modified):
+                    return None
+                return _text(note["digest"]), int(note["pages"])
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                return None
 
     def forget(self, which: Callable[[int, Status], bool]) -> int:
         """Do not resume the pages for which *which* (number, status) says so; returns how many these are."""
@@ -165,7 +201,10 @@ class Journal:
                 break
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 data = json.loads(line)
-                self._places[str(data["digest"]), int(data["page"])] = end, Status(data["status"])
+                if "note" in data:
+                    self._notes[_hash(str(data["note"]["path"]))] = end
+                else:
+                    self._places[str(data["digest"]), int(data["page"])] = end, Status(data["status"])
             end += len(line)
         file.truncate(end)
         return file
@@ -205,3 +244,7 @@ def _number(value: Any) -> int | None:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _hash(path: str) -> bytes:
+    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -14,7 +14,7 @@ from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import AtomicFile, encoded
 from visionocr.output.formats import Formatter
 from visionocr.output.names import OutputFolder
-from visionocr.types import PageResult, Status
+from visionocr.types import PageResult, Stamp, Status
 
 
 class PipeClosed(Exception):
@@ -120,13 +120,25 @@ class FileSink:
 class FolderSink:
     """One file for each document, each complete or not there."""
 
-    def __init__(self, folder: Path, formatter: Callable[[], Formatter]) -> None:
+    def __init__(self, folder: Path, formatter: Callable[[], Formatter], job: str = "") -> None:
         self._make = formatter
-        self._folder = OutputFolder(folder, formatter().suffix)
+        self._folder = OutputFolder(folder, formatter().suffix, job)
+        self._stamps: dict[str, Stamp] = {}
+        """Of the documents that are under way, by name."""
+        self._good = True
+        """All pages of the document that is being written are."""
         self._document: tuple[str, str] | None = None
         """Name and digest of the one being written: two documents may bear one name."""
         self._sink: FileSink | None = None
         self._path = folder
+
+    def done(self, document: str, stamp: Stamp) -> bool:
+        """Whether an earlier run finished *document*: see ``OutputFolder.done``."""
+        return self._folder.done(document, stamp)
+
+    def expect(self, document: str, stamp: Stamp) -> None:
+        """The pages of *document* will come; it had this *stamp* before it was opened."""
+        self._stamps[document] = stamp
 
     def write(self, result: PageResult) -> None:
         """Add one page to its document's file; a new document finishes the one before.
@@ -135,12 +147,15 @@ class FolderSink:
         """
         document = result.page.document, result.page.digest
         if result.page.number == 0 and document != self._document:
+            self._stamps.pop(document[0], None)
             return
         if self._sink is None or document != self._document:
             self.finish()
             self._document = document
             self._path = self._folder.path_for(result.page.document)
             self._sink = FileSink(self._path, self._make())
+            self._good = True
+        self._good = self._good and result.status not in {Status.FAILED, Status.SUSPECT}
         self._sink.write(result)
 
     def finish(self) -> None:
@@ -148,7 +163,8 @@ class FolderSink:
         if self._sink is not None and self._document is not None:
             sink, self._sink = self._sink, None
             sink.finish()
-            self._folder.written(self._path, self._document[0])
+            stamp = self._stamps.pop(self._document[0], None)
+            self._folder.written(self._path, self._document[0], stamp if self._good else None)
 
     def abandon(self) -> Path | None:
         """Keep the current document as ``NAME.part``; those before are in place."""

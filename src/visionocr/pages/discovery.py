@@ -13,6 +13,7 @@ from visionocr.pages.kinds import SUFFIXES, Kind
 from visionocr.printable import shown
 
 ALL_KINDS = frozenset(Kind)
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +86,27 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
             return
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
-            ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural)
+            ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural, reverse=True)
     except OSError as error:
         yield _problem(folder, _reason(error), "")
         return
-    for entry in ordered:
+    while ordered:  # what has been looked at is let go: entries grow with what is asked of them
+        entry = ordered.pop()
         if _is_directory(entry):
             yield from _walk(entry.path, suffixes, seen)
         elif os.path.splitext(entry.name)[1].lower() in suffixes and not _is_special(entry):
             yield Found(entry.path, entry.path)
 
 
-def _natural(entry: os.DirEntry[str]) -> tuple[list[tuple[int, str]], str]:
-    """Sorts ``scan2`` before ``scan10``, as people number their pages."""
-    chunks = re.findall(r"[0-9]+|[^0-9]+", entry.name)
-    return [(int(c), "") if c[0] in "0123456789" else (1 << 62, c.casefold()) for c in chunks], entry.name
+def _natural(entry: os.DirEntry[str]) -> tuple[str, str]:
+    """Sorts ``scan2`` before ``scan10``, as people number their pages; before letters, after a name that ends."""
+    return _NUMBER.sub(_comparable, entry.name.casefold()), entry.name
+
+
+def _comparable(number: re.Match[str]) -> str:
+    """A number as a text that sorts as it does: one string for a name, because a folder may hold very many."""
+    digits = number.group().lstrip("0")
+    return f"\0{len(digits):03}{digits}"
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

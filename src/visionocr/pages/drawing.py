@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +20,10 @@ from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec
 
 MEMORY = 1 << 30
 """Bytes of memory that a drawing process may take, where the system can enforce it (Linux)."""
+
+
+_TRIMMED = 64
+"""Answers between two clearings of the memory."""
 
 
 def question(known: Known, page: PageRef | None = None, spec: RasterSpec | None = None) -> Head:
@@ -80,8 +86,11 @@ def serve(warm: bool) -> Handler:
     if warm:  # a PDF is to be expected, and its library takes the longest to load
         importlib.import_module("visionocr.pages.documents")
     opened = Opened()
+    drawn = itertools.count(1)
 
     def draw(head: Head, body: bytes, ask: Ask) -> Frame:
+        if next(drawn) % _TRIMMED == 0:
+            _trim()
         if not head["path"] and not body and head["document"] not in opened:
             return {"send": True}, b""
         content = Content(head["name"], head["path"], body)
@@ -96,6 +105,16 @@ def serve(warm: bool) -> Handler:
             return {"refused": [error.message, error.hint]}, b""
 
     return draw
+
+
+def _trim() -> None:
+    """Give the holes between small things that stay back to the system: glibc would keep them, page after page."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _limit_memory() -> None:

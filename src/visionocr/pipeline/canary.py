@@ -7,7 +7,6 @@ from dataclasses import replace
 from visionocr.errors import AnswerUnusable, PicturesIgnored, RequestRefused
 from visionocr.prompting import budget
 from visionocr.prompting.render import Question, build_request
-from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.types import Completion, Engine, PageImage, PageRef, Request, Sampler
 
 _PROBE_SIZE = (2048, 512)
@@ -69,5 +68,5 @@ def _complete(engine: Engine, request: Request) -> Completion | None:
 def _blind(engine: Engine) -> PicturesIgnored:
     return PicturesIgnored(
         f"the {engine.server.kind} at {engine.server.url} ignores pictures",
-        f"{PROJECTOR_REMEDY} If it has that, it needs a larger --contextsize.",
+        f"{engine.server.vision_remedy} {engine.server.context_remedy}, if the picture did not fit into it.",
     )

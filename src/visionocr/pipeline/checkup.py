@@ -12,7 +12,7 @@ from visionocr.pipeline import chart, job, own, statements
 from visionocr.pipeline.statements import Statement
 from visionocr.pipeline.workers import Workers, outcome
 from visionocr.prompting import budget
-from visionocr.reading.diagnosis import PROJECTOR_REMEDY, Cause
+from visionocr.reading.diagnosis import Cause
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.types import Engine, Notice, Observer, Preset, Server, Task, ignore
 
@@ -170,10 +170,10 @@ class _Checkup:
     def _vision(self, server: Server) -> None:
         if server.vision is False:
             self._complain(
-                "vision", "no projector is loaded: pictures would be ignored", PROJECTOR_REMEDY, Cause.NO_VISION
+                "vision", "the model cannot see: pictures would be ignored", server.vision_remedy, Cause.NO_VISION
             )
             raise _Ended
-        self._say("vision", "a projector is loaded" if server.vision else "not said")
+        self._say("vision", "the model can see pictures" if server.vision else "not said")
 
     def _encoder(self, preset: Preset, server: Server) -> None:
         coarse = budget.too_coarse(preset, server)

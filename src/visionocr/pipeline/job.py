@@ -16,7 +16,6 @@ from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
-from visionocr.reading.diagnosis import PROJECTOR_REMEDY
 from visionocr.settings import DEFAULT_URL, Settings, Wire
 from visionocr.types import (
     ChatMarkers,
@@ -42,7 +41,7 @@ LOCAL_SIDE = 2000
 """Longest side in pixels of pages for the embedded engine, about 170 dpi for A4: more reads no better."""
 VISION_HINT = (
     "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
-    "or give the address of a server with --api-url."
+    "or give the address of any server with --api-url."
 )
 _LOCAL_PRESET = Preset(
     name="local", title="Embedded engine", chat=ChatMarkers(), image=ImageFacts(longest_side=LOCAL_SIDE)
@@ -110,17 +109,30 @@ class Job:
         self.engine.close()
 
 
-def prepare(settings: Settings, library: Library, *, task: str, observer: Observer = ignore) -> Job:
+def prepare(
+    settings: Settings,
+    library: Library,
+    *,
+    task: str,
+    observer: Observer = ignore,
+    opened: Callable[[bool], Engine] | None = None,
+) -> Job:
     """Decide everything. ``task`` is the default where the settings name none.
 
-    Raises ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    ``opened`` gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
+    ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
+    if settings.cluster is not None and opened is None:
+        from visionocr.pipeline import cluster
+
+        return cluster.prepare(settings, library, task=task, observer=observer)
     chosen = library.task(settings.task or task)
     for name in ("prompt", "system"):
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    engine = open_engine(settings, library, markdown=chosen.markdown, observer=observer)
+    opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
+    engine = opened(chosen.markdown)
     try:
         return prepared(engine, settings, library, chosen, observer)
     except BaseException:
@@ -202,13 +214,12 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     else:
         if server.vision is False:
             raise ServerRefused(
-                f"the {server.kind} at {server.url} cannot see pictures: no projector is loaded",
-                PROJECTOR_REMEDY,
+                f"{server.model or 'the model'} at {server.url} cannot see pictures", server.vision_remedy
             )
         match = choose_preset(settings, library, server.model, server.preset)
         for one in servers_of(engine):
             _announce(one.server, match, observer)
-        _warn_of_guess(server.model, match, observer)
+        _warn_of_guess(server, match, observer)
         if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
@@ -255,32 +266,38 @@ def _tried(engine: Engine, question: Question, settings: Settings, observer: Obs
         return None
     sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
     kept = min((side for side in sides if side is not None), default=None)
-    _announce_shrinking(kept, question.preset, observer)
+    _announce_shrinking(kept, question.preset, engine.server, observer)
     return kept
 
 
 def _announce(server: Server, match: Match, observer: Observer) -> None:
     model = shown(server.model) or "without a name"
-    observer(Notice(f"{server.kind} at {server.url}, model {model}, preset {match.preset.name}"))
-
-
-def _warn_of_guess(model: str, match: Match, observer: Observer) -> None:
-    if not match.known:
-        observer(
-            Notice(
-                f"no preset knows the model {model!r}: using the {match.preset.name} template. If answers are nonsense "
-                "or never end, choose another with --preset (see: visionocr presets)",
-                warning=True,
-            )
+    observer(
+        Notice(
+            f"{shown(server.kind)} at {server.url} (dialect {server.dialect}), model {model}, "
+            f"preset {match.preset.name}"
         )
+    )
 
 
-def _announce_shrinking(kept: int | None, preset: Preset, observer: Observer) -> None:
+def _warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
+    if match.known:
+        return
+    means = (
+        f"pages get the size that suits {match.preset.name}. If small print is not read, choose another"
+        if server.applies_template
+        else f"using the {match.preset.name} template. If answers are nonsense or never end, choose another"
+    )
+    unknown = f"no preset knows the model {server.model!r}: {means} with --preset (see: visionocr presets)"
+    observer(Notice(unknown, warning=True))
+
+
+def _announce_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
     if useful := budget.lost_side(preset, kept):
         observer(
             Notice(
-                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page. "
-                "For small print start KoboldCpp with --visionmaxres 2048",
+                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
+                + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
                 warning=True,
             )
         )

@@ -107,8 +107,7 @@ def plan(
         raise ContextTooSmall(
             f"the context of {context} tokens is too small: an image costs about {cost}, {prompt}"
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            "Start the server with a larger context (KoboldCpp: --contextsize, llama-server: -c, a model of your own: "
-            "--context), or give a smaller --max-side.",
+            f"{server.context_remedy}, or give a smaller --max-side.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")
@@ -225,7 +224,7 @@ def default_max_length(task: Task, preset: Preset, server: Server) -> int:
 
 def _encoder_limits(facts: ImageFacts, server: Server) -> tuple[int, int | None]:
     """Longest useful side in pixels and most tokens, as the engine behind *server* has them."""
-    if server.dialect == "koboldcpp":
+    if "koboldcpp" in {server.dialect, server.kind.casefold()}:  # whichever language it is spoken to in
         return facts.koboldcpp_longest_side or facts.longest_side, facts.koboldcpp_max_tokens or facts.max_tokens
     return facts.longest_side, facts.max_tokens
 

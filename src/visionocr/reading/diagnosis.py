@@ -69,12 +69,18 @@ _MOST = 20_000
 
 
 def diagnose(
-    completion: Completion | None, score: Score, findings: Iterable[Finding], chat: ChatMarkers
+    completion: Completion | None,
+    score: Score,
+    findings: Iterable[Finding],
+    chat: ChatMarkers,
+    *,
+    vision_remedy: str = PROJECTOR_REMEDY,
+    context_remedy: str = "Start the server with a larger context",
 ) -> Diagnosis | None:
     """Say what is wrong with an answer to the chart; ``None`` when it was read and the answer ended where it should.
 
     *completion* is the answer as it came (``None``: there was none), *findings* are what the judges said of it. How
-    small the print is that can be read is not looked at here.
+    small the print is that can be read is not looked at here. The remedies are the server's (see ``Server``).
     """
     found = {finding.kind: finding.message for finding in findings}
     if completion is None:
@@ -93,27 +99,27 @@ def diagnose(
     if score.seen:
         return _wrong_template(stray, endless, found, read=True)
     return (
-        _unseen(completion, found)
+        _unseen(completion, found, vision_remedy, context_remedy)
         or _thinking(completion, found)
         or _wrong_template(stray, endless, found, read=False)
-        or _unread(completion, found)
+        or _unread(completion, found, vision_remedy)
     )
 
 
-def _unseen(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis | None:
+def _unseen(
+    completion: Completion, found: dict[FindingKind, str], vision_remedy: str, context_remedy: str
+) -> Diagnosis | None:
     """The token counts tell that the picture did not get to the model."""
     if FindingKind.IMAGE_NOT_USED not in found:
         return None
     whole, words = completion.prompt_tokens or 0, completion.text_tokens or 0
     if whole < words:
-        return Diagnosis(
-            Cause.CONTEXT, found[FindingKind.IMAGE_NOT_USED], "Start KoboldCpp with a larger --contextsize."
-        )
+        return Diagnosis(Cause.CONTEXT, found[FindingKind.IMAGE_NOT_USED], f"{context_remedy}.")
     return Diagnosis(
         Cause.IMAGE_IGNORED,
         f"the picture did not reach the model: {whole} tokens were processed, the question alone has {words}",
-        f"{PROJECTOR_REMEDY} If it has that: the picture did not fit into its context, or could not be "
-        "decoded; see its console, start it with a larger --contextsize.",
+        f"{vision_remedy} If it has that: the picture did not fit into its context, or could not be decoded; see its "
+        f"console. {context_remedy}.",
     )
 
 
@@ -151,12 +157,12 @@ def _wrong_template(stray: str | None, endless: bool, found: dict[FindingKind, s
     return Diagnosis(Cause.TEMPLATE, f"{seen}{what}: most likely the wrong template", PRESET_REMEDY + also)
 
 
-def _unread(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis:
+def _unread(completion: Completion, found: dict[FindingKind, str], vision_remedy: str) -> Diagnosis:
     """The answer is in good order and holds nothing of the chart."""
     counted = completion.prompt_tokens is not None and completion.text_tokens is not None
     if FindingKind.REFUSAL in found and not counted:
         return Diagnosis(
-            Cause.IMAGE_IGNORED, "the model says that there is no picture or that it cannot see it", PROJECTOR_REMEDY
+            Cause.IMAGE_IGNORED, "the model says that there is no picture or that it cannot see it", vision_remedy
         )
     if FindingKind.REFUSAL not in found and _WRITING.search(completion.text[:_MOST]):
         return Diagnosis(

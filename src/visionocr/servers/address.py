@@ -7,7 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from visionocr.errors import UsageError
 
-_ENDINGS = ("/api/v1/generate", "/api/v1", "/api/latest", "/api/extra", "/api", "/v1/chat/completions", "/v1")
+_ENDINGS = (
+    *("/api/v1/generate", "/api/v1", "/api/latest", "/api/extra", "/api/chat", "/api/generate", "/api"),
+    *("/v1/chat/completions", "/v1/completions", "/v1/models", "/v1"),
+)
 
 
 def base_url(address: str) -> str:

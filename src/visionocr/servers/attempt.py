@@ -172,8 +172,8 @@ class Attempt:
             self._sleep(0.5)
 
     def _abort(self) -> None:
-        if self._stream is not None:
-            self._line.hang_up()  # a server that answers in pieces notices that nobody listens
+        if self._stream is not None or not self._server.aborts:
+            self._line.hang_up()  # the server notices that nobody listens, or cannot be told at all
             return
         try:
             self._dialect.abort(self._http, self._key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from visionocr.errors import (
+    AnswerUnusable,
     Interrupted,
     RequestRefused,
     ServerBusy,
@@ -25,7 +26,7 @@ from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
 from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Limits
-from visionocr.types import Completion, Notice, Observer, Request, Server, ignore
+from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
 from visionocr.types import Retrying as RetryingEvent
 
 _MOST_COUNTS = 256
@@ -114,7 +115,7 @@ class ServerEngine:
         *leave* says that it is better asked elsewhere; then ``Moved`` is raised.
         """
         self._go_on()
-        text_tokens = self.count_tokens(wrap(request.prompt))
+        text_tokens = self._text_tokens(request.prompt)
         with self._turns.turn(alone=alone) as turn:
             completion = self._attempt(request, turn, leave)
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
@@ -126,15 +127,9 @@ class ServerEngine:
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``. Counts are remembered: the prompt is the same for every page."""
-        known = self._counts.get(text)
-        if known is not None:
-            return known
-        count = self._dialect.count_tokens(self._http, self.server, text)
-        if count is not None:  # a failure says nothing about the next time
-            if len(self._counts) >= _MOST_COUNTS:
-                self._counts.clear()
-            self._counts[text] = count
-        return count
+        if self.server.applies_template:
+            return self._learned(Prompt("", (text,), ChatMarkers()))
+        return self._remembered(text, lambda: self._dialect.count_tokens(self._http, self.server, text))
 
     def cancel(self) -> None:
         """Abort what runs, by its own keys, and let no further attempt start."""
@@ -150,6 +145,36 @@ class ServerEngine:
 
     def close(self) -> None:
         """Nothing is held between requests."""
+
+    def _text_tokens(self, prompt: Prompt) -> int | None:
+        """Tokens of the prompt without its images: what is processed beyond them shows that the images were used."""
+        if not self.server.applies_template:
+            return self.count_tokens(wrap(prompt))
+        return self._learned(prompt) if self.server.counts_tokens else None
+
+    def _learned(self, prompt: Prompt) -> int | None:
+        """Tokens of a prompt's text in the server's own template: those of a request without images tell."""
+        bare = Request(replace(prompt, parts=(prompt.text or ".",)), Sampler(), max_length=1)  # none takes no text
+
+        def ask() -> int | None:
+            try:
+                with self._turns.turn() as turn:
+                    return self._attempt(bare, turn, lambda: False).prompt_tokens
+            except (AnswerUnusable, RequestRefused):
+                return None
+
+        return self._remembered(f"{prompt.system}\0{prompt.text}", ask)
+
+    def _remembered(self, text: str, count: Callable[[], int | None]) -> int | None:
+        known = self._counts.get(text)
+        if known is not None:
+            return known
+        number = count()
+        if number is not None:  # a failure says nothing about the next time
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[text] = number
+        return number
 
     def _go_on(self) -> None:
         if self._cancelled.is_set():

@@ -25,6 +25,7 @@ from visionocr.errors import (
 )
 from visionocr.servers.events import parse_events
 from visionocr.servers.line import Line
+from visionocr.servers.refusals import meaning
 from visionocr.servers.session import Bearer, open_session
 
 MAX_ANSWER = 16 * 1024 * 1024
@@ -217,6 +218,8 @@ class Http:
             )
         if status in {408, 429, 502, 503, 504}:
             return ServerBusy(f"{self.base} is busy ({status}: {words})", retry_after=_retry_after(response))
+        if meant := meaning(self.base, status, words):
+            return meant
         if status == 404:
             return PathUnknown(f"{self.base}{path} does not exist (404)", "Is this the right server and address?")
         if status >= 500 and b"bad_input" not in body:

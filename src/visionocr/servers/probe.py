@@ -22,7 +22,12 @@ def probe(http: Http, wanted: str | None = None, model: str | None = None) -> tu
             raise ServerUnknown(error.message, error.hint) from None
         if identity is not None:
             return dialect.probe(http, identity, model), dialect
+    if wanted is not None:
+        raise ServerUnknown(
+            f"{http.base} answers, but not in the language {wanted}", "Leave out --dialect to find out."
+        )
     raise ServerUnknown(
-        f"{http.base} answers, but not as a KoboldCpp server does",
-        "Check the address; KoboldCpp listens on port 5001 unless told otherwise.",
+        f"{http.base} answers, but not as a server that is known here ({', '.join(known.NAME for known in ALL)})",
+        "Check the address: KoboldCpp listens on port 5001, Ollama on 11434, LM Studio on 1234, vLLM on 8000, "
+        "text-generation-webui on 5000.",
     )

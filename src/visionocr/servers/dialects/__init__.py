@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from visionocr.errors import ServerError
-from visionocr.servers.dialects import koboldcpp, llamacpp
+from visionocr.servers.dialects import koboldcpp, llamacpp, ollama, openai, textgen
 from visionocr.servers.http import Http, Reply
 from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, Request, Server
@@ -89,5 +89,6 @@ def explained(dialect: Dialect, error: ServerError) -> ServerError:
     return dialect.explain(error) if isinstance(dialect, Explaining) else error
 
 
-ALL: tuple[Dialect, ...] = (koboldcpp, llamacpp)
-"""In the order in which a server is tried."""
+ALL: tuple[Dialect, ...] = (koboldcpp, llamacpp, ollama, textgen, openai)
+"""In the order in which a server is tried: KoboldCpp answers for others too, and ``openai`` is what many speak beside
+their own."""

@@ -6,13 +6,13 @@ Facts about the server were read in its source and seen on live servers of versi
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
+from visionocr.errors import AnswerUnusable, RequestRefused, ServerError
 from visionocr.prompting.render import wrap
+from visionocr.servers.dialects import fields
 from visionocr.servers.http import Http, PathUnknown, Reply, TimedOut
 from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, Request, Server
@@ -30,9 +30,6 @@ DEFAULT_SIDE = 1024
 AHEAD = 1
 """Its lock is kept for about 50 ms after each answer; a request that waits in its queue meanwhile overlaps that, and
 its own upload, with the work. At least six may wait there unless the operator said otherwise (``--multiuser``)."""
-
-MOST_CONTEXT = 2**31
-"""Tokens: a larger context length is not believed."""
 
 Version = tuple[int, ...]
 
@@ -52,14 +49,14 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
     """Version, model, vision, context; then the key, by the one cheap call that needs it."""
     text = str(identity.get("version", ""))
     version = parse_version(text)
-    loaded = str(_field(http, "/api/v1/model", "result") or "").removeprefix("koboldcpp/")
+    loaded = fields.text(fields.known(http, "/api/v1/model"), "result").removeprefix("koboldcpp/")
     if identity.get("llm") is False or loaded == "inactive":
         raise ServerError(
             f"the KoboldCpp at {http.base} has no model loaded", "Start it with --model and --mmproj, or in its GUI."
         )
     if identity.get("protected"):
         http.post("/api/extra/tokencount", {"prompt": "key"}, quick=True)  # 401 at once if the key is wrong
-    context = _field(http, "/api/extra/true_max_context_length", "value")
+    context = fields.context(fields.known(http, "/api/extra/true_max_context_length"), "value")
     vision = identity.get("vision")
     return Server(
         url=http.base,
@@ -68,13 +65,16 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         version=text,
         model=loaded,
         vision=vision if isinstance(vision, bool) else None,
-        context_length=context if isinstance(context, int) and 0 < context < MOST_CONTEXT else None,
+        context_length=context,
         max_images=4 if version < (1, 82) else 8 if version < (1, 111) else 16,
         max_side=HARD_SIDE,
         assumed_side=DEFAULT_SIDE if version >= (1, 83) else HARD_SIDE,
         max_body=MAX_BODY,
         ahead=AHEAD,
         counts_tokens=version >= (1, 77),
+        vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        context_remedy="Start the server with a larger context (--contextsize)",
+        clamp_remedy="start KoboldCpp with --visionmaxres 2048",
         warnings=_warnings(version),
     )
 
@@ -109,7 +109,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
     if request.context_length is not None:
         body["max_context_length"] = request.context_length
     if request.prompt.images:
-        body["images"] = [base64.b64encode(image.data).decode("ascii") for image in request.prompt.images]
+        body["images"] = [fields.encoded(image) for image in request.prompt.images]
     return body
 
 
@@ -120,7 +120,10 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:
     if not isinstance(text, str):
         raise AnswerUnusable("KoboldCpp answered without a text")
     reason = result.get("finish_reason")
-    prompt_tokens, tokens = _count(result, "prompt_tokens"), _count(result, "completion_tokens")  # since 1.77
+    prompt_tokens, tokens = (
+        fields.whole(result, "prompt_tokens"),
+        fields.whole(result, "completion_tokens"),
+    )  # since 1.77
     if reason == "error":
         raise AnswerUnusable("KoboldCpp's engine failed on this request (finish_reason error)")
     if not text and reason != "stop" and not tokens:
@@ -142,7 +145,7 @@ def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: 
         data = http.post("/api/extra/tokencount", {"prompt": text}, quick=True).data
     except (PathUnknown, RequestRefused, AnswerUnusable):
         return None
-    return _count(data, "value") if isinstance(data, dict) else None
+    return fields.whole(data, "value") if isinstance(data, dict) else None
 
 
 def look(http: Http, key: str) -> Life:
@@ -153,7 +156,7 @@ def look(http: Http, key: str) -> Life:
     results = check.get("results") if isinstance(check, dict) else None
     first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
     text = first.get("text")
-    return Life(text if isinstance(text, str) else "", _count(queue, "queue"), _count(queue, "total_gens"))
+    return Life(text if isinstance(text, str) else "", fields.whole(queue, "queue"), fields.whole(queue, "total_gens"))
 
 
 def abort(http: Http, key: str) -> None:
@@ -196,19 +199,6 @@ def _result(data: object) -> dict[str, Any]:
     if not isinstance(results, list) or not results or not isinstance(results[0], dict):
         raise AnswerUnusable("KoboldCpp's answer holds no results")
     return results[0]
-
-
-def _count(table: Mapping[str, Any], key: str) -> int | None:
-    value = table.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _field(http: Http, path: str, key: str) -> Any:
-    try:
-        data = http.get(path).data
-    except (ServerRefused, RequestRefused, AnswerUnusable):
-        return None
-    return data.get(key) if isinstance(data, dict) else None
 
 
 def _warnings(version: Version) -> tuple[str, ...]:

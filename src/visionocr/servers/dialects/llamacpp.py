@@ -8,7 +8,6 @@ without a word, or taken by the chat endpoint only.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from urllib.parse import quote as url_quote
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
 from visionocr.prompting.render import wrap
 from visionocr.servers.changes import ServerChanged, ServerCrowded
+from visionocr.servers.dialects import fields
 from visionocr.servers.http import Http, PathUnknown, Reply, TimedOut, quote
 from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, PageImage, Prompt, Request, Server
@@ -32,8 +32,6 @@ OLD_MARKER = "[img-"
 MOST_IMAGES = 16
 """A request: the server names no limit, the context does."""
 MOST_SLOTS = 64
-MOST_CONTEXT = 2**31
-"""Tokens: a larger context length is not believed."""
 _MARKERS = re.compile(r"<(?=__(?:media|image)\w*__>)|\[(?=img-\d)")
 """Where anything begins that some version would take for a picture."""
 
@@ -74,8 +72,8 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
     if vision and not old and not isinstance(marker, str):
         _require_pictures(http)
     settings = identity.get("default_generation_settings")
-    context = _count(settings, "n_ctx") if isinstance(settings, dict) else None
-    slots = 1 if old else _count(identity, "total_slots") or 1
+    context = fields.context(settings, "n_ctx") if isinstance(settings, dict) else None
+    slots = 1 if old else fields.whole(identity, "total_slots") or 1
     return Server(
         url=http.base,
         dialect=NAME,
@@ -83,10 +81,12 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         version=str(identity.get("build_info", "")),
         model=name or _model_name(identity, settings),
         vision=vision,
-        context_length=context if context and context < MOST_CONTEXT else None,
+        context_length=context,
         max_images=MOST_IMAGES,
         counts_tokens=not old,
         slots=min(slots, MOST_SLOTS),
+        vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        context_remedy="Start the server with a larger context (llama-server: -c, a model of your own: --context)",
         marker=OLD_MARKER if old else marker if isinstance(marker, str) and marker else DEFAULT_MARKER,
     )
 
@@ -114,7 +114,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
         "return_progress": True,
         "model": server.model,  # heard only where a server has several
     }
-    data = [base64.b64encode(image.data).decode("ascii") for image in request.prompt.images]
+    data = [fields.encoded(image) for image in request.prompt.images]
     if data and server.marker == OLD_MARKER:
         body["image_data"] = [{"data": each, "id": number} for number, each in enumerate(data, 1)]
     elif data:
@@ -141,8 +141,10 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: A
     return Completion(
         text="".join(map(piece, events)),
         finish_reason=_finish(last),
-        prompt_tokens=_count(last, "tokens_evaluated") if "stop_type" in last else None,  # in 2023 without pictures
-        completion_tokens=_count(last, "tokens_predicted"),
+        prompt_tokens=fields.whole(last, "tokens_evaluated")
+        if "stop_type" in last
+        else None,  # in 2023 without pictures
+        completion_tokens=fields.whole(last, "tokens_predicted"),
         seconds=reply.seconds,
     )
 
@@ -166,8 +168,8 @@ def look(http: Http, key: str) -> Life:  # noqa: ARG001 - the slots are nobody's
     for slot in busy:
         tokens = slot.get("next_token")
         for state in tokens if isinstance(tokens, list) else [tokens]:
-            done += (_count(state, "n_decoded") or 0) if isinstance(state, dict) else 0
-        done += (_count(slot, "id_task") or 0) + (_count(slot, "n_prompt_tokens_processed") or 0)
+            done += (fields.whole(state, "n_decoded") or 0) if isinstance(state, dict) else 0
+        done += (fields.whole(slot, "id_task") or 0) + (fields.whole(slot, "n_prompt_tokens_processed") or 0)
     return Life(waiting=len(busy), generations=done)
 
 
@@ -291,8 +293,3 @@ def _slots(http: Http) -> list[Mapping[str, Any]]:
 def _words(error: Any) -> str:
     message = error.get("message", error) if isinstance(error, dict) else error
     return quote(str(message).encode("utf-8", "replace"))
-
-
-def _count(table: Mapping[str, Any], key: str) -> int | None:
-    value = table.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,71 @@
+"""``--files-from``: names of documents from a list, read as they are needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+from visionocr.errors import UsageError
+from visionocr.pages.kinds import HEAD, sniff
+
+_CHUNK = 1 << 16
+_LONGEST = 1 << 15
+"""Bytes of a path; no system allows more."""
+_MARK = b"\xef\xbb\xbf"
+_HINT = "A list has one path a line, or paths that end with NUL, as find -print0 writes them."
+
+
+def listed(source: str | None) -> Iterator[str]:
+    """The paths in the list *source* (``-``: standard input; ``None``: there is none), in order.
+
+    They end with NUL if there is one in the first 64 KiB, else with the line. Raises ``UsageError`` for what is no
+    list, when it is met.
+    """
+    if source is None:
+        return
+    try:
+        if source != "-":
+            with open(source, "rb") as stream:
+                yield from _paths(stream, source)
+        elif sys.stdin is None:
+            raise UsageError("--files-from: standard input is closed", _HINT)
+        else:
+            yield from _paths(sys.stdin.buffer, "standard input")
+    except OSError as error:
+        raise UsageError(f"--files-from: cannot read {source}: {error.strerror or error}") from None
+
+
+def _paths(stream: IO[bytes], name: str) -> Iterator[str]:
+    chunk = _read(stream)
+    if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(f"--files-from: {name} is in UTF-16", "Save it in UTF-8.")
+    if sniff(chunk[:HEAD]) is not None:
+        raise UsageError(f"--files-from: {name} is a document, not a list", _HINT)
+    end = b"\0" if b"\0" in chunk else b"\n"
+    rest = chunk.removeprefix(_MARK)
+    while chunk:
+        *whole, rest = rest.split(end)
+        for line in whole:
+            yield from _path(line, end)
+        if len(rest) > _LONGEST:
+            raise UsageError(f"--files-from: {name} holds more than {_LONGEST:,} bytes without an end", _HINT)
+        chunk = _read(stream)
+        rest += chunk
+    yield from _path(rest, end)
+
+
+def _path(line: bytes, end: bytes) -> Iterator[str]:
+    if end == b"\n":
+        line = line.removesuffix(b"\r")
+    if line:
+        path = os.fsdecode(line)
+        yield os.path.join(os.curdir, path) if path == "-" else path  # a file of that name, not standard input
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    """What there is; a list on standard input need not be complete before the first page is read."""
+    read1 = getattr(stream, "read1", stream.read)
+    data: bytes = read1(_CHUNK)
+    return data

@@ -1,0 +1,277 @@
+"""Pages go to workers in parts and come back in order, whoever of the workers dies on the way.
+
+Parts are made as there is room for them, so a job of any length is a few parts for each worker. When a worker dies, the
+pages that it had are suspects: each is tried alone on a worker that does nothing else, and one over which a second
+worker dies is marked failed. So one poisonous page costs two workers, and never the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from visionocr.errors import DocumentError, OutputError, ServerError, ServerUnreachable
+from visionocr.pipeline.asking import unreadable
+from visionocr.pipeline.intake import Intake
+from visionocr.pipeline.remote import Outcome
+from visionocr.pipeline.shelf import Part
+from visionocr.types import (
+    Answered,
+    Finding,
+    FindingKind,
+    Observer,
+    PageRef,
+    PageResult,
+    RasterSpec,
+    Severity,
+    Status,
+)
+
+PART = 4
+"""Pages of a part, or the next multiple of a batch."""
+_MOST_DEATHS = 2
+_REST = 30.0
+"""Seconds after which a worker whose server failed gets work again."""
+_GLANCE = 0.2
+"""Seconds between looks at the keyboard."""
+
+
+class Team(Protocol):
+    """The workers of a run."""
+
+    def present(self) -> Mapping[str, int]:
+        """Those that can be given parts, with how many parts each takes at a time."""
+        ...
+
+    def give(self, worker: str, part: Part) -> int:
+        """Let *worker* read *part*; the ticket under which its outcome comes."""
+        ...
+
+    def returned(self, seconds: float) -> list[tuple[int, Outcome | None]]:
+        """Outcomes by ticket, as soon as there are any; ``None`` for a part whose worker died over it."""
+        ...
+
+    def send(self, worker: str, page: PageRef, path: str) -> str:
+        """Send the document of *page*, which the worker does not find; why it cannot be sent, else nothing."""
+        ...
+
+    def stop(self) -> list[tuple[int, Outcome | None]]:
+        """Let all workers stop at once; what they had read until then."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Chunk:
+    """Pages that follow each other in the output."""
+
+    pages: list[PageRef]
+    results: dict[PageRef, PageResult] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == len(self.pages)
+
+
+@dataclass(eq=False, slots=True)
+class _Errand:
+    """Pages of a chunk that a worker is to read."""
+
+    chunk: _Chunk
+    pages: list[PageRef]
+    deaths: int = 0
+    """How many workers died over them."""
+    worker: str = ""
+    sent: set[tuple[str, str]] = field(default_factory=set)
+    """Worker and digest of the documents that were sent for it."""
+
+
+class Dispatch:
+    """One pass over a source. Use once, from one thread."""
+
+    def __init__(
+        self,
+        source: Intake,
+        team: Team,
+        *,
+        batch: int,
+        known: Callable[[PageRef], PageResult | None],
+        record: Callable[[PageResult], None],
+        observer: Observer,
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*patience* is how many seconds to wait when there is no worker. See ``Pipeline`` for the others."""
+        self._source = source
+        self._team = team
+        self._size = batch * -(-PART // batch)
+        self._known = known
+        self._record = record
+        self._observer = observer
+        self._patience = patience
+        self._clock = clock
+        self._pages = iter(source.pages())
+        self._ended = False
+        self._window: deque[_Chunk] = deque()
+        self._waiting: deque[_Errand] = deque()
+        self._suspects: deque[_Errand] = deque()
+        self._out: dict[int, _Errand] = {}
+        self._sick: dict[str, float] = {}
+        self._error: ServerError | None = None
+        self._alone_since: float | None = None
+
+    def results(self) -> Generator[PageResult, None, None]:
+        """Every page's result, in page order. Raises a ``ServerError`` when no worker can go on."""
+        finished = False
+        try:
+            while True:
+                self._hand_out()
+                while self._window and self._window[0].complete:
+                    chunk = self._window.popleft()
+                    yield from (chunk.results[page] for page in chunk.pages)
+                    self._hand_out()
+                if not self._window and self._ended:
+                    finished = True
+                    return
+                for ticket, outcome in self._team.returned(_GLANCE):
+                    self._take(self._out.pop(ticket), outcome)
+        finally:
+            if not finished:
+                self._keep(self._team.stop())
+            self._source.close()
+
+    def _keep(self, last: list[tuple[int, Outcome | None]]) -> None:
+        """Record what was read of parts that could not be finished: it need not be asked for again."""
+        with contextlib.suppress(OutputError):  # it may be why the run ends
+            for result in itertools.chain(*(outcome.results for _, outcome in last if outcome is not None)):
+                self._record(result)
+
+    def _hand_out(self) -> None:
+        present = self._team.present()
+        now = self._clock()
+        able = {worker: room for worker, room in present.items() if self._sick.get(worker, now) <= now}
+        self._check(present, able, now)
+        load = dict.fromkeys(able, 0)
+        for out in self._out.values():
+            if out.worker in load:
+                load[out.worker] += 1
+        for out in self._out.values():
+            if out.deaths:
+                load.pop(out.worker, None)  # a suspect is alone
+        if self._suspects and load:
+            tester = min(load, key=lambda worker: load[worker])
+            if not load.pop(tester):
+                self._give(tester, self._suspects.popleft())
+        limit = 3 * sum(able.values()) + 2
+        while load and (errand := self._next(limit)):
+            worker = min(load, key=lambda worker: load[worker] / able[worker])
+            if load[worker] >= able[worker]:
+                self._waiting.appendleft(errand)
+                return
+            self._give(worker, errand)
+            load[worker] += 1
+
+    def _check(self, present: Mapping[str, int], able: Mapping[str, int], now: float) -> None:
+        """Raise when nobody is there to go on, and none will be."""
+        if able:
+            self._alone_since = None
+        elif present and self._error is not None and not self._out:
+            raise self._error
+        elif not present:
+            self._alone_since = now if self._alone_since is None else self._alone_since
+            if now - self._alone_since > self._patience:
+                raise ServerUnreachable("no worker of the cluster is left", "Start workers, then repeat the command.")
+
+    def _next(self, limit: int) -> _Errand | None:
+        """What to do next; new pages only while there is room in the window."""
+        while not self._waiting and not self._ended and len(self._window) < limit:
+            self._take_in()
+        return self._waiting.popleft() if self._waiting else None
+
+    def _take_in(self) -> None:
+        chunk = _Chunk(list(itertools.islice(self._pages, self._size)))
+        if not chunk.pages:
+            self._ended = True
+            return
+        self._window.append(chunk)
+        for page in chunk.pages:
+            known = self._known(page)
+            if known is not None:
+                chunk.results[page] = known
+                self._observer(Answered(known, known=True))
+            elif not page.number:
+                self._settle(chunk, unreadable(page, self._problem(page)))
+        open_ = [page for page in chunk.pages if page not in chunk.results]
+        if open_:
+            self._waiting.append(_Errand(chunk, open_))
+
+    def _problem(self, page: PageRef) -> DocumentError:
+        try:
+            self._source.load(page, RasterSpec(max_side=1))
+        except DocumentError as error:
+            return error
+        return DocumentError("the document could not be opened")
+
+    def _give(self, worker: str, errand: _Errand) -> None:
+        wanted = set(errand.pages)
+        whole = errand.deaths == 0
+        pages = tuple(errand.chunk.pages if whole else errand.pages)
+        part = Part(
+            pages,
+            frozenset(place for place, page in enumerate(pages) if page not in wanted),
+            tuple({page.digest: self._source.place(page) for page in errand.pages}.items()),
+        )
+        errand.worker = worker
+        self._out[self._team.give(worker, part)] = errand
+
+    def _take(self, errand: _Errand, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._suspect(errand)
+            return
+        for result in outcome.results:
+            if result.page in errand.pages:
+                self._settle(errand.chunk, result)
+        errand.pages = [page for page in errand.pages if page not in errand.chunk.results]
+        if outcome.lacking:
+            self._send(errand, outcome.lacking)
+        if outcome.error is not None:
+            self._error = outcome.error
+            self._sick[errand.worker] = self._clock() + _REST
+        if errand.pages:
+            (self._suspects if errand.deaths else self._waiting).appendleft(errand)
+
+    def _suspect(self, errand: _Errand) -> None:
+        """A worker died: its pages are tried one by one, or given up."""
+        for page in errand.pages:
+            if errand.deaths + 1 < _MOST_DEATHS:
+                self._suspects.append(_Errand(errand.chunk, [page], errand.deaths + 1))
+            else:
+                self._settle(errand.chunk, _given_up(page, "given up: two workers died over it"))
+
+    def _send(self, errand: _Errand, lacking: tuple[str, ...]) -> None:
+        for digest in lacking:
+            pages = [page for page in errand.pages if page.digest == digest]
+            if not pages:
+                continue
+            if (errand.worker, digest) in errand.sent:
+                why = "the worker cannot open the document that it was sent"
+            else:
+                why = self._team.send(errand.worker, pages[0], self._source.place(pages[0]).path)
+                errand.sent.add((errand.worker, digest))
+            if why:
+                for page in pages:
+                    self._settle(errand.chunk, _given_up(page, why))
+                errand.pages = [page for page in errand.pages if page.digest != digest]
+
+    def _settle(self, chunk: _Chunk, result: PageResult) -> None:
+        self._record(result)
+        chunk.results[result.page] = result
+        self._observer(Answered(result))
+
+
+def _given_up(page: PageRef, why: str) -> PageResult:
+    return PageResult(page, "", Status.FAILED, (Finding(FindingKind.UNREADABLE, why, Severity.FAILED),))

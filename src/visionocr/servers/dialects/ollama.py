@@ -1,0 +1,169 @@
+"""Ollama's native API: ``/api/chat``.
+
+It writes the model's chat template itself. Facts about the server were read in its source (August 2026); what
+older versions leave out of their answers is left open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from visionocr.errors import AnswerUnusable
+from visionocr.servers.dialects import fields
+from visionocr.servers.dialects.choice import Model, choose
+from visionocr.servers.http import Http, Reply, quote
+from visionocr.servers.watchdog import Life
+from visionocr.types import Completion, FinishReason, PageImage, Request, Server
+
+NAME = "ollama"
+GENERATE = "/api/chat"
+KIND = "Ollama"
+
+CONTEXT = 16384
+"""Tokens of context that are asked for unless the model has less, or is loaded with more. The server's own default
+is 4096 on most machines, in which a page of print and its text do not fit; what does not fit is dropped silently."""
+MOST_SHOWN = 40
+"""Models that are asked whether they can see, where nobody named one."""
+_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+
+
+def recognise(http: Http) -> Mapping[str, Any] | None:
+    """Version and models, when both questions are answered as Ollama does; others have one of the paths."""
+    version = fields.text(fields.ask(http, "/api/version"), "version")
+    tags = fields.ask(http, "/api/tags") if version else {}
+    return {"version": version, **tags} if isinstance(tags.get("models"), list) else None
+
+
+def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
+    """Which model; whether it can see; its context. Nothing needs a key."""
+    chosen = choose(f"{KIND} at {http.base}", _models(http, identity, model), model, "Get one with: ollama pull NAME")
+    facts = fields.known(http, "/api/show", {"model": chosen.name})
+    trained = _trained(facts)
+    asked = max(CONTEXT, chosen.context or 0)  # another than that of the loaded model would load it anew
+    return Server(
+        url=http.base,
+        dialect=NAME,
+        kind=KIND,
+        version=fields.text(identity, "version"),
+        model=chosen.name,
+        vision=_sees(facts),
+        context_length=min(asked, trained) if trained else asked,
+        max_images=4,
+        applies_template=True,
+        aborts=False,
+        vision_remedy="Name a model that can see with --model, or get one with: ollama pull qwen2.5vl",
+        context_remedy="Take a model with a larger context",
+    )
+
+
+def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
+    """The body. Images stand before the text of their message, unless the text has a mark for them."""
+    prompt, sampler = request.prompt, request.sampler
+    messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    turn: dict[str, Any] = {"role": "user", "content": _turn(prompt.parts)}
+    if prompt.images:
+        turn["images"] = [fields.encoded(image) for image in prompt.images]
+    return {
+        "model": server.model,
+        "messages": [*messages, turn],
+        "stream": False,
+        "think": False,  # models that can would think, at length
+        "options": {
+            "num_ctx": request.context_length or server.context_length or CONTEXT,
+            "num_predict": request.max_length,
+            "temperature": float(sampler.temperature),
+            "top_p": float(sampler.top_p),
+            "top_k": int(sampler.top_k),
+            "min_p": float(sampler.min_p),
+            "repeat_penalty": float(sampler.rep_pen),
+            "seed": int(sampler.seed),
+            "stop": list(request.stop_sequences),
+        },
+    }
+
+
+def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG001 - the protocol's
+    """The completion."""
+    data = reply.data if isinstance(reply.data, dict) else {}
+    if "error" in data:
+        raise AnswerUnusable(f"{KIND} failed: {quote(str(data['error']).encode('utf-8', 'replace'))}")
+    message = fields.table(data, "message")
+    if not isinstance(message.get("content"), str):
+        raise AnswerUnusable(f"{KIND} answered without a text")
+    reason, tokens = fields.text(data, "done_reason"), fields.whole(data, "eval_count")
+    if not message["content"] and not tokens and reason != "stop":
+        raise AnswerUnusable(f"{KIND} answered with no text and no tokens" + (f" ({reason})" if reason else ""))
+    return Completion(
+        text=message["content"],
+        finish_reason=_REASONS.get(reason, FinishReason.UNKNOWN),
+        prompt_tokens=fields.whole(data, "prompt_eval_count"),
+        completion_tokens=tokens,
+        seconds=reply.seconds,
+    )
+
+
+def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: ARG001 - the protocol's
+    """There is no call that counts."""
+    return None
+
+
+def look(http: Http, key: str) -> Life | None:  # noqa: ARG001 - the protocol's
+    """There is no way to look."""
+    return None
+
+
+def abort(http: Http, key: str) -> None:
+    """Nothing to say: the server stops when the connection closes."""
+
+
+def is_idle(http: Http) -> bool:  # noqa: ARG001 - the protocol's
+    """It does not say."""
+    return True
+
+
+def models(http: Http, tags: Mapping[str, Any]) -> list[Model]:
+    """What it has, with what is loaded; without what each can do."""
+    running = {fields.name(entry, "name"): entry for entry in fields.tables(fields.known(http, "/api/ps"), "models")}
+    names = [fields.name(entry, "name") for entry in fields.tables(tags, "models")]
+    return [
+        Model(name, name in running, context=fields.context(running.get(name, {}), "context_length"))
+        for name in names
+        if name
+    ]
+
+
+def _models(http: Http, tags: Mapping[str, Any], wanted: str | None) -> list[Model]:
+    found = models(http, tags)
+    if wanted is not None or len(found) == 1:
+        return found
+    seen = []
+    for model in found[:MOST_SHOWN]:
+        facts = fields.known(http, "/api/show", {"model": model.name})
+        seen.append(Model(model.name, model.loaded, _sees(facts), model.context))
+    return [*seen, *found[MOST_SHOWN:]]
+
+
+def _sees(facts: Mapping[str, Any]) -> bool | None:
+    """Whether a model can see pictures. Versions without a list of capabilities name the parts of the model."""
+    capabilities = facts.get("capabilities")
+    if isinstance(capabilities, list):
+        return "vision" in capabilities
+    parts = [*fields.table(facts, "model_info"), *fields.table(facts, "projector_info")]
+    return True if any(".vision." in part for part in parts) else None
+
+
+def _trained(facts: Mapping[str, Any]) -> int | None:
+    """The context length that the model was trained for."""
+    info = fields.table(facts, "model_info")
+    return fields.context(info, f"{fields.text(info, 'general.architecture')}.context_length")
+
+
+def _turn(parts: tuple[str | PageImage, ...]) -> str:
+    """The user turn's text, with the server's mark ``[img]`` for images that do not stand before all text."""
+    texts = [re.sub(r"\[(?=img(-\d+)?\])", "[ ", part) if isinstance(part, str) else None for part in parts]
+    first_text = next((at for at, part in enumerate(texts) if part is not None), len(texts))
+    if all(part is not None for part in texts[first_text:]):
+        return "".join(part for part in texts if part is not None)
+    return "".join("[img]" if part is None else part for part in texts)
