@@ -23,7 +23,7 @@ HOMES = {
     "pymupdf": {"pages/documents.py"},
     "PIL": {"pages/chart.py", "pages/images.py", "pages/measure.py"},
     "requests": {"servers/http.py", "servers/line.py", "servers/session.py"},
-    "tenacity": {"servers/client.py"},
+    "tenacity": {"servers/client.py", "servers/stopping.py"},
     "distributed": {"pipeline/scheduler.py"},
     "dask": {"pipeline/scheduler.py"},
     "faster_paddle": {"engines/worker.py"},

@@ -81,7 +81,7 @@ def test_two_servers_read_one_document(pair: list[FakeKoboldCpp]) -> None:
     assert {entry["server"] for entry in records} == {server.url for server in pair}
     for server in pair:
         mine = [entry for entry in records if entry["server"] == server.url]
-        assert f"KoboldCpp at {server.url}, model {MODEL}, preset qwen2.5-vl\n" in err
+        assert f"KoboldCpp at {server.url} (dialect koboldcpp), model {MODEL}, preset qwen2.5-vl\n" in err
         assert re.search(rf"^  {server.url}: {len(mine)} pages?, \d+\.\d s of work, \d+ tokens/s$", err, re.MULTILINE)
 
 

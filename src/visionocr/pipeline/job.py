@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.library import Library
-from visionocr.pipeline import canary, own
+from visionocr.pipeline import announcing, canary, own
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.gathering import gather, servers_of, together
 from visionocr.pipeline.stream import Pipeline
-from visionocr.printable import shown
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
@@ -28,7 +27,6 @@ from visionocr.types import (
     PageSource,
     Preset,
     Sampler,
-    Server,
     Task,
     ignore,
 )
@@ -218,8 +216,8 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
             )
         match = choose_preset(settings, library, server.model, server.preset)
         for one in servers_of(engine):
-            _announce(one.server, match, observer)
-        _warn_of_guess(server, match, observer)
+            announcing.found(one.server, match, observer)
+        announcing.guess(server, match, observer)
         if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
@@ -266,41 +264,8 @@ def _tried(engine: Engine, question: Question, settings: Settings, observer: Obs
         return None
     sides = together(lambda one: canary.measure_kept_side(one, question), servers_of(engine))
     kept = min((side for side in sides if side is not None), default=None)
-    _announce_shrinking(kept, question.preset, engine.server, observer)
+    announcing.shrinking(kept, question.preset, engine.server, observer)
     return kept
-
-
-def _announce(server: Server, match: Match, observer: Observer) -> None:
-    model = shown(server.model) or "without a name"
-    observer(
-        Notice(
-            f"{shown(server.kind)} at {server.url} (dialect {server.dialect}), model {model}, "
-            f"preset {match.preset.name}"
-        )
-    )
-
-
-def _warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
-    if match.known:
-        return
-    means = (
-        f"pages get the size that suits {match.preset.name}. If small print is not read, choose another"
-        if server.applies_template
-        else f"using the {match.preset.name} template. If answers are nonsense or never end, choose another"
-    )
-    unknown = f"no preset knows the model {server.model!r}: {means} with --preset (see: visionocr presets)"
-    observer(Notice(unknown, warning=True))
-
-
-def _announce_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
-    if useful := budget.lost_side(preset, kept):
-        observer(
-            Notice(
-                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
-                + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
-                warning=True,
-            )
-        )
 
 
 def _local(settings: Settings, markdown: bool) -> Engine:

@@ -24,6 +24,7 @@ from visionocr.servers.attempt import Attempt, Ending
 from visionocr.servers.changes import ServerChanged, ServerCrowded
 from visionocr.servers.dialects import Dialect
 from visionocr.servers.http import ConnectionLost, Http
+from visionocr.servers.stopping import Stop
 from visionocr.servers.turns import Turn, Turns
 from visionocr.servers.watchdog import Limits
 from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
@@ -280,7 +281,7 @@ class ServerEngine:
 
         return Retrying(
             retry=retry_if_exception_type((ServerBusy, ServerUnreachable)),
-            stop=_Stop(self._cancelled, patience, self._http.clock),
+            stop=Stop(self._cancelled, self._http.clock, busy=patience.busy, absent=patience.absent),
             wait=wait,
             sleep=self._pause,
             before_sleep=report,
@@ -289,24 +290,3 @@ class ServerEngine:
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)
-
-
-class _Stop:
-    """Busy is waited out by time, an absent server by attempts; nothing is tried after a cancel. For one request."""
-
-    def __init__(self, cancelled: threading.Event, patience: Patience, clock: Callable[[], float]) -> None:
-        self._cancelled = cancelled
-        self._patience = patience
-        self._clock = clock
-        self._started = clock()
-        self._absent_since: float | None = None
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        now = self._clock()
-        if not isinstance(error, ServerUnreachable):
-            self._absent_since = None
-            return self._cancelled.is_set() or now - self._started >= self._patience.busy
-        if self._absent_since is None:
-            self._absent_since = now
-        return self._cancelled.is_set() or now - self._absent_since >= self._patience.absent
