@@ -420,7 +420,9 @@ def raw_server(answer: bytes) -> Iterator[str]:
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.recv(65536)
+                request = b""
+                while b"\r\n\r\n" not in request or (request.startswith(b"POST") and not request.endswith(b"}")):
+                    request += connection.recv(65536)  # what is left unread would reset the connection
                 connection.sendall(answer)
 
         thread = threading.Thread(target=serve)

@@ -50,7 +50,7 @@ class Phoenix:
 
     def _watch(self) -> None:
         port = self.now.server_address[1]
-        while True:
+        while not self._over:  # which may come while it rises
             self.now.closing.wait()
             self._may_rise.wait()
             threading.Event().wait(_LOADING)
