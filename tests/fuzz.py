@@ -816,9 +816,10 @@ def _hurry() -> None:
     client: Any = importlib.import_module("visionocr.servers.client")
     http: Any = importlib.import_module("visionocr.servers.http")
     http.PROBE_TIMEOUT, http.CONNECT_TIMEOUT, http.BODY_TIMEOUT = 0.6, 1.0, 0.8
-    real, ending = client.Patience, attempt.Ending(0.2, 0.2)
+    patience: Any = importlib.import_module("visionocr.servers.patience")
+    real, ending = patience.Patience, attempt.Ending(0.2, 0.2)
     attempt._BETWEEN_ABORTS = 0.05
-    client.Patience = lambda **_: real(
+    patience.Patience = lambda **_: real(
         busy=0.3, absent=0.0, first_wait=0.01, longest_wait=0.05, ending=ending, abort=0.1
     )
     client.ServerEngine._pause = lambda _self, seconds: time.sleep(min(seconds, 0.05))

@@ -732,6 +732,7 @@ def test_the_time_in_the_queue_is_not_the_pages(koboldcpp: FakeKoboldCpp) -> Non
     assert 0.35 < second.seconds < 0.65
 
 
+@pytest.mark.slow
 def test_waiting_behind_our_own_is_no_silence(koboldcpp: FakeKoboldCpp) -> None:
     """A page behind a slow one of ours is not given up, though nothing in the queue moves; its time has not begun."""
     http = Http(koboldcpp.url, timeout=0.5)

@@ -43,7 +43,11 @@ def error_rate(read: str, truth: str) -> float:
 
 @pytest.mark.parametrize(
     ("document", "truth", "limit"),
-    [("letter.pdf", "letter.txt", 0.02), ("photo.jpg", "photo.txt", 0.02), ("columns.pdf", "columns.txt", 0.03)],
+    [
+        ("letter.pdf", "letter.txt", 0.02),
+        ("photo.jpg", "photo.txt", 0.02),
+        pytest.param("columns.pdf", "columns.txt", 0.03, marks=pytest.mark.slow),
+    ],
 )
 def test_the_embedded_engine_reads_the_samples(document: str, truth: str, limit: float) -> None:
     """Each sample is transcribed with few errors, in reading order."""

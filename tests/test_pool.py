@@ -146,6 +146,7 @@ def test_who_answered_is_said() -> None:
 # --- the end of a run ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_slow_server_does_not_keep_the_last_page() -> None:
     """What takes far longer there than on a server with nothing to do is taken away and asked there."""
     with bench_of({"service_seconds": 0.05}, {"service_seconds": 0.05}) as (bench, (slow, _)):
