@@ -99,7 +99,7 @@ class PdfFile:
         if zoom * 72 < _COARSE:
             spec = replace(spec, find_blank=False)
         result = finish(picture, page, spec, (*self._damage(), *remarks))
-        self._forget(pictures=bool(sheet.get_images()))
+        self._forget(pictures=self._has_pictures(sheet))
         return result
 
     def close(self) -> None:
@@ -145,6 +145,13 @@ class PdfFile:
         if said:
             findings.append(f"the page is damaged; what can be read was drawn ({shown(said[0])[:200]})")
         return tuple(Finding(FindingKind.DAMAGED, message, Severity.INFO) for message in findings)
+
+    def _has_pictures(self, sheet: Any) -> bool:
+        """Whether MuPDF may have decoded pictures for a page."""
+        try:
+            return bool(sheet.get_images())
+        except _FAILURES:
+            return True  # the page was drawn all the same
 
     def _forget(self, *, pictures: bool) -> None:
         self._kept += _PICTURE if pictures else 1
