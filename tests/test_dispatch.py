@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from visionocr.pipeline.intake import Intake, Place
 from visionocr.pipeline.remote import Order, Outcome
 from visionocr.pipeline.scheduler import check_versions, connected, facts_of
 from visionocr.pipeline.shelf import Part
+from visionocr.pipeline.stream import MOST_FINISHED
 from visionocr.settings import Settings
 from visionocr.types import PageRef, PageResult, Status
 
@@ -56,6 +60,8 @@ class FakeTeam:
         self.out: dict[int, tuple[str, Part]] = {}
         self.given: list[tuple[str, tuple[int, ...]]] = []
         self.deaths = 0
+        self.suspects: set[PageRef] = set()
+        """Pages that a worker had when it died."""
         self.most = 0
         self.stopped = False
         self.says: Callable[[str, Part], Outcome | None] = lambda worker, part: None
@@ -90,7 +96,7 @@ class FakeTeam:
             self.there[f"n{self.deaths}"] = 2
             lost = [number for number, (busy, _) in self.out.items() if busy == worker]
             for number in lost:
-                del self.out[number]
+                self.suspects.update(self.out.pop(number)[1].pages)
             return [(number, None) for number in lost]
         del self.out[ticket]
         return [(ticket, Outcome(tuple(PageResult(page, f"text {page.number}", Status.OK) for page in wanted)))]
@@ -134,10 +140,10 @@ def test_suspects_are_alone() -> None:
     give = team.give
 
     def watched(worker: str, part: Part) -> int:
-        suspect = team.deaths > 0 and len(part.pages) == 1
-        if suspect:
-            busy.append(sum(other == worker for other, _ in team.out.values()))
-        assert not any(other == worker and len(held.pages) == 1 and team.deaths for other, held in team.out.values())
+        held = [page for other, part in team.out.values() if other == worker for page in part.pages]
+        if part.pages[0] in team.suspects:
+            busy.append(len(held))
+        assert not team.suspects.intersection(held)
         return give(worker, part)
 
     team.give = watched  # type: ignore[method-assign]
@@ -164,19 +170,51 @@ def test_a_long_job_is_never_in_memory() -> None:
     team.returned = returned  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         list(dispatch(source, team).results())
-    assert source.taken < 100
+    assert source.taken < MOST_FINISHED + 100
     assert team.most <= 4
     assert team.stopped
 
 
-@pytest.mark.parametrize(("batch", "size"), [(1, 4), (2, 4), (3, 6), (4, 4)])
-def test_parts_keep_batches_whole(batch: int, size: int) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="timers of POSIX")
+@pytest.mark.parametrize("seed", range(20))
+def test_ctrl_c_between_any_two_steps(seed: int) -> None:
+    """What came back from a worker is recorded, whenever the signal strikes."""
+    source, team = FakeSource(1_000_000), FakeTeam(2, seed=seed)
+    back: list[PageRef] = []
+    recorded: list[PageRef] = []
+    returned = team.returned
+
+    def noted(seconds: float) -> list[tuple[int, Outcome | None]]:
+        outcomes = returned(seconds)
+        back.extend(result.page for _, outcome in outcomes if outcome for result in outcome.results)
+        return outcomes
+
+    def strike(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    team.returned = noted  # type: ignore[method-assign]
+    reading = dispatch(source, team, record=lambda result: recorded.append(result.page)).results()
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        next(reading)
+        signal.setitimer(signal.ITIMER_REAL, random.Random(seed).uniform(0.001, 0.05))
+        with pytest.raises(KeyboardInterrupt):
+            deque(reading)
+        reading.close()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert recorded == back
+    assert team.stopped
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+def test_parts_are_batches(batch: int) -> None:
     """Pages share requests as on one machine, those that are known or cannot be opened in their places."""
     team = FakeTeam(1)
     known = PageResult(PageRef("a.pdf", 2, 9, DIGEST), "old", Status.OK)
     results = dispatch(FakeSource(9), team, batch=batch, known=lambda page: known if page == known.page else None)
     assert [result.text for result in results.results()][:3] == ["text 1", "old", "text 3"]
-    assert team.given[0][1] == tuple(range(1, size + 1))
+    assert team.given[0][1] == tuple(range(1, batch + 1))
 
 
 def test_a_worker_whose_server_fails_rests() -> None:
@@ -203,6 +241,31 @@ def test_what_cannot_be_sent_is_marked() -> None:
     team.says = lambda worker, part: Outcome(lacking=(DIGEST,))
     results = list(dispatch(FakeSource(3), team).results())
     assert [result.findings[0].message for result in results] == ["too large"] * 3
+    team.send = lambda worker, page, path: ""  # type: ignore[method-assign]
+    results = list(dispatch(FakeSource(3), team).results())
+    assert {result.findings[0].message for result in results} == {
+        "the worker cannot open the document that it was sent"
+    }
+
+
+def test_a_document_is_sent_once() -> None:
+    """However many of its pages a worker has when it misses it, and again only when the worker lost it."""
+    team, had, sent = FakeTeam(2), set[str](), list[str]()
+
+    def send(worker: str, page: PageRef, path: str) -> str:
+        had.add(worker)
+        sent.append(worker)
+        return ""
+
+    def says(worker: str, part: Part) -> Outcome | None:
+        if len(sent) == 2 and part.pages[0].number == 7:
+            had.discard(worker)
+        return None if worker in had else Outcome(lacking=(DIGEST,))
+
+    team.send, team.says = send, says  # type: ignore[method-assign]
+    results = list(dispatch(FakeSource(20), team).results())
+    assert all(result.status is Status.OK for result in results)
+    assert len(sent) == 3
 
 
 def test_documents_that_cannot_be_opened(tmp_path: Path) -> None:

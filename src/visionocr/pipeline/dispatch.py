@@ -1,6 +1,7 @@
 """Pages go to workers in parts and come back in order, whoever of the workers dies on the way.
 
-Parts are made as there is room for them, so a job of any length is a few parts for each worker. When a worker dies, the
+A part is a page, or the pages that share a request: a worker that dies takes no page with it that was read. Parts are
+made as there is room for them, so a job of any length is a few parts for each worker. When a worker dies, the
 pages that it had are suspects: each is tried alone on a worker that does nothing else, and one over which a second
 worker dies is marked failed. So one poisonous page costs two workers, and never the run.
 """
@@ -20,6 +21,8 @@ from visionocr.pipeline.asking import unreadable
 from visionocr.pipeline.intake import Intake
 from visionocr.pipeline.remote import Outcome
 from visionocr.pipeline.shelf import Part
+from visionocr.pipeline.stream import MOST_FINISHED
+from visionocr.pipeline.workers import Workers, outcome
 from visionocr.types import (
     Answered,
     Finding,
@@ -32,13 +35,13 @@ from visionocr.types import (
     Status,
 )
 
-PART = 4
-"""Pages of a part, or the next multiple of a batch."""
 _MOST_DEATHS = 2
+_REMEMBERED = 4096
+"""Sent documents; what is forgotten may be sent once more."""
 _REST = 30.0
 """Seconds after which a worker whose server failed gets work again."""
 _GLANCE = 0.2
-"""Seconds between looks at the keyboard."""
+"""Seconds between looks at who is there."""
 
 
 class Team(Protocol):
@@ -86,12 +89,18 @@ class _Errand:
     deaths: int = 0
     """How many workers died over them."""
     worker: str = ""
+    promised: frozenset[str] = frozenset()
+    """Digests of documents that the worker had been sent before it got these pages."""
     sent: set[tuple[str, str]] = field(default_factory=set)
-    """Worker and digest of the documents that were sent for it."""
+    """Worker and digest of documents that were there no more, and were sent again."""
 
 
 class Dispatch:
-    """One pass over a source. Use once, from one thread."""
+    """One pass over a source. Use once, from one thread.
+
+    All work is done in a thread of its own: Ctrl-C strikes the main thread between any two steps, and a page that was
+    taken from the team but is not yet recorded would be lost.
+    """
 
     def __init__(
         self,
@@ -108,7 +117,7 @@ class Dispatch:
         """*patience* is how many seconds to wait when there is no worker. See ``Pipeline`` for the others."""
         self._source = source
         self._team = team
-        self._size = batch * -(-PART // batch)
+        self._batch = batch
         self._known = known
         self._record = record
         self._observer = observer
@@ -121,34 +130,43 @@ class Dispatch:
         self._suspects: deque[_Errand] = deque()
         self._out: dict[int, _Errand] = {}
         self._sick: dict[str, float] = {}
+        self._sent: set[tuple[str, str]] = set()
+        """Worker and digest of documents that were sent."""
         self._error: ServerError | None = None
         self._alone_since: float | None = None
+        self._left = False
 
     def results(self) -> Generator[PageResult, None, None]:
         """Every page's result, in page order. Raises a ``ServerError`` when no worker can go on."""
-        finished = False
+        thread = Workers(1, "dispatch")
         try:
-            while True:
-                self._hand_out()
-                while self._window and self._window[0].complete:
-                    chunk = self._window.popleft()
-                    yield from (chunk.results[page] for page in chunk.pages)
-                    self._hand_out()
-                if not self._window and self._ended:
-                    finished = True
-                    return
-                for ticket, outcome in self._team.returned(_GLANCE):
-                    self._take(self._out.pop(ticket), outcome)
+            while (chunk := outcome(thread.submit(self._advance))) is not None:
+                yield from (chunk.results[page] for page in chunk.pages)
         finally:
-            if not finished:
-                self._keep(self._team.stop())
-            self._source.close()
+            self._left = True
+            outcome(thread.submit(self._leave))
+            thread.close()
 
-    def _keep(self, last: list[tuple[int, Outcome | None]]) -> None:
+    def _advance(self) -> _Chunk | None:
+        """Hand out and take back until the next chunk is complete; ``None`` at the end."""
+        while not self._left:
+            self._hand_out()
+            if self._window and self._window[0].complete:
+                return self._window.popleft()
+            if not self._window and self._ended:
+                return None
+            for ticket, returned in self._team.returned(_GLANCE):
+                self._take(self._out.pop(ticket), returned)
+        return None
+
+    def _leave(self) -> None:
         """Record what was read of parts that could not be finished: it need not be asked for again."""
-        with contextlib.suppress(OutputError):  # it may be why the run ends
-            for result in itertools.chain(*(outcome.results for _, outcome in last if outcome is not None)):
-                self._record(result)
+        if self._window:
+            with contextlib.suppress(OutputError):  # it may be why the run ends
+                for _, last in self._team.stop():
+                    for result in last.results if last is not None else ():
+                        self._record(result)
+        self._source.close()
 
     def _hand_out(self) -> None:
         present = self._team.present()
@@ -166,7 +184,7 @@ class Dispatch:
             tester = min(load, key=lambda worker: load[worker])
             if not load.pop(tester):
                 self._give(tester, self._suspects.popleft())
-        limit = 3 * sum(able.values()) + 2
+        limit = sum(able.values()) + MOST_FINISHED
         while load and (errand := self._next(limit)):
             worker = min(load, key=lambda worker: load[worker] / able[worker])
             if load[worker] >= able[worker]:
@@ -193,7 +211,7 @@ class Dispatch:
         return self._waiting.popleft() if self._waiting else None
 
     def _take_in(self) -> None:
-        chunk = _Chunk(list(itertools.islice(self._pages, self._size)))
+        chunk = _Chunk(list(itertools.islice(self._pages, self._batch)))
         if not chunk.pages:
             self._ended = True
             return
@@ -226,6 +244,7 @@ class Dispatch:
             tuple({page.digest: self._source.place(page) for page in errand.pages}.items()),
         )
         errand.worker = worker
+        errand.promised = frozenset(digest for digest, _ in part.places if (worker, digest) in self._sent)
         self._out[self._team.give(worker, part)] = errand
 
     def _take(self, errand: _Errand, outcome: Outcome | None) -> None:
@@ -257,15 +276,27 @@ class Dispatch:
             pages = [page for page in errand.pages if page.digest == digest]
             if not pages:
                 continue
-            if (errand.worker, digest) in errand.sent:
-                why = "the worker cannot open the document that it was sent"
-            else:
-                why = self._team.send(errand.worker, pages[0], self._source.place(pages[0]).path)
-                errand.sent.add((errand.worker, digest))
+            why = self._sent_to(errand, pages[0])
             if why:
                 for page in pages:
                     self._settle(errand.chunk, _given_up(page, why))
                 errand.pages = [page for page in errand.pages if page.digest != digest]
+
+    def _sent_to(self, errand: _Errand, page: PageRef) -> str:
+        """Send the document of *page*, unless it arrived since the worker missed it; why it cannot be sent."""
+        place = errand.worker, page.digest
+        if place in errand.sent:
+            return "the worker cannot open the document that it was sent"
+        if page.digest in errand.promised:
+            errand.sent.add(place)  # workers delete the oldest ones when they have too many
+        elif place in self._sent:
+            return ""
+        why = self._team.send(errand.worker, page, self._source.place(page).path)
+        if not why:
+            if len(self._sent) >= _REMEMBERED:
+                self._sent.clear()
+            self._sent.add(place)
+        return why
 
     def _settle(self, chunk: _Chunk, result: PageResult) -> None:
         self._record(result)

@@ -105,7 +105,8 @@ def connected(address: str) -> tuple[Any, Any]:
         raise ConfigurationError(
             "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
         ) from None
-    for logger in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    for logger in [*names, "asyncio"]:
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)  # what matters is said in our words
     cluster = None
     with warnings.catch_warnings():

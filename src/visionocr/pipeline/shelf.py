@@ -136,6 +136,9 @@ def receive(run: str, digest: str, data: bytes, first: bool, last: bool, dask_wo
         file.write(data)
     if not last:
         return
+    if (folder / digest).exists():  # it may be open
+        part.unlink()
+        return
     os.replace(part, folder / digest)
     kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path, total in zip(kept, itertools.accumulate(path.stat().st_size for path in kept), strict=True):

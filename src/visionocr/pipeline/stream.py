@@ -34,7 +34,7 @@ from visionocr.types import (
     ignore,
 )
 
-_MOST_FINISHED = 512
+MOST_FINISHED = 512
 """Results that wait for an earlier page: texts, which are small, where the images of pages on their way are not."""
 _GLANCE = 0.2
 """Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
@@ -173,7 +173,7 @@ class Pipeline:
         while (
             not (self._ended and window)
             and len(window) - self._finished < self._window
-            and len(window) < self._window + _MOST_FINISHED
+            and len(window) < self._window + MOST_FINISHED
         ):
             group = self._submit()
             window.append(group)

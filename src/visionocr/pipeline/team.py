@@ -20,7 +20,6 @@ from typing import Any
 
 from visionocr.errors import ConfigurationError, ServerError, ServerUnreachable
 from visionocr.pipeline import remote, scheduler, shelf
-from visionocr.pipeline.dispatch import PART
 from visionocr.pipeline.remote import Order, Outcome
 from visionocr.pipeline.scheduler import TIME, check_versions, connected, facts_of, task
 from visionocr.pipeline.shelf import Part
@@ -115,13 +114,9 @@ class DaskTeam:
     # -- what the dispatch needs
 
     def present(self) -> Mapping[str, int]:
-        """See ``Team.present``; a worker's parts keep all its slots busy, and one more is ready."""
+        """See ``Team.present``; for each slot one request runs and one waits, and two are being drawn."""
         self._look()
-        return {
-            worker: max(2, -(-(2 * max(1, server.slots) + 2) // PART))
-            for worker, server in self._ready.items()
-            if worker in self._there
-        }
+        return {worker: 2 * max(1, server.slots) + 2 for worker, server in self._ready.items() if worker in self._there}
 
     def give(self, worker: str, part: Part) -> int:
         """See ``Team.give``."""
@@ -248,11 +243,17 @@ class DaskTeam:
 
     def _result(self, worker: str, future: Any) -> Any:
         """What a task gave; ``None`` when its worker died, or something unforeseen went wrong there."""
-        try:
-            reply = future.result(timeout=TIME)
-        except Exception:  # noqa: BLE001 - Dask's words for a dead worker are many
-            self._looked = -_LOOK
-            return None
+        until = time.monotonic() + TIME
+        reply = None
+        while reply is None:
+            try:
+                reply = future.result(timeout=_LOOK)
+            except Exception as error:  # noqa: BLE001 - Dask's words for a dead worker are many
+                self._looked = -_LOOK
+                self._look()  # what a worker gave dies with it when it was not yet fetched
+                late = isinstance(error, TimeoutError) and time.monotonic() < until
+                if not late or worker not in self._there:
+                    return None
         if isinstance(reply.error, ServerError):
             self._error = reply.error
         if reply.error or reply.fault:
