@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from drawing import encrypted, pdf_bytes, picture_bytes
-from visionocr import piped
 from visionocr.errors import ConfigurationError, DocumentError, Interrupted
 from visionocr.pages import Documents, discover
 from visionocr.pages.crew import Crew
+from visionocr.processes import piped
 from visionocr.types import PageRef, RasterSpec
 
 SPEC = RasterSpec(300)
@@ -54,7 +54,7 @@ runpy.run_path({piped!r}, {{}}, "__main__")
 
 def command(mark: str = "") -> list[str]:
     """A program that draws as ever, but for pages 2 to 6, on which it goes wrong in its own ways."""
-    path = [str(Path(piped.__file__).parents[1]), *(path for path in sys.path if path)]
+    path = [str(Path(piped.__file__).parents[2]), *(path for path in sys.path if path)]
     return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, piped=piped.__file__)]
 
 
@@ -132,10 +132,10 @@ def test_an_idle_process_that_died_is_replaced(tmp_path: Path) -> None:
     crew = Crew(1)
     documents, pages = opened(seven_pages(tmp_path), crew)
     with documents:
-        (idle,) = crew._idle
+        (idle,) = crew._hiring._idle
         idle.end()
         assert documents.load(pages[0], SPEC)
-        assert crew._idle != [idle]
+        assert crew._hiring._idle != [idle]
 
 
 def test_a_process_that_does_not_start_is_nobodys_page(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_it_grows_only_when_hurried(tmp_path: Path) -> None:
     def at_once() -> int:
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda page: documents.load(page, SPEC), pages))
-        return len(crew._idle)
+        return len(crew._hiring._idle)
 
     with documents:
         assert at_once() == 1
@@ -210,7 +210,7 @@ def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.Monkey
         assert isinstance(documents._drawer, Crew)
         with ThreadPoolExecutor(2) as pool:
             before = list(pool.map(lambda page: documents.load(page, SPEC), pages))
-        for idle in documents._drawer._idle:
+        for idle in documents._drawer._hiring._idle:
             idle.end()
         assert [documents.load(page, SPEC) for page in pages] == before
 
@@ -236,7 +236,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         "import test_crew as test\n"
         f"crew = test.Crew(1, command=test.command({str(mark)!r}))\n"
         f"documents, pages = test.opened({seven_pages(tmp_path)!r}, crew)\n"
-        "print(next(iter(documents._drawer._idle))._process.pid, flush=True)\n"
+        "print(next(iter(documents._drawer._hiring._idle))._process.pid, flush=True)\n"
         "documents.load(pages[2], test.SPEC)\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
@@ -257,7 +257,7 @@ def test_ctrl_c_is_not_for_it(tmp_path: Path) -> None:
     crew = Crew(1)
     documents, pages = opened(seven_pages(tmp_path), crew)
     with documents:
-        (idle,) = crew._idle
+        (idle,) = crew._hiring._idle
         os.kill(idle._process.pid, signal.SIGINT)
         assert documents.load(pages[0], SPEC)
-        assert crew._idle == [idle]
+        assert crew._hiring._idle == [idle]

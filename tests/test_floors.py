@@ -13,7 +13,7 @@ FLOORS = (
     {"types", "errors"},
     {"printable", "pace"},
     {"prompting", "reading"},
-    {"piped"},
+    {"processes"},
     {"pages", "servers", "engines", "output", "weights", "settings", "console", "library"},
     {"pipeline"},
     {"cli", "api"},
@@ -35,7 +35,7 @@ HOMES = {
         "cli/run.py",
     },
 }
-WRITERS = {"output/writer.py", "console.py", "piped.py"}
+WRITERS = {"output/writer.py", "console.py", "processes/piped.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

@@ -16,11 +16,11 @@ from typing import Any
 import pymupdf
 import pytest
 
-from visionocr import piped
 from visionocr.engines import local, worker
 from visionocr.engines.layout import Line
 from visionocr.engines.local import LocalEngine, confidence
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
+from visionocr.processes import piped
 from visionocr.types import ChatMarkers, Engine, FinishReason, PageImage, PageRef, Prompt, Request, Sampler
 
 pytest.importorskip("faster_paddle")
@@ -251,7 +251,7 @@ def test_the_fast_model_says_under_what_terms_it_comes() -> None:
 def test_a_warm_worker_is_used(fake: LocalEngine) -> None:
     """Getting ready early starts one worker, and that one reads."""
     fake.warm()
-    (early,) = fake._idle
+    (early,) = fake._hiring._idle
     assert int(fake.complete(ask(b"pid")).text) == early._process.pid
 
 
@@ -295,7 +295,7 @@ def test_a_hang_costs_one_page() -> None:
 def test_a_worker_that_died_idle_is_replaced(fake: LocalEngine) -> None:
     """Whoever killed an idle worker, the next page does not pay for it."""
     pid = int(fake.complete(ask(b"pid")).text)
-    (idle,) = fake._idle
+    (idle,) = fake._hiring._idle
     idle.kill()
     idle._process.wait()
     assert int(fake.complete(ask(b"pid")).text) != pid

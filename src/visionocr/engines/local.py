@@ -5,10 +5,10 @@ It reads and does nothing else: it cannot follow a prompt or describe a picture.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -16,7 +16,8 @@ from visionocr.engines.layout import Line
 from visionocr.engines.markdown import page_text
 from visionocr.engines.worker import Worker
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
-from visionocr.piped import Failed, Lost
+from visionocr.processes.hiring import Hiring, cores
+from visionocr.processes.piped import Failed, Lost
 from visionocr.types import Completion, FinishReason, Request, Server
 
 SURE = 0.965
@@ -93,19 +94,14 @@ class LocalEngine:
             raise ConfigurationError(f"unknown local model {str(model)!r}", f"Choose one of: {', '.join(_NAMES)}.")
         if not installed(model):
             raise missing(model)
-        cores = _cores()
-        slots = max(1, slots or min(cores, MOST_WORKERS))
-        self._threads = max(1, threads or cores // slots)
+        slots = max(1, slots or min(cores(), MOST_WORKERS))
+        self._threads = max(1, threads or cores() // slots)
         self._model = str(model)
         self._markdown = markdown
         self._timeout = timeout
         self._command = command
         self._free = threading.BoundedSemaphore(slots)
-        self._lock = threading.Lock()
-        self._idle: list[Worker] = []
-        self._busy: set[Worker] = set()
-        self._turn = 0  # goes up with every cancel: who started in an earlier turn is interrupted
-        self._closed = False
+        self._hiring: Hiring[Worker] = Hiring()
         package = "rapidocrlite" if model == LITE else "faster-paddle"
         self.server = Server(
             url="local:",
@@ -131,7 +127,7 @@ class LocalEngine:
         pictures = request.prompt.images
         if not pictures:
             raise RequestRefused("the embedded engine reads pictures, and there is none in the request")
-        turn = self._turn
+        turn = self._hiring.turn
         with self._free:
             start = time.monotonic()
             looks = [self._look(picture.data, request.deep, turn) for picture in pictures]
@@ -150,8 +146,8 @@ class LocalEngine:
 
     def warm(self) -> None:
         """Let a worker start and load its first model, while there is something else to do."""
-        hired = self._hire(self._turn, warm=self._first(deep=False))
-        self._release(hired, kept=True)
+        with self._hiring.hired(partial(self._started, warm=self._first(deep=False)), self._hiring.turn):
+            """It loads meanwhile."""
 
     def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the protocol's
         """``None``: there are no tokens here."""
@@ -159,19 +155,11 @@ class LocalEngine:
 
     def cancel(self) -> None:
         """Kill the workers that are reading; their ``complete`` raises ``Interrupted``. Later requests are served."""
-        with self._lock:
-            self._turn += 1
-            for busy in self._busy:
-                busy.kill()
+        self._hiring.cancel()
 
     def close(self) -> None:
         """End all workers, for good."""
-        self._closed = True
-        self.cancel()
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for one in idle:
-            one.close()
+        self._hiring.close()
 
     def _look(self, picture: bytes, deep: bool, turn: int) -> tuple[list[Line], str]:
         """The lines of one picture and the model that found them."""
@@ -183,58 +171,31 @@ class LocalEngine:
         return (better, "small") if better or not lines else (lines, "tiny")
 
     def _ask(self, model: str, picture: bytes, turn: int) -> list[Line]:
-        hired = self._hire(turn)
-        kept = False
         try:
-            found = hired.ask(model, picture, self._timeout)
-            kept = True
+            with self._hiring.hired(self._started, turn) as hired:
+                found = hired.ask(model, picture, self._timeout)
         except Failed as error:
-            kept = True
             if error.setup:
                 raise ConfigurationError(
                     f"the embedded engine does not start: {error}", "Its package may not fit this system or Python."
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
         except Lost as error:
-            if turn != self._turn:
+            if turn != self._hiring.turn:
                 raise Interrupted("reading was stopped") from None
             what = "took too long over the page" if error.hung else "crashed on the page"
             raise AnswerUnusable(f"the embedded engine {what}: {error}") from None
-        finally:
-            self._release(hired, kept)
         return [line for line in (Line(*raw) for raw in found) if line.text.strip() and not _stray(line)]
 
     def _first(self, *, deep: bool) -> str:
         """The model that looks first."""
         return self._model if self._model != "auto" else "small" if deep else "tiny"
 
-    def _hire(self, turn: int, warm: str = "") -> Worker:
-        """An idle worker, or a new one."""
-        with self._lock:
-            if self._closed or turn != self._turn:
-                raise Interrupted("reading was stopped")
-            hired = None
-            while self._idle and hired is None:
-                hired = self._idle.pop()
-                if not hired.alive:  # something killed it meanwhile, out of memory perhaps
-                    hired.close()
-                    hired = None
-            if hired is None:
-                try:
-                    hired = Worker(self._threads, self._command, warm=warm)
-                except OSError as error:
-                    raise ConfigurationError(f"the embedded engine does not start: {error}") from None
-            self._busy.add(hired)
-            return hired
-
-    def _release(self, hired: Worker, kept: bool) -> None:
-        with self._lock:
-            self._busy.discard(hired)
-            kept = kept and not self._closed
-            if kept:
-                self._idle.append(hired)
-        if not kept:
-            hired.close()
+    def _started(self, *, warm: str = "") -> Worker:
+        try:
+            return Worker(self._threads, self._command, warm=warm)
+        except OSError as error:
+            raise ConfigurationError(f"the embedded engine does not start: {error}") from None
 
 
 def confidence(lines: Sequence[Line]) -> float | None:
@@ -255,12 +216,6 @@ def confidence(lines: Sequence[Line]) -> float | None:
 
 def _stray(line: Line) -> bool:
     return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from visionocr.piped import Ask, Frame, Handler, Head, Lost, Piped
+from visionocr.processes.piped import Ask, Frame, Handler, Head, Lost, Piped
 
 RawLine = tuple[float, float, float, float, str, float]
 """left, top, right, bottom (pixels), text, confidence (0 to 1)"""

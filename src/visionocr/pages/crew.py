@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from visionocr.errors import ConfigurationError, DocumentError, Interrupted
 from visionocr.pages.drawing import images_in, question
 from visionocr.pages.opened import Known, Password
-from visionocr.piped import Failed, Frame, Head, Lost, Piped
 from visionocr.printable import shown
+from visionocr.processes.hiring import Hiring, cores
+from visionocr.processes.piped import Failed, Frame, Head, Lost, Piped
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 LIMIT = 120.0
@@ -31,17 +31,14 @@ class Crew:
     """
 
     def __init__(self, hands: int | None = None, *, limit: float = LIMIT, command: Sequence[str] | None = None) -> None:
-        self.hands = hands or min(MOST, _cores())
+        self.hands = hands or min(MOST, cores())
         self._limit = limit
         self._command = command
         self._growth = 0 if hands else self.hands - 1
         """Processes by which it may still grow."""
         self._free = threading.Semaphore(hands or 1)
-        self._lock = threading.RLock()
-        """Guards what follows. May be entered twice: signals come at any time."""
-        self._idle: list[Piped] = []
-        self._busy: set[Piped] = set()
-        self._closed = False
+        self._growing = threading.Lock()
+        self._hiring: Hiring[Piped] = Hiring()
 
     def pages(self, known: Known, password: Password | None) -> int:
         """See ``Drawer.pages``."""
@@ -64,14 +61,12 @@ class Crew:
 
     def warm(self) -> None:
         """See ``Drawer.warm``."""
-        with self._lock:
-            hired = self._hire(warm=True)
-            self._busy.discard(hired)
-            self._idle.append(hired)
+        with self._hiring.hired(partial(self._started, warm=True)):
+            """It loads its libraries meanwhile."""
 
     def hurry(self) -> None:
         """Let one process more draw, while there are cores for it."""
-        with self._lock:
+        with self._growing:
             if self._growth == 0:
                 return
             self._growth -= 1
@@ -79,15 +74,7 @@ class Crew:
 
     def close(self) -> None:
         """End all processes, for good; ``Interrupted`` is what waits for them gets."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-            for busy in self._busy:
-                busy.kill()
-            for busy in self._busy:
-                busy.end()
-        for one in idle:
-            one.close()
+        self._hiring.close()
 
     def _asked(
         self,
@@ -98,7 +85,7 @@ class Crew:
         answered: Callable[[Head], Head] | None = None,
     ) -> _Answer:
         """One question to any process. *what* begins the sentence that says it came to nothing."""
-        with self._hired() as hired:
+        with self._free, self._hiring.hired(self._started) as hired:
             try:
                 frame = hired.call(head, timeout=self._limit, answer=answered)
                 if "send" in frame[0]:
@@ -114,7 +101,7 @@ class Crew:
                     ) from None
                 raise DocumentError(f"{what}: {shown(str(error))[:200]}") from None
             except Lost as error:
-                if self._closed:
+                if self._hiring.closed:
                     raise Interrupted("reading was stopped") from None
                 why = f"it takes longer than {self._limit:g} s" if error.hung else f"it breaks the reader ({error})"
                 raise DocumentError(f"{what}: {why}") from None
@@ -122,41 +109,8 @@ class Crew:
                 hired.end()
                 raise DocumentError(f"{what}: it confuses the reader") from None
 
-    @contextmanager
-    def _hired(self) -> Iterator[Piped]:
-        """An idle process, or a new one; given back unless it died."""
-        with self._free:
-            hired = self._hire()
-            try:
-                yield hired
-            finally:
-                with self._lock:
-                    self._busy.discard(hired)
-                    kept = hired.alive and not self._closed
-                    if kept:
-                        self._idle.append(hired)
-                if not kept:
-                    hired.close()
-
-    def _hire(self, *, warm: bool = False) -> Piped:
-        with self._lock:
-            if self._closed:
-                raise Interrupted("reading was stopped")
-            while self._idle:
-                hired = self._idle.pop()
-                if hired.alive:
-                    break
-                hired.close()  # something killed it meanwhile, out of memory perhaps
-            else:
-                try:
-                    hired = Piped("visionocr.pages.drawing", {"warm": warm}, command=self._command)
-                except OSError as error:
-                    raise ConfigurationError(f"the process that draws pages does not start: {error}") from None
-            self._busy.add(hired)
-            return hired
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    def _started(self, *, warm: bool = False) -> Piped:
+        try:
+            return Piped("visionocr.pages.drawing", {"warm": warm}, command=self._command)
+        except OSError as error:
+            raise ConfigurationError(f"the process that draws pages does not start: {error}") from None

@@ -15,7 +15,7 @@ from typing import Any
 from visionocr.errors import DocumentError
 from visionocr.pages.content import Content
 from visionocr.pages.opened import Known, Opened
-from visionocr.piped import Ask, Frame, Handler, Head
+from visionocr.processes.piped import Ask, Frame, Handler, Head
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
 MEMORY = 1 << 30

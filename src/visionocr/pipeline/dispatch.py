@@ -13,11 +13,10 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from visionocr.errors import DocumentError, OutputError, ServerError, ServerUnreachable
 from visionocr.pipeline.asking import unreadable
+from visionocr.pipeline.errands import Chunk, Errand, Team
 from visionocr.pipeline.intake import Intake
 from visionocr.pipeline.remote import Outcome
 from visionocr.pipeline.shelf import Part
@@ -42,57 +41,6 @@ _REST = 30.0
 """Seconds after which a worker whose server failed gets work again."""
 _GLANCE = 0.2
 """Seconds between looks at who is there."""
-
-
-class Team(Protocol):
-    """The workers of a run."""
-
-    def present(self) -> Mapping[str, int]:
-        """Those that can be given parts, with how many parts each takes at a time."""
-        ...
-
-    def give(self, worker: str, part: Part) -> int:
-        """Let *worker* read *part*; the ticket under which its outcome comes."""
-        ...
-
-    def returned(self, seconds: float) -> list[tuple[int, Outcome | None]]:
-        """Outcomes by ticket, as soon as there are any; ``None`` for a part whose worker died over it."""
-        ...
-
-    def send(self, worker: str, page: PageRef, path: str) -> str:
-        """Send the document of *page*, which the worker does not find; why it cannot be sent, else nothing."""
-        ...
-
-    def stop(self) -> list[tuple[int, Outcome | None]]:
-        """Let all workers stop at once; what they had read until then."""
-        ...
-
-
-@dataclass(eq=False, slots=True)
-class _Chunk:
-    """Pages that follow each other in the output."""
-
-    pages: list[PageRef]
-    results: dict[PageRef, PageResult] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        return len(self.results) == len(self.pages)
-
-
-@dataclass(eq=False, slots=True)
-class _Errand:
-    """Pages of a chunk that a worker is to read."""
-
-    chunk: _Chunk
-    pages: list[PageRef]
-    deaths: int = 0
-    """How many workers died over them."""
-    worker: str = ""
-    promised: frozenset[str] = frozenset()
-    """Digests of documents that the worker had been sent before it got these pages."""
-    sent: set[tuple[str, str]] = field(default_factory=set)
-    """Worker and digest of documents that were there no more, and were sent again."""
 
 
 class Dispatch:
@@ -125,10 +73,10 @@ class Dispatch:
         self._clock = clock
         self._pages = iter(source.pages())
         self._ended = False
-        self._window: deque[_Chunk] = deque()
-        self._waiting: deque[_Errand] = deque()
-        self._suspects: deque[_Errand] = deque()
-        self._out: dict[int, _Errand] = {}
+        self._window: deque[Chunk] = deque()
+        self._waiting: deque[Errand] = deque()
+        self._suspects: deque[Errand] = deque()
+        self._out: dict[int, Errand] = {}
         self._sick: dict[str, float] = {}
         self._sent: set[tuple[str, str]] = set()
         """Worker and digest of documents that were sent."""
@@ -147,7 +95,7 @@ class Dispatch:
             outcome(thread.submit(self._leave))
             thread.close()
 
-    def _advance(self) -> _Chunk | None:
+    def _advance(self) -> Chunk | None:
         """Hand out and take back until the next chunk is complete; ``None`` at the end."""
         while not self._left:
             self._hand_out()
@@ -204,14 +152,14 @@ class Dispatch:
             if now - self._alone_since > self._patience:
                 raise ServerUnreachable("no worker of the cluster is left", "Start workers, then repeat the command.")
 
-    def _next(self, limit: int) -> _Errand | None:
+    def _next(self, limit: int) -> Errand | None:
         """What to do next; new pages only while there is room in the window."""
         while not self._waiting and not self._ended and len(self._window) < limit:
             self._take_in()
         return self._waiting.popleft() if self._waiting else None
 
     def _take_in(self) -> None:
-        chunk = _Chunk(list(itertools.islice(self._pages, self._batch)))
+        chunk = Chunk(list(itertools.islice(self._pages, self._batch)))
         if not chunk.pages:
             self._ended = True
             return
@@ -225,7 +173,7 @@ class Dispatch:
                 self._settle(chunk, unreadable(page, self._problem(page)))
         open_ = [page for page in chunk.pages if page not in chunk.results]
         if open_:
-            self._waiting.append(_Errand(chunk, open_))
+            self._waiting.append(Errand(chunk, open_))
 
     def _problem(self, page: PageRef) -> DocumentError:
         try:
@@ -234,7 +182,7 @@ class Dispatch:
             return error
         return DocumentError("the document could not be opened")
 
-    def _give(self, worker: str, errand: _Errand) -> None:
+    def _give(self, worker: str, errand: Errand) -> None:
         wanted = set(errand.pages)
         whole = errand.deaths == 0
         pages = tuple(errand.chunk.pages if whole else errand.pages)
@@ -247,7 +195,7 @@ class Dispatch:
         errand.promised = frozenset(digest for digest, _ in part.places if (worker, digest) in self._sent)
         self._out[self._team.give(worker, part)] = errand
 
-    def _take(self, errand: _Errand, outcome: Outcome | None) -> None:
+    def _take(self, errand: Errand, outcome: Outcome | None) -> None:
         if outcome is None:
             self._suspect(errand)
             return
@@ -263,15 +211,15 @@ class Dispatch:
         if errand.pages:
             (self._suspects if errand.deaths else self._waiting).appendleft(errand)
 
-    def _suspect(self, errand: _Errand) -> None:
+    def _suspect(self, errand: Errand) -> None:
         """A worker died: its pages are tried one by one, or given up."""
         for page in errand.pages:
             if errand.deaths + 1 < _MOST_DEATHS:
-                self._suspects.append(_Errand(errand.chunk, [page], errand.deaths + 1))
+                self._suspects.append(Errand(errand.chunk, [page], errand.deaths + 1))
             else:
                 self._settle(errand.chunk, _given_up(page, "given up: two workers died over it"))
 
-    def _send(self, errand: _Errand, lacking: tuple[str, ...]) -> None:
+    def _send(self, errand: Errand, lacking: tuple[str, ...]) -> None:
         for digest in lacking:
             pages = [page for page in errand.pages if page.digest == digest]
             if not pages:
@@ -282,7 +230,7 @@ class Dispatch:
                     self._settle(errand.chunk, _given_up(page, why))
                 errand.pages = [page for page in errand.pages if page.digest != digest]
 
-    def _sent_to(self, errand: _Errand, page: PageRef) -> str:
+    def _sent_to(self, errand: Errand, page: PageRef) -> str:
         """Send the document of *page*, unless it arrived since the worker missed it; why it cannot be sent."""
         place = errand.worker, page.digest
         if place in errand.sent:
@@ -298,7 +246,7 @@ class Dispatch:
             self._sent.add(place)
         return why
 
-    def _settle(self, chunk: _Chunk, result: PageResult) -> None:
+    def _settle(self, chunk: Chunk, result: PageResult) -> None:
         self._record(result)
         chunk.results[result.page] = result
         self._observer(Answered(result))

@@ -250,8 +250,7 @@ class ServerEngine:
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, ServerBusy) else None
-            growth = min(patience.first_wait * 2 ** min(state.attempt_number - 1, 20), patience.longest_wait)
-            return asked if asked is not None else growth * (0.5 + patience.jitter() / 2)
+            return asked if asked is not None else patience.pause(state.attempt_number)
 
         def report(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None

@@ -57,8 +57,7 @@ class Member:
     def backoff(self, patience: Patience) -> float:
         """Seconds until it is tried again, longer with each failure in a row."""
         self.failures += 1
-        growth: float = patience.first_wait * 2 ** min(self.failures - 1, 20)
-        return min(growth, patience.longest_wait) * (0.5 + patience.jitter() / 2)
+        return patience.pause(self.failures)
 
     def slower_than(self, other: Member, spent: float) -> bool:
         """Whether a request that was given to it *spent* seconds ago will clearly be done sooner by *other*.

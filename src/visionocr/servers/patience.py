@@ -28,6 +28,11 @@ class Patience:
     """A user who stops the run waits no longer than this for the server to take note."""
     jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
 
+    def pause(self, failures: int) -> float:
+        """Seconds until the next try: longer with each failure in a row, and not the same for all who wait."""
+        growth: float = self.first_wait * 2 ** min(failures - 1, 20)
+        return min(growth, self.longest_wait) * (0.5 + self.jitter() / 2)
+
 
 class Stop:
     """Busy is waited out by time, an absent server by attempts; nothing is tried after a cancel. For one request."""

@@ -65,13 +65,12 @@ class Piped:
         module: str,
         arguments: Mapping[str, Any] | None = None,
         *,
-        folders: Sequence[str] = (),
         command: Sequence[str] | None = None,
     ) -> None:
         """Start the process (about 0.1 s, not waited for).
 
         *module* offers ``serve``, which takes *arguments* and returns a ``Handler``; it is looked for where modules of
-        this process are. *folders* are looked into besides. *command* is another program to run, for tests.
+        this process are. *command* is another program to run, for tests.
 
         Raises ``OSError`` when the process cannot be started.
         """
@@ -86,8 +85,8 @@ class Piped:
             creationflags=flags,
         )
         # An editable installation is found by a hook that the other process does not have: it is told the folder.
-        here = str(Path(__file__).parents[1])
-        path = [folder for folder in dict.fromkeys([*sys.path, here, *folders]) if folder]
+        here = str(Path(__file__).parents[2])
+        path = [folder for folder in dict.fromkeys([*sys.path, here]) if folder]
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it ended already; the first call will say so
             _send(self._process.stdin, {"path": path, "module": module, "arguments": dict(arguments or {})})
@@ -110,7 +109,7 @@ class Piped:
         except (OSError, ValueError, TypeError, RecursionError):  # a pipe that broke; a frame that is none
             reply = None
         except BaseException:
-            self.kill()  # it waits for an answer that will not come
+            self.end()  # it waits for an answer that will not come
             raise
         if reply is None:
             self.kill()

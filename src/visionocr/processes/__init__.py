@@ -1,0 +1,1 @@
+"""Processes of our own, for native code that reads untrusted files."""
