@@ -13,8 +13,11 @@ from typing import Any
 from visionocr.errors import AnswerUnusable
 from visionocr.servers.dialects import fields
 from visionocr.servers.dialects.choice import Model, choose
+from visionocr.servers.dialects.mute import abort as abort
+from visionocr.servers.dialects.mute import count_tokens as count_tokens
+from visionocr.servers.dialects.mute import is_idle as is_idle
+from visionocr.servers.dialects.mute import look as look
 from visionocr.servers.http import Http, Reply, quote
-from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 
 NAME = "ollama"
@@ -102,25 +105,6 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: A
         completion_tokens=tokens,
         seconds=reply.seconds,
     )
-
-
-def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: ARG001 - the protocol's
-    """There is no call that counts."""
-    return None
-
-
-def look(http: Http, key: str) -> Life | None:  # noqa: ARG001 - the protocol's
-    """There is no way to look."""
-    return None
-
-
-def abort(http: Http, key: str) -> None:
-    """Nothing to say: the server stops when the connection closes."""
-
-
-def is_idle(http: Http) -> bool:  # noqa: ARG001 - the protocol's
-    """It does not say."""
-    return True
 
 
 def models(http: Http, tags: Mapping[str, Any]) -> list[Model]:

@@ -10,8 +10,11 @@ from typing import Any
 
 from visionocr.errors import AnswerUnusable
 from visionocr.servers.dialects import fields, products
+from visionocr.servers.dialects.mute import abort as abort
+from visionocr.servers.dialects.mute import count_tokens as count_tokens
+from visionocr.servers.dialects.mute import is_idle as is_idle
+from visionocr.servers.dialects.mute import look as look
 from visionocr.servers.http import Http, Reply, quote
-from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 
 NAME = "openai"
@@ -89,25 +92,6 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: A
         completion_tokens=tokens,
         seconds=reply.seconds,
     )
-
-
-def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: ARG001 - the protocol's
-    """There is no call that all of them have."""
-    return None
-
-
-def look(http: Http, key: str) -> Life | None:  # noqa: ARG001 - the protocol's
-    """There is no way to look."""
-    return None
-
-
-def abort(http: Http, key: str) -> None:
-    """Nothing to say: servers stop when the connection closes, and what else there is stops everybody's."""
-
-
-def is_idle(http: Http) -> bool:  # noqa: ARG001 - the protocol's
-    """It does not say."""
-    return True
 
 
 def _gathered(events: tuple[Any, ...]) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from visionocr.errors import AnswerUnusable, ServerError
 from visionocr.prompting.render import wrap
 from visionocr.servers.dialects import fields
 from visionocr.servers.dialects.choice import Model, choose
+from visionocr.servers.dialects.mute import abort as abort
+from visionocr.servers.dialects.mute import is_idle as is_idle
+from visionocr.servers.dialects.mute import look as look
 from visionocr.servers.http import Http, Reply
-from visionocr.servers.watchdog import Life
 from visionocr.types import Completion, FinishReason, PageImage, Prompt, Request, Server
 
 NAME = "textgen"
@@ -121,20 +123,6 @@ def decode(http: Http, reply: Reply, request: Request) -> Completion:
 def count_tokens(http: Http, server: Server, text: str) -> int | None:  # noqa: ARG001 - the protocol's
     """Tokens of *text*; a picture in it would be counted as text."""
     return _tokens(fields.ask(http, "/api/v1/token-count", {"prompt": text}))
-
-
-def look(http: Http, key: str) -> Life | None:  # noqa: ARG001 - the protocol's
-    """There is no way to look."""
-    return None
-
-
-def abort(http: Http, key: str) -> None:
-    """Nothing is sent: the server's call would stop whoever is being served."""
-
-
-def is_idle(http: Http) -> bool:  # noqa: ARG001 - the protocol's
-    """It does not say."""
-    return True
 
 
 def _tag(image: PageImage, number: int) -> str:  # noqa: ARG001 - every place says its own image
