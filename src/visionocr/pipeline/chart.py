@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from visionocr.errors import AnswerUnusable, RequestRefused
 from visionocr.pipeline.asking import Asker, Loaded
 from visionocr.pipeline.job import Job
+from visionocr.pipeline.wrapped import Wrapped
 from visionocr.prompting.render import build_request
 from visionocr.reading.diagnosis import Diagnosis, diagnose
 from visionocr.reading.eyechart import Score, score
@@ -108,31 +109,18 @@ def sit(job: Job, seed: int, watch: Watch | None = None) -> Sitting | None:
     )
 
 
-class _Recorder:
+class _Recorder(Wrapped):
     """The same engine, which remembers its last answer as it came."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.server = engine.server
+        super().__init__(engine)
         self.last: Completion | None = None
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``."""
         self.last = None
-        self.last = self._engine.complete(request)
+        self.last = super().complete(request)
         return self.last
-
-    def count_tokens(self, text: str) -> int | None:
-        """See ``Engine.count_tokens``."""
-        return self._engine.count_tokens(text)
-
-    def cancel(self) -> None:
-        """See ``Engine.cancel``."""
-        self._engine.cancel()
-
-    def close(self) -> None:
-        """See ``Engine.close``."""
-        self._engine.close()
 
 
 def _load_models(job: Job, images: tuple[PageImage, ...]) -> None:

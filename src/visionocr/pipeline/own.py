@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visionocr.errors import AnswerUnusable, ConfigurationError, ServerError, ServerUnreachable, UsageError
+from visionocr.pipeline.wrapped import Wrapped
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, Wire
 from visionocr.types import Completion, Engine, Notice, Observer, Preset, Request, ignore
 
@@ -138,18 +139,17 @@ def _connected(settings: Settings, base: str, key: str, preset: str, observer: O
     return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
-class OwnEngine:
+class OwnEngine(Wrapped):
     """A server's engine, and the process that is the server."""
 
     def __init__(self, engine: Engine, process: LlamaServer) -> None:
-        self.server = engine.server
-        self._engine = engine
+        super().__init__(engine)
         self.process = process
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``."""
         try:
-            return self._engine.complete(request)
+            return super().complete(request)
         except (ServerUnreachable, AnswerUnusable):
             if not self.process.gone(_DYING):
                 raise
@@ -158,15 +158,7 @@ class OwnEngine:
                 "It may need more memory than there is: try a smaller --context or --max-side.",
             ) from None
 
-    def count_tokens(self, text: str) -> int | None:
-        """See ``Engine.count_tokens``."""
-        return self._engine.count_tokens(text)
-
-    def cancel(self) -> None:
-        """See ``Engine.cancel``."""
-        self._engine.cancel()
-
     def close(self) -> None:
         """End the process too."""
-        self._engine.close()
+        super().close()
         self.process.close()

@@ -17,6 +17,7 @@ from visionocr.errors import Interrupted, ServerError
 from visionocr.library import Library
 from visionocr.pipeline.job import Job, open_engine
 from visionocr.pipeline.shelf import Part, PartPages, Shelf, discard
+from visionocr.pipeline.wrapped import Wrapped
 from visionocr.prompting.budget import Plan
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
@@ -127,12 +128,11 @@ _STOPPED: deque[str] = deque(maxlen=100)
 """Runs of which nothing more is read."""
 
 
-class _Gate:
+class _Gate(Wrapped):
     """An engine that several parts share: one request runs and one waits for each of its slots, never more."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.server = engine.server
+        super().__init__(engine)
         self._room = threading.BoundedSemaphore(2 * max(1, engine.server.slots))
         self._cancelled = threading.Event()
 
@@ -142,22 +142,14 @@ class _Gate:
             if self._cancelled.is_set():
                 raise Interrupted("the run was stopped")
         try:
-            return self._engine.complete(request)
+            return super().complete(request)
         finally:
             self._room.release()
-
-    def count_tokens(self, text: str) -> int | None:
-        """See ``Engine.count_tokens``."""
-        return self._engine.count_tokens(text)
 
     def cancel(self) -> None:
         """See ``Engine.cancel``."""
         self._cancelled.set()
-        self._engine.cancel()
-
-    def close(self) -> None:
-        """See ``Engine.close``."""
-        self._engine.close()
+        super().cancel()
 
 
 @dataclass(frozen=True, slots=True)
