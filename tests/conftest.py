@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from fakes import pictures
 from fakes.koboldcpp import FakeKoboldCpp
+from real_llama import endless, running, tiny_pair  # noqa: F401 - fixtures
 
 
 def _is_loopback(host: object) -> bool:
@@ -48,6 +51,20 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guard("getaddrinfo", socket, lambda host, *_: host)
     yield
     assert not attempts, f"the test tried to reach {attempts}"
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No configuration of the person who runs the tests, a folder to stand in, and signals as before."""
+    for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

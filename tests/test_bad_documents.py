@@ -484,21 +484,12 @@ def server() -> Iterator[FakeKoboldCpp]:
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FakeKoboldCpp) -> Iterator[None]:
-    """Nobody's configuration, an empty folder to stand in, small pictures, and signals as before."""
-    for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def alone(alone: None, monkeypatch: pytest.MonkeyPatch, server: FakeKoboldCpp) -> None:
+    """As everywhere, with small pictures for the one server, asked once."""
     monkeypatch.setenv("VISIONOCR_API_URL", server.url)
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "400")
     monkeypatch.setenv("VISIONOCR_PRESET", "qwen2.5-vl")
     monkeypatch.setenv("VISIONOCR_MAX_ASKS", "1")
-    monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGINT, before[0])
-    signal.signal(signal.SIGTERM, before[1])
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -422,22 +420,11 @@ def test_no_vision_in_its_words(name: str) -> None:
 # --- the same pages ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without anybody's configuration."""
-    for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize("name", SERVED)
-def test_same_markdown(name: str, alone: Path) -> None:
+def test_same_markdown(name: str, alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages give the same Markdown through every dialect, in good order; and the dialect is shown."""
     wire = SERVED[name]
+    monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
     pdf_file("a.pdf", 3)
     with wire.fake(model=wire.model, context=8192) as fake:
         arguments = ["pdf", "a.pdf", "--api-url", f"{fake.url}/v1/", "--dialect", wire.dialect, "--max-length", "900"]

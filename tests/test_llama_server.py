@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerUnknown
 from visionocr.pipeline.own import OwnEngine, open_engine
-from visionocr.servers.client import ServerEngine
 from visionocr.servers.dialects import llamacpp as dialect
 from visionocr.servers.http import Http
 from visionocr.servers.probe import probe
@@ -31,7 +26,6 @@ from visionocr.types import (
     Event,
     FinishReason,
     PageImage,
-    PageRef,
     Progress,
     Prompt,
     Request,
@@ -42,72 +36,16 @@ pytest.importorskip("xllamacpp", reason="needs the extra [llama]")
 pytest.importorskip("gguf", reason="needs the package gguf to write a model")
 
 import tiny_vlm
+from real_llama import PATIENCE, busy, engine_at, picture, until
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0
-"""Seconds after which a test that waits for something has failed."""
 CHAT = ChatMarkers(user_start="<|im_start|>user\n", user_end="<|im_end|>\n", assistant_start="<|im_start|>assistant\n")
-
-
-def picture(colour: str) -> PageImage:
-    """A flat picture."""
-    data = io.BytesIO()
-    Image.new("RGB", (224, 224), colour).save(data, "PNG")
-    return PageImage(PageRef(f"{colour}.png", 1, 1), "image/png", data.getvalue(), 224, 224)
 
 
 def request(*parts: str | PageImage, max_length: int = 40) -> Request:
     """A greedy request."""
     return Request(Prompt("", parts or (picture("red"), "What is this?"), CHAT), Sampler(), max_length)
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tiny_vlm.Pair:
-    """A model and its projector."""
-    return tiny_vlm.write_pair(tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(scope="module")
-def running(pair: tiny_vlm.Pair) -> Iterator[Http]:
-    """A server with one slot of 2048 tokens."""
-    yield from serve(Launch(str(pair.model), str(pair.projector), 2048, threads=1))
-
-
-@pytest.fixture(scope="module")
-def endless(pair: tiny_vlm.Pair) -> Iterator[Http]:
-    """A server with two slots whose model stops at its limit only."""
-    model = pair.model.with_name("endless.gguf")
-    tiny_vlm.write_model(model, trained_context=65536, endless=True)
-    yield from serve(Launch(str(model), str(pair.projector), 65536, threads=1, slots=2))
-
-
-def serve(launch: Launch) -> Iterator[Http]:
-    """A server while it is needed."""
-    server = LlamaServer(launch)
-    try:
-        yield Http(server.wait(), server.key, timeout=PATIENCE)
-    finally:
-        server.close()
-
-
-def engine_at(http: Http, events: list[Event] | None = None, max_time: float | None = None) -> ServerEngine:
-    """The server as an engine."""
-    observer = (lambda event: None) if events is None else events.append
-    return ServerEngine(http, *probe(http), observer=observer, max_time=max_time)
-
-
-def busy(http: Http) -> int:
-    """How many slots work."""
-    return dialect.look(http, "").waiting or 0
 
 
 # --- a server that runs ------------------------------------------------------------------------------------
@@ -198,7 +136,7 @@ def test_marker_of_an_earlier_start(running: Http) -> None:
 def test_progress_and_the_longest_time(endless: Http) -> None:
     """The text is seen as it grows; what takes longer than it may is stopped, kept, and no slot goes on."""
     events: list[Event] = []
-    completion = engine_at(endless, events, max_time=4.0).complete(request(max_length=30_000))
+    completion = engine_at(endless, events=events, max_time=4.0).complete(request(max_length=30_000))
     assert completion.finish_reason in (FinishReason.TIME, FinishReason.LOOP)
     assert len(completion.text.split()) > 10
     grown = [event.characters for event in events if isinstance(event, Progress)]
@@ -255,60 +193,60 @@ def command(*arguments: str, key: str | None = None) -> subprocess.CompletedProc
     )
 
 
-def own(pair: tiny_vlm.Pair) -> tuple[str, ...]:
+def own(tiny_pair: tiny_vlm.Pair) -> tuple[str, ...]:
     """The options that name the pair."""
-    return "--gguf", str(pair.model), "--mmproj", str(pair.projector), "--threads", "1"
+    return "--gguf", str(tiny_pair.model), "--mmproj", str(tiny_pair.projector), "--threads", "1"
 
 
-def test_describe_without_a_server(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
+def test_describe_without_a_server(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
     """Two files and a picture are enough for a caption, on standard output and without llama.cpp's own words."""
     (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("describe", *own(pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
+    done = command("describe", *own(tiny_pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
     assert done.returncode in (0, 7), done.stderr
     assert "llama.cpp at gguf:tiny-llama.gguf (dialect llamacpp), model tiny-llama" in done.stderr
     assert "load_model" not in done.stderr + done.stdout
     assert done.stdout.strip()
 
 
-def test_check_without_a_server(pair: tiny_vlm.Pair) -> None:
+def test_check_without_a_server(tiny_pair: tiny_vlm.Pair) -> None:
     """``check`` looks at the pair as at a server."""
-    done = command("check", *own(pair), "--no-chart")
+    done = command("check", *own(tiny_pair), "--no-chart")
     assert done.returncode == 0, done.stdout
     assert "the model can see pictures" in done.stdout
 
 
-def test_pair_that_does_not_fit(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
+def test_pair_that_does_not_fit(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
     """A projector of another width is refused before it is loaded; llama.cpp would refuse it too, with its reason."""
     wide = tmp_path / "wide.gguf"
     tiny_vlm.write_projector(wide, width=96)
     (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("image", str(tmp_path / "a.png"), "--gguf", str(pair.model), "--mmproj", str(wide))
+    done = command("image", str(tmp_path / "a.png"), "--gguf", str(tiny_pair.model), "--mmproj", str(wide))
     assert done.returncode == 3
     assert "the projector puts out 96 numbers a token, the model takes 64" in done.stderr
     assert "Traceback" not in done.stderr
     with pytest.raises(LlamaFailed, match=r"mismatch between text model \(n_embd = 64\) and mmproj \(n_embd = 96\)"):
-        LlamaServer(Launch(str(pair.model), str(wide), 2048)).wait()
+        LlamaServer(Launch(str(tiny_pair.model), str(wide), 2048)).wait()
 
 
-def test_broken_model(pair: tiny_vlm.Pair, tmp_path: Path) -> None:
+def test_broken_model(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
     """A model that is not there completely is refused with llama.cpp's reason, should nobody have looked before."""
     half = tmp_path / "half.gguf"
-    half.write_bytes(pair.model.read_bytes()[:300_000])
+    half.write_bytes(tiny_pair.model.read_bytes()[:300_000])
     with pytest.raises(LlamaFailed, match="corrupted or incomplete"):
-        LlamaServer(Launch(str(half), str(pair.projector), 2048)).wait()
+        LlamaServer(Launch(str(half), str(tiny_pair.projector), 2048)).wait()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_never_an_orphan(pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Signals) -> None:
+def test_never_an_orphan(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Signals) -> None:
     """However the program ends, the model's process ends with it; the key is in nobody's arguments."""
-    model = pair.model.with_name("endless-alone.gguf")
+    model = tiny_pair.model.with_name("endless-alone.gguf")
     tiny_vlm.write_model(model, trained_context=65536, endless=True)
     (tmp_path / "a.png").write_bytes(picture("red").data)
     program = subprocess.Popen(
         [
             *(sys.executable, "-m", "visionocr", "image", str(tmp_path / "a.png"), "--keep-blank"),
-            *("--gguf", str(model), "--mmproj", str(pair.projector), "--threads", "1"),
+            *("--gguf", str(model), "--mmproj", str(tiny_pair.projector), "--threads", "1"),
             *("--context", "65536", "--max-length", "30000"),
         ],
         stdout=subprocess.DEVNULL,
@@ -329,12 +267,12 @@ def test_never_an_orphan(pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Sig
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_end_while_the_model_loads(pair: tiny_vlm.Pair) -> None:
+def test_end_while_the_model_loads(tiny_pair: tiny_vlm.Pair) -> None:
     """A parent that is killed while the library holds the interpreter leaves no child either."""
     program = (
         "import os, signal, sys\n"
         "from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer\n"
-        f"server = LlamaServer(Launch({str(pair.model)!r}, {str(pair.projector)!r}, 2048))\n"
+        f"server = LlamaServer(Launch({str(tiny_pair.model)!r}, {str(tiny_pair.projector)!r}, 2048))\n"
         "print(server._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -369,9 +307,11 @@ def command_line(process: int) -> list[str]:
     return Path(f"/proc/{process}/cmdline").read_text().rstrip("\0").split("\0")
 
 
-def test_breakdown(pair: tiny_vlm.Pair) -> None:
+def test_breakdown(tiny_pair: tiny_vlm.Pair) -> None:
     """A model's process that dies ends the run with the reason, and is not waited for."""
-    settings = load_settings({"gguf": str(pair.model), "mmproj": str(pair.projector), "threads": 1}, environment={})
+    settings = load_settings(
+        {"gguf": str(tiny_pair.model), "mmproj": str(tiny_pair.projector), "threads": 1}, environment={}
+    )
     engine = open_engine(settings)
     assert isinstance(engine, OwnEngine)
     try:

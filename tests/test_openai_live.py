@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import threading
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from visionocr.cli.app import app
-from visionocr.engines.llama import Launch, LlamaServer
+from visionocr.engines.llama import Launch
 from visionocr.errors import Interrupted, RequestRefused, ServerError, ServerRefused, ServerUnknown
 from visionocr.reading.verify import judge
-from visionocr.servers.client import ServerEngine
-from visionocr.servers.dialects import llamacpp
 from visionocr.servers.http import Http
 from visionocr.servers.probe import probe
 from visionocr.types import (
@@ -28,7 +22,6 @@ from visionocr.types import (
     FindingKind,
     FinishReason,
     PageImage,
-    PageRef,
     Progress,
     Prompt,
     Request,
@@ -39,18 +32,9 @@ pytest.importorskip("xllamacpp", reason="needs the extra [llama]")
 pytest.importorskip("gguf", reason="needs the package gguf to write a model")
 
 import tiny_vlm
+from real_llama import busy, engine_at, picture, serve, until
 
 pytestmark = pytest.mark.slow
-
-PATIENCE = 60.0
-"""Seconds after which a test that waits for something has failed."""
-
-
-def picture(colour: str) -> PageImage:
-    """A flat picture."""
-    data = io.BytesIO()
-    Image.new("RGB", (224, 224), colour).save(data, "PNG")
-    return PageImage(PageRef(f"{colour}.png", 1, 1), "image/png", data.getvalue(), 224, 224)
 
 
 def request(*parts: str | PageImage, max_length: int = 40) -> Request:
@@ -59,57 +43,9 @@ def request(*parts: str | PageImage, max_length: int = 40) -> Request:
     return Request(Prompt("", parts or (picture("red"), "What is this?"), chat), Sampler(), max_length)
 
 
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tiny_vlm.Pair:
-    """A model and its projector."""
-    return tiny_vlm.write_pair(tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(scope="module")
-def running(pair: tiny_vlm.Pair) -> Iterator[Http]:
-    """A server with one slot of 2048 tokens."""
-    yield from serve(Launch(str(pair.model), str(pair.projector), 2048, threads=1))
-
-
-@pytest.fixture(scope="module")
-def endless(pair: tiny_vlm.Pair) -> Iterator[Http]:
-    """A server whose model stops at its limit only."""
-    model = pair.model.with_name("endless.gguf")
-    tiny_vlm.write_model(model, trained_context=65536, endless=True)
-    yield from serve(Launch(str(model), str(pair.projector), 65536, threads=1, slots=2))
-
-
-def serve(launch: Launch) -> Iterator[Http]:
-    """A server while it is needed."""
-    server = LlamaServer(launch)
-    try:
-        yield Http(server.wait(), server.key, timeout=PATIENCE)
-    finally:
-        server.close()
-
-
-def engine_at(http: Http, events: list[Event] | None = None, max_time: float | None = None) -> ServerEngine:
-    """The server as an engine."""
-    observer = (lambda event: None) if events is None else events.append
-    return ServerEngine(http, *probe(http, "openai"), observer=observer, max_time=max_time)
-
-
-def busy(http: Http) -> int:
-    """How many slots work."""
-    return llamacpp.look(http, "").waiting or 0
-
-
 def test_probe(running: Http) -> None:
     """The product, its model, sight and context are found; without a dialect its own language is."""
-    server = engine_at(running).server
+    server = engine_at(running, "openai").server
     assert (server.dialect, server.kind, server.vision) == ("openai", "llama.cpp", True)
     assert (server.context_length, server.slots) == (2048, 1)
     assert "tiny-llama" in server.model
@@ -118,7 +54,7 @@ def test_probe(running: Http) -> None:
 
 def test_the_picture_counts(running: Http) -> None:
     """Greedy answers to two pictures differ, to the same picture they do not; the tokens show each picture."""
-    engine = engine_at(running)
+    engine = engine_at(running, "openai")
 
     def answer(colour: str) -> Completion:
         return engine.complete(request(picture(colour), "What is this?"))
@@ -135,37 +71,37 @@ def test_the_picture_counts(running: Http) -> None:
 
 def test_text_is_learned_as_the_server_counts(running: Http) -> None:
     """A prompt without a picture has exactly the tokens that a short request before it showed."""
-    completion = engine_at(running).complete(request("What is this? äöü"))
+    completion = engine_at(running, "openai").complete(request("What is this? äöü"))
     assert completion.prompt_tokens == completion.text_tokens
 
 
 def test_limit(running: Http, endless: Http) -> None:
     """An answer that reaches its limit says so; another ends by itself."""
-    completion = engine_at(endless).complete(request(max_length=5))
+    completion = engine_at(endless, "openai").complete(request(max_length=5))
     assert (completion.finish_reason, completion.completion_tokens) == (FinishReason.LENGTH, 5)
-    assert engine_at(running).complete(request(max_length=1500)).finish_reason is FinishReason.STOP
+    assert engine_at(running, "openai").complete(request(max_length=1500)).finish_reason is FinishReason.STOP
 
 
 def test_overlong_prompt(running: Http) -> None:
     """A prompt over the context is refused in the server's words, with a remedy."""
     with pytest.raises(RequestRefused, match="exceeds the available context size") as caught:
-        engine_at(running).complete(request(picture("red"), "the " * 3000))
+        engine_at(running, "openai").complete(request(picture("red"), "the " * 3000))
     assert "--max-side" in caught.value.hint
 
 
 def test_broken_picture(running: Http) -> None:
     """A picture that cannot be decoded is refused; the next request is served."""
-    engine = engine_at(running)
+    engine = engine_at(running, "openai")
     broken = replace(picture("red"), data=b"\x89PNG\r\n\x1a\n broken")
     with pytest.raises(RequestRefused, match="cannot read the picture"):
         engine.complete(request(broken, "What is this?"))
     assert engine.complete(request()).text
 
 
-def test_no_projector(pair: tiny_vlm.Pair) -> None:
+def test_no_projector(tiny_pair: tiny_vlm.Pair) -> None:
     """A server without a projector says so before the first page, and refuses the page in its words."""
-    for http in serve(Launch(str(pair.model), "", 2048, threads=1)):
-        engine = engine_at(http)
+    for http in serve(Launch(str(tiny_pair.model), "", 2048, threads=1)):
+        engine = engine_at(http, "openai")
         assert engine.server.vision is False
         with pytest.raises(ServerRefused, match="cannot see pictures"):
             engine.complete(request())
@@ -181,7 +117,7 @@ def test_wrong_key(running: Http, key: str | None) -> None:
 def test_progress_and_the_longest_time(endless: Http) -> None:
     """The text is seen as it grows; what takes longer than it may is stopped, kept, and no slot goes on."""
     events: list[Event] = []
-    completion = engine_at(endless, events, max_time=2.5).complete(request(max_length=30_000))
+    completion = engine_at(endless, "openai", events, max_time=2.5).complete(request(max_length=30_000))
     assert completion.finish_reason in {FinishReason.TIME, FinishReason.LOOP}
     assert completion.text
     assert any(isinstance(event, Progress) and event.characters for event in events)
@@ -190,7 +126,7 @@ def test_progress_and_the_longest_time(endless: Http) -> None:
 
 def test_abort(endless: Http) -> None:
     """Stopping hangs up, and the slot is free soon after."""
-    engine = engine_at(endless)
+    engine = engine_at(endless, "openai")
     engine.count_tokens("x")
     caught: list[BaseException] = []
 

@@ -30,18 +30,9 @@ PATIENCE = 30
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test has a folder of its own and nobody's configuration; pictures are small."""
-    for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
-        monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
+def alone(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As everywhere, with small pictures."""
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
-    monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGINT, before[0])
-    signal.signal(signal.SIGTERM, before[1])
 
 
 @pytest.fixture
