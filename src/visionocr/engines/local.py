@@ -5,7 +5,6 @@ It reads and does nothing else: it cannot follow a prompt or describe a picture.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from visionocr.engines.markdown import page_text
 from visionocr.engines.worker import Worker
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
 from visionocr.processes.hiring import Hiring, cores
+from visionocr.processes.permits import Permits
 from visionocr.processes.piped import Failed, Lost
 from visionocr.types import Completion, FinishReason, Request, Server
 
@@ -100,7 +100,7 @@ class LocalEngine:
         self._markdown = markdown
         self._timeout = timeout
         self._command = command
-        self._free = threading.BoundedSemaphore(slots)
+        self._free = Permits(slots)
         self._hiring: Hiring[Worker] = Hiring()
         package = "rapidocrlite" if model == LITE else "faster-paddle"
         self.server = Server(

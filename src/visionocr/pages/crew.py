@@ -12,6 +12,7 @@ from visionocr.pages.drawing import images_in, question
 from visionocr.pages.opened import Known, Password
 from visionocr.printable import shown
 from visionocr.processes.hiring import Hiring, cores
+from visionocr.processes.permits import Permits
 from visionocr.processes.piped import Failed, Frame, Head, Lost, Piped
 from visionocr.types import PageImage, PageRef, RasterSpec
 
@@ -36,7 +37,7 @@ class Crew:
         self._command = command
         self._growth = 0 if hands else self.hands - 1
         """Processes by which it may still grow."""
-        self._free = threading.Semaphore(hands or 1)
+        self._free = Permits(hands or 1)
         self._growing = threading.Lock()
         self._hiring: Hiring[Piped] = Hiring()
 

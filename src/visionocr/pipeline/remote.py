@@ -18,6 +18,7 @@ from visionocr.library import Library
 from visionocr.pipeline.job import Job, open_engine
 from visionocr.pipeline.shelf import Part, PartPages, Shelf, discard
 from visionocr.pipeline.wrapped import Wrapped
+from visionocr.processes.permits import Permits
 from visionocr.prompting.budget import Plan
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
@@ -133,7 +134,7 @@ class _Gate(Wrapped):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._room = threading.BoundedSemaphore(2 * max(1, engine.server.slots))
+        self._room = Permits(2 * max(1, engine.server.slots))
         self._cancelled = threading.Event()
 
     def complete(self, request: Request) -> Completion:

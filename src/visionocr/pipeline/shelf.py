@@ -16,6 +16,7 @@ from typing import Any
 from visionocr.pages.discovery import Found
 from visionocr.pages.source import Documents
 from visionocr.pipeline.intake import Place
+from visionocr.processes.permits import Permits
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 MOST_SENT = 256 << 20
@@ -51,7 +52,7 @@ class Shelf:
         """Name and digest of documents that were opened: the path."""
         self._documents = Documents(self, password=self._password, workers=workers)
         self._finding = threading.Lock()
-        self._drawing = threading.BoundedSemaphore(self._documents.hands)
+        self._drawing = Permits(self._documents.hands)
         self.hands = self._documents.hands
 
     def __iter__(self) -> Iterator[Found]:
