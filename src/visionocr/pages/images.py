@@ -34,6 +34,8 @@ _GAP = 1.5
 _FEW_COLOURS = 256
 _BAND = 2**22
 """Pixels reduced at a time."""
+_HEADERS = 2**22
+"""Bytes of a JPEG in which its frame header is looked for: profiles and thumbnails stand before it."""
 _MOST_KEPT = 100_000_000
 """Pixels that are left of a picture, however long a strip it is: there will be copies of them."""
 _SMALL = 2**18
@@ -115,7 +117,7 @@ def is_plain(image: Any) -> bool:
 
 def is_baseline(image: Any, data: bytes) -> bool:
     """Whether an opened JPEG is of the kind that every decoder knows."""
-    return "progressive" not in image.info and _BASELINE.search(data[:_BAND]) is not None
+    return "progressive" not in image.info and _BASELINE.search(data[:_HEADERS]) is not None
 
 
 def frames_of(image: Any, name: str) -> list[int]:
