@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def test_public_names_exist() -> None:
     assert all(getattr(visionocr, name) is not None for name in visionocr.__all__)
     with pytest.raises(AttributeError):
         visionocr.nothing  # noqa: B018
+
+
+@pytest.mark.source_tree
+def test_every_room_is_packed() -> None:
+    """The list of packages has every folder with code: an editable installation does not show what a wheel lacks."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    rooms = {
+        ".".join(path.parent.relative_to(ROOT / "src").parts) for path in (ROOT / "src/visionocr").rglob("__init__.py")
+    }
+    assert set(packed) == {*rooms, "visionocr.prompts"}
 
 
 @pytest.mark.slow
