@@ -365,3 +365,15 @@ def test_text_and_progress_share_a_terminal(
             assert any(shown.lstrip("\f").endswith(line) for shown in lines)
     assert "reading" in screen.shown
     assert "3 pages: 3 ok" in lines[-2]
+
+
+@pytest.mark.parametrize("profiled", [False, True])
+def test_the_process_ends_at_once(profiled: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Nothing is tidied up after the last word, unless a profiler has something to say; all words arrive."""
+    script = "import atexit, sys; atexit.register(print, 'tidied', file=sys.stderr); sys.argv[1:] = ['presets']; "
+    script += "sys.setprofile(lambda *_: None); " * profiled + "from visionocr.__main__ import main; main()"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert "qwen2.5-vl" in ran.stdout
+    assert ran.stdout.endswith("\n")
+    assert ("tidied" in ran.stderr) is profiled
