@@ -137,6 +137,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "sampler_seed": 11,
         "stop_sequence": list(STOPS),
         "trim_stop": True,
+        "render_special": False,
         "genkey": "k",
         "replace_instruct_placeholders": False,
     },
@@ -213,6 +214,26 @@ def test_request_body(name: str) -> None:
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
     assert json.loads(json.dumps(dialect.encode(server, FULL, "k"))) == BODIES[name]
+
+
+SPECIAL: dict[str, dict[str, Any]] = {
+    "koboldcpp": {"render_special": True},
+    "textgen": {"skip_special_tokens": False},
+    "openai-vllm": {"skip_special_tokens": False},
+    "openai-webui": {"skip_special_tokens": False},
+    "openai-koboldcpp": {"render_special": True},
+}
+"""What asks a server for the special tokens of an answer; others do not know such a thing."""
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_special_tokens(name: str) -> None:
+    """A model that answers with special tokens has them in its text, wherever a server can be told."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        server, dialect = probe(Http(fake.url), wire.dialect)
+    body = dialect.encode(server, replace(FULL, special_tokens=True), "k")
+    assert json.loads(json.dumps(body)) == {**BODIES[name], **SPECIAL.get(name, {})}
 
 
 @pytest.mark.parametrize("name", SERVED)

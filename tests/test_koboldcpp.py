@@ -98,6 +98,7 @@ def test_body() -> None:
         "sampler_seed": 11,
         "stop_sequence": ["<|im_end|>", "<|endoftext|>"],
         "trim_stop": True,
+        "render_special": False,
         "genkey": "visionocr-1",
         "replace_instruct_placeholders": False,
     }
@@ -116,6 +117,7 @@ TYPES: dict[str, type[object]] = {
     "sampler_seed": int,
     "stop_sequence": list,
     "trim_stop": bool,
+    "render_special": bool,
     "genkey": str,
     "replace_instruct_placeholders": bool,
 }

@@ -380,6 +380,7 @@ BAD_PRESETS = [
     (f"title = 5\n{GOOD}", "title must be a text", ""),
     (f'stop_sequences = "</s>"\n{GOOD}', "stop_sequences must be a list of texts", ""),
     (f"stop_sequences = [1]\n{GOOD}", "stop_sequences must be a list of texts", ""),
+    (f"special_tokens = 1\n{GOOD}", "special_tokens must be true or false", ""),
     (f"name_patterns = ['(']\n{GOOD}", "does not compile", ""),
     (f"max_length = 0\n{GOOD}", "max_length must be at least 1", ""),
     (f"context_length = -1\n{GOOD}", "context_length must be at least 0", ""),
@@ -472,6 +473,7 @@ def test_full_preset() -> None:
         runs_in = ["koboldcpp"]
         name_patterns = ["p.x"]
         system = "S"
+        special_tokens = true
         stop_sequences = ["</s>"]
         context_length = 4096
         max_length = 99
@@ -501,6 +503,7 @@ def test_full_preset() -> None:
     )
     assert (preset.name, preset.title, preset.group, preset.origin) == ("p", "T", "g", "here")
     assert (preset.system, preset.context_length, preset.max_length) == ("S", 4096, 99)
+    assert preset.special_tokens is True
     assert (preset.runs_in, preset.name_patterns, preset.caveats) == (("koboldcpp",), ("p.x",), ("c",))
     assert (preset.stop_sequences, preset.task_prompts) == (("</s>",), (("transcribe", ""),))
     assert "".join(getattr(preset.chat, name) for name in preset.chat.__slots__) == "1234567"

@@ -222,6 +222,8 @@ class Preset:
     sampler: Sampler = Sampler()
     max_length: int | None = None
     """Longest answer in tokens that its maker uses."""
+    special_tokens: bool = False
+    """Its answers are partly made of special tokens, which servers leave out of a text unless they are told."""
     task_prompts: tuple[tuple[str, str], ...] = ()
     """Prompts that the model was trained on, by task name; they replace the task's own text.
     An empty one means: no text at all, only the image."""
@@ -287,6 +289,8 @@ class Request:
     context_length: int | None = None
     """Tokens of context to ask for; ``None``: the server's own."""
     stop_sequences: tuple[str, ...] = ()
+    special_tokens: bool = False
+    """The answer's special tokens are part of its text."""
     deep: bool = False
     """A second, more careful look: engines that have a slower, better way take it."""
 

@@ -27,6 +27,7 @@ _TOP = {
     "stop_sequences": list,
     "context_length": int,
     "max_length": int,
+    "special_tokens": bool,
     "caveats": list,
 }
 _IMAGE = {
@@ -123,6 +124,7 @@ def _preset(name: str, top: dict[str, Any], sections: dict[str, dict[str, Any]],
         context_length=top.get("context_length", 0),
         sampler=Sampler(**sampler),
         max_length=top.get("max_length"),
+        special_tokens=top.get("special_tokens", False),
         task_prompts=tuple(prompts.items()),
         name_patterns=patterns,
         runs_in=tuple(top.get("runs_in", ())),
@@ -144,20 +146,26 @@ def _check(table: dict[str, Any], known: Mapping[str, type], where: str) -> None
             raise ConfigurationError(f"{where} has an unknown key {key!r}", did_you_mean(key, sorted(known)))
         kind = known[key]
         spoken = _SPOKEN[kind]
-        fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+        fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) is (kind is bool)
         if fits and kind is list:
             item_kind = _RECOGNITION.get(key, (str, ""))[0] or str
             fits = all(isinstance(item, item_kind) and not isinstance(item, bool) for item in value)
-            spoken = f"list of {_SPOKEN[item_kind]}s"
+            spoken = f"a list of {_SPOKEN[item_kind].removeprefix('a ')}s"
         if not fits:
-            raise ConfigurationError(f"{where}: {key} must be a {spoken}, not {value!r}")
+            raise ConfigurationError(f"{where}: {key} must be {spoken}, not {value!r}")
         if kind is int and value < _LEAST.get(key, 1):
             raise ConfigurationError(f"{where}: {key} must be at least {_LEAST.get(key, 1)}, not {value}")
 
 
 _LEAST = {"context_length": 0, "top_k": 0}
 """Where a whole number may be less than 1: 0 says unknown, or off."""
-_SPOKEN: dict[type, str] = {str: "text", int: "whole number", float: "number", list: "list of texts"}
+_SPOKEN: dict[type, str] = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list of texts",
+}
 
 
 @dataclass(frozen=True, slots=True)

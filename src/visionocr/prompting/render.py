@@ -70,6 +70,7 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
         sampler=sampler or question.sampler,
         max_length=question.max_length,
         stop_sequences=preset.stop_sequences,
+        special_tokens=preset.special_tokens,
     )
 
 

@@ -103,6 +103,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
         "sampler_seed": int(sampler.seed),
         "stop_sequence": list(request.stop_sequences[:32]),  # 32 are used up to 1.76, later 256
         "trim_stop": True,  # the default changed in 1.80
+        "render_special": request.special_tokens,
         "genkey": key,
         "replace_instruct_placeholders": False,  # since 1.86 "{{[INPUT]}}" in a prompt would be rewritten
     }

@@ -55,6 +55,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
         **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
         **{key: getattr(sampler, ours) for ours, key in product.sampler},
         **product.extra,
+        **(product.special_tokens if request.special_tokens else {}),
     }
     if sampler.top_k == 0:
         body.pop("top_k", None)  # nought is off where it is not sent, and an error in some versions where it is

@@ -18,6 +18,7 @@ from visionocr.types import Server
 Facts = Mapping[str, Any]
 _NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
 """For models that would think, at length; a template that knows no such thing does not look."""
+_UNSKIPPED = {"skip_special_tokens": False}
 _KIND = "OpenAI-compatible server"
 
 
@@ -39,6 +40,8 @@ class Product:
     sampler: tuple[tuple[str, str], ...] = ()
     """Fields of ``Sampler`` that it knows beyond the common ones, and what it calls them."""
     extra: Facts = field(default_factory=dict)
+    special_tokens: Facts = field(default_factory=dict)
+    """What lets it write special tokens into the text."""
     most_stops: int | None = None
     """Stop sequences that it takes; ``None``: any number."""
     streams: bool = False
@@ -140,6 +143,7 @@ VLLM = Product(
     "vLLM",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "repetition_penalty")),
     extra=_NO_THINKING,
+    special_tokens=_UNSKIPPED,
     streams=True,
     models=_vllm_models,
     about=_version_at("/version"),
@@ -173,6 +177,7 @@ LLAMA_CPP = Product(
 WEBUI = Product(
     "text-generation-webui",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "repetition_penalty")),
+    special_tokens=_UNSKIPPED,
     models=_webui_models,
     server={
         "counts_tokens": False,  # a picture counts as 600 tokens, seen or not
@@ -195,6 +200,7 @@ KOBOLDCPP = Product(
     "KoboldCpp",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "rep_pen"), ("seed", "sampler_seed")),
     extra=_NO_THINKING,
+    special_tokens={"render_special": True},
     about=_koboldcpp_about,
 )
 UNKNOWN = Product(most_stops=4, server={"counts_tokens": False})

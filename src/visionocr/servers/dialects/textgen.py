@@ -91,7 +91,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
         "seed": int(sampler.seed),
         "add_bos_token": True,
         "ban_eos_token": False,
-        "skip_special_tokens": True,
+        "skip_special_tokens": not request.special_tokens,
     }
 
 
