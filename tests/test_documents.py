@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -238,6 +239,17 @@ def test_damaged_content_is_mentioned() -> None:
     data[start : start + 5000] = bytes(5000)
     assert _kinds(_load(_pdf(bytes(data))).findings) == [FindingKind.DAMAGED]
     assert _load(_pdf(pdf_bytes())).findings == ()
+
+
+def test_pages_of_which_nothing_is_left() -> None:
+    """A page that is less than a pixel wide at any length that can be drawn says so; the others are drawn."""
+    data = pdf_bytes("one", "two")
+    box = re.search(rb"/MediaBox ?\[[^]]*\]", data)
+    assert box is not None
+    pdf = _pdf(data.replace(box[0], b"/MediaBox[0 0 20 4294967295]", 1))
+    with pytest.raises(DocumentError, match=r"page 1 of doc\.pdf is too narrow"):
+        _load(pdf, 1)
+    assert _load(pdf, 2).width
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,8 @@ class PdfFile:
         except _FAILURES as error:
             words = f"page {page.number} of {self._name} is damaged and cannot be drawn{_reason(error)}"
             raise DocumentError(words) from error
+        if not (pixmap.width and pixmap.height):
+            raise DocumentError(f"page {page.number} of {self._name} is too narrow for its length to be drawn")
         # The picture looks at the pixmap's samples: the pixmap has to live as long.
         picture = images.from_samples((pixmap.width, pixmap.height), pixmap.samples_mv, pixmap.stride)
         if zoom * 72 < _COARSE:
