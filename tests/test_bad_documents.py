@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from drawing import encrypted, pdf_bytes, picture_bytes
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import encode, make_frames, make_image, make_pdf, picture
+from last_words import with_last_words
 from visionocr.api import transcribe
 from visionocr.cli.app import app
 from visionocr.errors import DocumentError
@@ -698,16 +699,12 @@ class Ended:
 
 def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE) -> Ended:
     """Run the program; with *limit* it gets no more bytes of address space than that."""
-    resource = pytest.importorskip("resource")
-    script = "import sys, resource\n"
+    pytest.importorskip("resource")
+    own = "sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))"
+    first = "import pathlib, resource"
     if limit:
-        script += f"resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))\n"
-    script += (
-        "import atexit\n"
-        "atexit.register(lambda: open('memory', 'w').write("
-        "str(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))))\n"
-        "from visionocr.__main__ import main\nsys.argv[0] = 'visionocr'\nmain()\n"
-    )
+        first += f"; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))"
+    script = with_last_words(f"pathlib.Path('memory').write_text(str({own}))", first)
     ran = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         stdin=subprocess.DEVNULL,
@@ -715,9 +712,7 @@ def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE
         timeout=seconds,
         check=False,
     )
-    del resource
-    said = Path("memory")
-    used = int(said.read_text()) * (1 if sys.platform == "darwin" else 1024) if said.exists() else 0
+    used = int(Path("memory").read_text()) * (1 if sys.platform == "darwin" else 1024)
     return Ended(ran.returncode, ran.stdout.decode(), ran.stderr.decode(), used)
 
 

@@ -23,6 +23,7 @@ from fakes.answers import Answer
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
+from last_words import with_last_words
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 PROGRAM = [sys.executable, "-m", "visionocr"]
@@ -79,15 +80,13 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 
 def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
     """The top-level packages that are loaded when a command line has been answered."""
-    script = (
-        "import atexit, sys; sys.argv = ['visionocr', *sys.argv[1:]];"
-        "atexit.register(lambda: print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr));"
-        "from visionocr.__main__ import main; main()"
-    )
+    script = with_last_words("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
     result = subprocess.run(
         [sys.executable, "-c", script, *arguments], env=environment, capture_output=True, check=True
     )
-    return set(result.stderr.decode().split())
+    loaded = set(result.stderr.decode().split())
+    assert "visionocr" in loaded
+    return loaded
 
 
 def test_the_version_costs_nothing(environment: dict[str, str]) -> None:
