@@ -88,9 +88,18 @@ def is_blank(picture: Picture) -> bool:
 
 
 def is_full(picture: Any) -> bool:
-    """Whether much of a picture is print, seen at a glance: half of the size that ``is_blank`` looks at will do."""
-    coarse = picture.reduce(max(1, round(2 * max(picture.size) / _LONG_SIDE)))
-    return min(coarse.size) >= 4 * _CELL and _is_full(coarse if coarse.mode == "L" else coarse.convert("L"))
+    """Whether much of a picture is print, seen at a glance: half of the size that ``is_blank`` looks at will do.
+
+    Where there is enough for the whole page in its upper middle, the rest is not looked at.
+    """
+    factor = max(1, round(2 * max(picture.size) / _LONG_SIDE))
+    third = max(1, picture.height // 3)
+    upper = 0, third // 2, picture.width, third // 2 + third
+    for box, parts in ((upper, 3), (None, 1)):
+        coarse = picture.reduce(factor, box)
+        if min(coarse.size) >= 4 * _CELL and _is_full(coarse.convert("L"), parts):
+            return True
+    return False
 
 
 def _less(one: Picture, other: Picture) -> Picture:
@@ -148,8 +157,11 @@ def _quantile(histogram: list[int], share: float) -> float:
     return 255.0
 
 
-def _is_full(band: Picture) -> bool:
-    """Whether much of the page, away from its edges, is covered with strong steps in both directions."""
+def _is_full(band: Picture, parts: int = 1) -> bool:
+    """Whether much of the page, away from its edges, is covered with strong steps in both directions.
+
+    *band* is one of so many equal *parts* of it, and has to show what is asked of the whole.
+    """
     # Every second row will do: most pages are full of print, and should not have to wait.
     across, down = _steps(band.resize((band.width, band.height // 2), Image.Resampling.NEAREST))
     noise = _quantile(across.histogram(), 0.5) / 0.67
@@ -158,7 +170,7 @@ def _is_full(band: Picture) -> bool:
     both = ImageChops.darker(across.point(strong).reduce(cell), down.point(strong).reduce(cell))
     width, height = both.size
     inner = both.crop((width // 12, height // 12, width - width // 12, height - height // 12))
-    return sum(inner.histogram()[_FULL_CELL:]) > _FULL_PAGE * width * height
+    return sum(inner.histogram()[_FULL_CELL:]) > _FULL_PAGE * parts * width * height
 
 
 def _has_soft_shapes(band: Picture) -> bool:
