@@ -74,6 +74,8 @@ class Piped:
 
         Raises ``OSError`` when the process cannot be started.
         """
+        from visionocr.processes.deadline import Deadline  # as a program, this file does not find it
+
         # Windows: no window, and no Ctrl-C from the console. Elsewhere the process ignores that signal itself.
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         self._process = subprocess.Popen(  # noqa: S603 - our own file
@@ -84,6 +86,7 @@ class Piped:
             pipesize=1 << 20,  # pictures are large, and every filling of the pipe wakes somebody up
             creationflags=flags,
         )
+        self._deadline = Deadline(self._process.kill)
         # An editable installation is found by a hook that the other process does not have: it is told the folder.
         here = str(Path(__file__).parents[2])
         path = [folder for folder in dict.fromkeys([*sys.path, here]) if folder]
@@ -101,11 +104,10 @@ class Piped:
 
         Raises ``Failed`` or ``Lost``.
         """
-        late = threading.Event()
         try:
-            reply = self._timed({**head, "timeout": timeout}, body, timeout, late)
+            reply = self._timed({**head, "timeout": timeout}, body, timeout)
             while reply is not None and "ask" in reply[0] and answer is not None:
-                reply = self._timed(answer(reply[0]["ask"]), b"", timeout, late)
+                reply = self._timed(answer(reply[0]["ask"]), b"", timeout)
         except (OSError, ValueError, TypeError, RecursionError):  # a pipe that broke; a frame that is none
             reply = None
         except BaseException:
@@ -113,8 +115,8 @@ class Piped:
             raise
         if reply is None:
             self.kill()
-            fate = self._fate()
-            raise Lost(f"it took more than {timeout:g} s" if late.is_set() else fate, hung=late.is_set())
+            fate, late = self._fate(), self._deadline.passed
+            raise Lost(f"it took more than {timeout:g} s" if late else fate, hung=late)
         if "error" in reply[0]:
             raise Failed(str(reply[0]["error"]), setup=bool(reply[0].get("setup")))
         return reply
@@ -131,6 +133,7 @@ class Piped:
     def close(self) -> None:
         """End the process and give its pipes back; not while a ``call`` runs."""
         self.end()
+        self._deadline.close()
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 if pipe is not None:
@@ -143,23 +146,16 @@ class Piped:
         if "_process" in vars(self):
             self.close()
 
-    def _timed(self, head: Head, body: bytes, timeout: float, late: threading.Event) -> Frame | None:
+    def _timed(self, head: Head, body: bytes, timeout: float) -> Frame | None:
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None
         assert pipe_out is not None
-
-        def stop() -> None:
-            late.set()
-            self.kill()
-
-        watch = threading.Timer(timeout, stop)
-        watch.daemon = True
-        watch.start()
+        self._deadline.begin(timeout)
         try:
             _send(pipe_in, head, body)
             return _receive(pipe_out)
         finally:
-            watch.cancel()
+            self._deadline.end()
 
     def _fate(self) -> str:
         """Wait for its end, so that nobody takes it for alive; how it ended."""
