@@ -222,8 +222,16 @@ def _shallow(image: Picture, low: float, high: float) -> Picture:
 
 
 def from_samples(size: Size, samples: Any, stride: int) -> Picture:
-    """A picture that looks at RGB samples (a buffer) where they lie: they must outlive it."""
-    return Image.frombuffer("RGB", size, samples, "raw", "RGB", stride, 1)
+    """A picture that looks at samples (a buffer of red, green, blue and nothing) where they lie: they must outlive it.
+
+    Its mode is ``RGBX``, which all that is done with pictures here takes for ``RGB``.
+    """
+    return Image.frombuffer("RGBX", size, samples, "raw", "RGBX", stride, 1)
+
+
+def channels(picture: Picture) -> tuple[Picture, Picture, Picture]:
+    """Red, green and blue."""
+    return picture.getchannel(0), picture.getchannel(1), picture.getchannel(2)
 
 
 def shrink(picture: Picture, size: Size) -> Picture:
@@ -255,7 +263,7 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
     picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
     if _is_line_art(picture):
         sharp = io.BytesIO()
-        picture.save(sharp, "PNG")
+        picture.convert("RGB").save(sharp, "PNG")
         if sharp.tell() < buffer.tell():
             return "image/png", sharp.getvalue()
     return "image/jpeg", buffer.getvalue()
@@ -263,7 +271,7 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
 
 def _has_colour(picture: Picture) -> bool:
     """Whether the picture is more than grey, as far as can be seen at half its size."""
-    red, green, blue = picture.reduce(2).split()
+    red, green, blue = channels(picture.reduce(2))
     return any(ImageChops.difference(green, other).getbbox() is not None for other in (red, blue))
 
 

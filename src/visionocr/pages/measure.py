@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageFilter
 
-from visionocr.pages.images import Picture, across
+from visionocr.pages.images import Picture, across, channels
 from visionocr.pages.ink import Marks, evidence
 
 _FAINT = 24
@@ -78,7 +78,7 @@ def is_blank(picture: Picture) -> bool:
     if _shows(small.convert("L")):
         return False
     # What differs in colour alone has the same grey; two more channels are enough to see it.
-    red, green, blue = small.split()
+    red, green, blue = channels(small)
     if (
         _span(_less(red, green)) + _span(_less(green, red)) <= _HUES
         and _span(_less(blue, green)) + _span(_less(green, blue)) <= _HUES
