@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
 from visionocr.errors import DocumentError
 from visionocr.pages.content import Content
 from visionocr.pages.opened import Known, Opened
+from visionocr.processes import memory
 from visionocr.processes.piped import Ask, Frame, Handler, Head
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
@@ -82,7 +81,8 @@ def serve(warm: bool) -> Handler:
     The answer holds ``images``, or ``pages`` and the ``password`` that opened the document, or ``refused`` (message
     and hint of a ``DocumentError``), or ``send``: the question again, please, with the document's bytes.
     """
-    _limit_memory()
+    memory.limit(MEMORY)
+    memory.reuse()
     if warm:  # a PDF is to be expected, and its library takes the longest to load
         importlib.import_module("visionocr.pages.documents")
     opened = Opened()
@@ -90,7 +90,7 @@ def serve(warm: bool) -> Handler:
 
     def draw(head: Head, body: bytes, ask: Ask) -> Frame:
         if next(drawn) % _TRIMMED == 0:
-            _trim()
+            memory.trim()
         if not head["path"] and not body and head["document"] not in opened:
             return {"send": True}, b""
         content = Content(head["name"], head["path"], body)
@@ -105,27 +105,3 @@ def serve(warm: bool) -> Handler:
             return {"refused": [error.message, error.hint]}, b""
 
     return draw
-
-
-def _trim() -> None:
-    """Give the holes between small things that stay back to the system: glibc would keep them, page after page."""
-    if sys.platform == "linux":
-        import ctypes
-
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
-
-
-def _limit_memory() -> None:
-    """What a document asks for beyond the limit is refused, instead of driving the machine into its swap."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    kind: Any = getattr(resource, "RLIMIT_DATA", None)
-    if kind is None:
-        return
-    soft, hard = resource.getrlimit(kind)
-    if soft == resource.RLIM_INFINITY or soft > MEMORY:
-        resource.setrlimit(kind, (MEMORY, hard))

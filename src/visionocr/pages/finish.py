@@ -44,7 +44,7 @@ def finish(
     *,
     full_colour: bool = True,
 ) -> tuple[PageImage, ...]:
-    """The images of a page, given its picture in RGB.
+    """The images of a page, given its picture.
 
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
     keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.

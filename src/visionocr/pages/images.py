@@ -1,4 +1,4 @@
-"""Pixels: one of the few places that know Pillow. Opens pictures, makes them RGB, shrinks, cuts, encodes them."""
+"""Pixels: one of the few places that know Pillow. Opens pictures, makes them plain, shrinks, cuts, encodes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from visionocr.printable import shown
 from visionocr.types import PageImage, PageRef
 
 Picture = Image.Image
-"""Elsewhere a picture is a value to hand on."""
+"""Grey or RGB. Elsewhere a picture is a value to hand on."""
 ScaleFor = Callable[[Size], float]
 
 _MOST_FRAMES = 20_000
@@ -141,7 +141,7 @@ def frames_of(image: Any, name: str) -> list[int]:
 
 
 def convert(image: Any, scale_for: ScaleFor) -> Picture:
-    """The current frame of an opened file, upright and RGB, reduced towards the scale at which it is needed."""
+    """The current frame of an opened file, upright, grey or RGB, reduced towards the scale at which it is needed."""
     width, height = image.size
     limits.check_size(image)
     scale = scale_for(image.size)
@@ -155,9 +155,8 @@ def convert(image: Any, scale_for: ScaleFor) -> Picture:
     upright = _UPRIGHT.get(_orientation(image))
     if upright is not None:
         plain = plain.transpose(upright)
-    rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
-    rgb.info = {}  # else comments, densities and colour profiles are written into what is sent
-    return rgb
+    plain.info = {}  # else comments, densities and colour profiles are written into what is sent
+    return plain
 
 
 def _orientation(image: Any) -> int:
@@ -224,7 +223,7 @@ def _shallow(image: Picture, low: float, high: float) -> Picture:
 def from_samples(size: Size, samples: Any, stride: int) -> Picture:
     """A picture that looks at samples (a buffer of red, green, blue and nothing) where they lie: they must outlive it.
 
-    Its mode is ``RGBX``, which all that is done with pictures here takes for ``RGB``.
+    Its mode is ``RGBX``, which is as good as ``RGB``.
     """
     return Image.frombuffer("RGBX", size, samples, "raw", "RGBX", stride, 1)
 
@@ -258,6 +257,8 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
     *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before, and of
     large pictures half of it is enough.
     """
+    if picture.mode == "L":  # only now, for a third of the channels is less to do; some servers garble or die of it
+        picture = picture.convert("RGB")
     buffer = io.BytesIO()
     fine = full_colour and max(picture.size) < _LARGE and _has_colour(picture)
     picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
@@ -270,7 +271,7 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
 
 
 def _has_colour(picture: Picture) -> bool:
-    """Whether the picture is more than grey, as far as can be seen at half its size."""
+    """Whether an RGB picture is more than grey, as far as can be seen at half its size."""
     red, green, blue = channels(picture.reduce(2))
     return any(ImageChops.difference(green, other).getbbox() is not None for other in (red, blue))
 

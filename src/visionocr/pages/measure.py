@@ -65,7 +65,7 @@ def ink(picture: Picture, start: int, stop: int, *, down: bool) -> list[float]:
 
 
 def is_blank(picture: Picture) -> bool:
-    """Whether an RGB picture of a page shows nothing that could be read. In doubt it is not blank.
+    """Whether a picture of a page shows nothing that could be read. In doubt it is not blank.
 
     Noise, dust, folds, edges of the sheet, shadows, punched holes, staples, and what shines through are nothing.
     """
@@ -77,6 +77,8 @@ def is_blank(picture: Picture) -> bool:
     small = picture.reduce(factor) if factor > 1 else picture
     if _shows(small.convert("L")):
         return False
+    if small.mode == "L":
+        return True
     # What differs in colour alone has the same grey; two more channels are enough to see it.
     red, green, blue = channels(small)
     if (
