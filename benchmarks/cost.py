@@ -30,7 +30,7 @@ CASES: dict[str, tuple[Callable[[Path, int], Path], int, float]] = {
     "scan that fits, 1754 px": (lambda path, pages: documents.scanned(path, pages, 1754), 1754, 0.06),
     "scan that fits, 3508 px": (documents.scanned, 3508, 0.06),
 }
-SHORT, LONG = 8, 48
+SHORT, LONG = 24, 88
 ENOUGH = "32768"
 
 

@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pymupdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from drawing import A4, as_file, colour, decoded, encrypted, near, pdf_bytes, picture_bytes
 from visionocr.errors import DocumentError
+from visionocr.pages import documents
 from visionocr.pages.content import Content
 from visionocr.pages.documents import MAX_RASTER, PdfFile, _zoom
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
@@ -127,6 +129,70 @@ def test_rotation_and_crop_are_respected() -> None:
     cropped = decoded(_load(_pdf(pdf.tobytes())))
     assert cropped.size == (800, 400)
     assert near(colour(cropped, 0.5, 0.95), (255, 0, 0))
+
+
+def _marked(page: Any) -> None:
+    page.draw_rect((300, 60, 500, 160), color=(0.9, 0.1, 0.2), fill=(0.2, 0.4, 0.9), fill_opacity=0.4)
+    page.draw_circle((420, 150), 60, fill=(1, 0.9, 0), stroke_opacity=0.3, fill_opacity=0.5)
+    note = page.add_highlight_annot((30, 55, 120, 80))
+    note.set_blendmode("Multiply")
+    note.update()
+    page.add_freetext_annot((200, 300, 400, 350), "a remark", text_color=(0, 0.5, 0), fill_color=(1, 1, 0.8))
+    field = _mupdf.Widget()
+    field.field_type, field.field_name, field.field_value = _mupdf.PDF_WIDGET_TYPE_TEXT, "name", "filled in"
+    field.rect, field.fill_color = _mupdf.Rect(50, 400, 250, 430), (0.9, 0.9, 1)
+    page.add_widget(field)
+
+
+def _blended(page: Any) -> None:
+    """All kinds of mixing, in a page that is a group of its own."""
+    modes = ("Multiply", "Screen", "Overlay", "Difference", "Luminosity", "ColorBurn")
+    states = b"".join(b"/G%d<</BM/%b/ca 0.7>>" % (n, mode.encode()) for n, mode in enumerate(modes))
+    paints = b"".join(
+        b"q /G%d gs %.1f 0.5 0.2 rg %d 300 120 200 re f Q " % (n, n / 5, 40 + 80 * n) for n in range(len(modes))
+    )
+    paints = b"0.8 0.9 1 rg 0 350 595 100 re f 0 0 0 1 k 60 420 400 20 re f " + paints
+    page.parent.update_stream(page.get_contents()[0], paints)
+    page.parent.xref_set_key(page.xref, "Resources", f"<</ExtGState<<{states.decode()}>>>>")
+    page.parent.xref_set_key(page.xref, "Group", "<</S/Transparency/CS/DeviceRGB/I true/K false>>")
+
+
+def _turned(page: Any) -> None:
+    page.draw_line((0, 0), (500, 700), color=(0, 0.6, 0))
+    page.set_rotation(90)
+    page.set_cropbox((20, 30, 333.3, 511.7))
+
+
+def _pictured(page: Any) -> None:
+    see_through = Image.merge("RGBA", (*Image.new("RGB", (256, 256), "red").split(), Image.radial_gradient("L")))
+    page.insert_image((100, 100, 300, 300), stream=picture_bytes(see_through, "PNG"))
+    page.insert_image((350, 100, 500, 300), stream=picture_bytes(Image.linear_gradient("L"), "JPEG"))
+
+
+@pytest.mark.parametrize("change", [_marked, _blended, _turned, _pictured, lambda page: None])
+@pytest.mark.parametrize("side", [400, 999])
+def test_a_raster_is_what_the_library_draws(
+    change: Callable[[Any], object], side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixels of four channels on white paper show what its own call makes with three, but for rounding."""
+    seen: list[Any] = []
+
+    def keep(picture: Any, *_: Any) -> tuple[PageImage, ...]:
+        seen.append(picture.convert("RGB"))
+        return ()
+
+    monkeypatch.setattr(documents, "finish", keep)
+    with _mupdf.open(stream=pdf_bytes("some text")) as pdf:
+        change(pdf[0])
+        data = pdf.tobytes()
+    _pdf(data).load(PageRef("doc.pdf", 1, 1), RasterSpec(max_side=side))
+    with _mupdf.open(stream=data) as pdf:
+        zoom = side / max(pdf[0].rect.width, pdf[0].rect.height)
+        expected = pdf[0].get_pixmap(matrix=_mupdf.Matrix(zoom, zoom), colorspace=_mupdf.csRGB, alpha=False)
+        size = expected.width, expected.height
+        difference = ImageChops.difference(seen[0], Image.frombytes("RGB", size, expected.samples))
+    assert sum(difference.convert("L").histogram()[3:]) == 0
+    assert len(set(expected.samples)) > 2
 
 
 def test_annotations_are_drawn() -> None:

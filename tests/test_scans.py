@@ -109,6 +109,17 @@ def test_a_scan_that_fits_is_sent_as_it_is(tmp_path: Path) -> None:
     assert scanned.read(tmp_path, RasterSpec(1754, max_pixels=1_000_000))[0].data != scanned.data
 
 
+@pytest.mark.parametrize(("side", "kept"), [(2048, True), (2049, False)])
+def test_a_large_grey_scan_becomes_colour(side: int, kept: bool, tmp_path: Path) -> None:
+    """Servers of old shrink large pictures themselves, and garble those that have a single channel."""
+    scanned = Scanned(jpeg(Image.linear_gradient("L").resize((round(side * A4[0] / A4[1]), side))))
+    taken, _, found = scanned.read(tmp_path, RasterSpec(4000))
+    assert found
+    assert max(taken.width, taken.height) == side
+    assert (taken.data == scanned.data) is kept
+    assert Image.open(io.BytesIO(taken.data)).mode == ("L" if kept else "RGB")
+
+
 def test_a_scan_of_many_bytes_is_written_again(tmp_path: Path) -> None:
     """A JPEG that carries more than a picture of its size needs is not sent as it is."""
     fat = jpeg(sheet(), comment=b"x" * 60_000, exif=b"Exif\0\0" + bytes(60_000))

@@ -177,7 +177,7 @@ def _draw(sheet: Any, zoom: float) -> Any:
     """A page on white paper, annotations and all, as a pixmap of four channels: the fourth says nothing.
 
     Pillow uses such pixels where they lie. Of three channels, as ``Page.get_pixmap`` makes them, it would have to take
-    a copy, which takes longer than to draw them; the colours are the same.
+    a copy, which takes longer than to draw them. What is mixed of colours may differ in its rounding.
     """
     mupdf = _mupdf.mupdf
     drawing = sheet.get_displaylist(annots=True).this

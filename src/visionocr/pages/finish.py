@@ -25,6 +25,9 @@ from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec
 
 _MOST_BYTES = 1.0
 """Bytes a pixel of a JPEG that is sent as it is: three times what ours have."""
+_LARGEST_GREY = 2048
+"""Pixels of the long side of a grey JPEG that is sent as it is. Larger ones KoboldCpp shrinks, and before 1.86.1 it
+garbles then what has not three channels."""
 _GLANCE = 4
 """The part of a JPEG's bytes that is looked at first."""
 _SHARP = 800
@@ -80,6 +83,7 @@ def from_scan(
                 return None
             inner, outer = layout(image.size, spec)
             fits = inner == outer == image.size and len(scan.data) <= _MOST_BYTES * math.prod(outer)
+            fits = fits and (image.mode == "RGB" or max(outer) <= _LARGEST_GREY)
             if not fits or not images.is_baseline(image, scan.data):
                 picture = images.convert(image, lambda size: useful_scale(size, spec))
                 return finish(picture, page, spec, findings, full_colour=False)
