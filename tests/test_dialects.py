@@ -9,6 +9,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes import kinds
+from fakes.answers import Answer
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import encode, picture
 from fakes.pictures import make_pdf as pdf_file
@@ -34,6 +36,7 @@ from visionocr.servers.patience import Patience
 from visionocr.servers.probe import probe
 from visionocr.types import (
     ChatMarkers,
+    Completion,
     FindingKind,
     FinishReason,
     PageImage,
@@ -144,7 +147,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ollama": {
         "model": "qwen2.5-vl-7b",
         "messages": [_MESSAGES[0], {"role": "user", "content": "Read the page.", "images": [B64]}],
-        "stream": False,
+        "stream": True,
         "think": False,
         "options": {
             "num_ctx": 16384,
@@ -390,6 +393,87 @@ def test_too_long(name: str) -> None:
             engine.complete(GREEDY)
         assert time.monotonic() - started < 4
         fake.wait_for(lambda: fake.hung_up == 1)
+
+
+SSE, NDJSON = "text/event-stream", "application/x-ndjson"
+
+
+def _chat_line(text: str, **more: Any) -> bytes:
+    return json.dumps({"message": {"content": text}, "done": False, **more}).encode() + b"\n"
+
+
+def _delta(text: str) -> bytes:
+    return b"data: %s\n\n" % json.dumps({"choices": [{"delta": {"content": text}}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "piece"),
+    [("ollama", NDJSON, _chat_line), ("openai-vllm", SSE, _delta), ("openai-ollama", SSE, _delta)],
+)
+def test_a_loop_is_stopped_as_it_comes(name: str, kind: str, piece: Callable[[str], bytes]) -> None:
+    """An answer that only repeats itself is noticed while it is written; hanging up ends it in the server too."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        hung_up = threading.Event()
+
+        def endless() -> Iterator[bytes]:
+            try:
+                while not fake.closing.wait(0.001):
+                    yield piece("The same line again.\n")
+            finally:
+                hung_up.set()
+
+        fake.plan[7] = [
+            kinds.Door(Answer(200, b"", kind, more=endless()))
+        ]  # kept nowhere else: it ends when it is not sent
+        completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=4000))
+        assert completion.finish_reason is FinishReason.LOOP
+        assert completion.text.startswith("The same line again.\nThe same")
+        assert hung_up.wait(10)
+
+
+_END = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 2}
+
+
+def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
+    wire = WIRES["ollama"]
+    with wire.fake() as fake:
+        fake.plan[7] = kinds.Door(Answer(200, b"", kind, more=chunks))
+        return engine_for(wire, fake).complete(GREEDY)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kind"),
+    [
+        ((_chat_line("so it "), _chat_line("says"), _chat_line("", **_END)), NDJSON),
+        ((_chat_line("so it ")[:20], _chat_line("so it ")[20:] + b"\n" + _chat_line("says", **_END)[:-1]), NDJSON),
+        ((_chat_line("so it "), _chat_line("says", **_END)), "Application/X-NDJSON; charset=utf-8"),
+        ((_chat_line("so it says", **_END),), "application/json"),
+    ],
+)
+def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
+    """However the lines are cut, and also where something in between makes one answer of them."""
+    completion = _ollama_says(*chunks, kind=kind)
+    assert (completion.text, completion.finish_reason) == ("so it says", FinishReason.STOP)
+    assert (completion.prompt_tokens, completion.completion_tokens) == (9, 2)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ((), "without a text"),
+        ((_chat_line("so it "),), "in the middle"),
+        ((_chat_line("so it "), b'{"error": "the runner died"}\n'), "the runner died"),
+        ((_chat_line("so it "), b"<html>\n"), "not JSON"),
+        ((b"[" * 50_000,), "not JSON"),
+        ((b"17\n",), "in the middle"),
+        ((_chat_line("so it ", **_END), b"null\n"), "in the middle"),
+    ],
+)
+def test_broken_lines_of_ollama(chunks: tuple[bytes, ...], words: str) -> None:
+    """An answer that is none, breaks off or ends in an error is no answer."""
+    with pytest.raises(ServerError, match=words):
+        _ollama_says(*chunks)
 
 
 OVERFULL = {"openai-vllm", "openai-lmstudio", "openai-llamacpp", "openai-plain"}

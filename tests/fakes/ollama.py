@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fakes import engine
 from fakes.answers import Answer, json_answer
 from fakes.loopback import Arrival
 from fakes.speaker import Said, Speaker
+from fakes.words import tokens
 
 
 class FakeOllama(Speaker):
@@ -80,15 +82,17 @@ class FakeOllama(Speaker):
         said = self.generate(arrival, text, pictures, sampling, options["num_predict"])
         if not isinstance(said, Said):
             return said
-        return json_answer(
-            {
-                "model": name,
-                "created_at": "2026-01-01T00:00:00Z",
-                "message": {"role": "assistant", "content": said.text},
-                "done": True,
-                "done_reason": "length" if said.reason == engine.LIMIT else "stop",
-                "prompt_eval_count": said.prompt_tokens,
-                "eval_count": said.completion_tokens,
-                "total_duration": 1,
-            }
-        )
+        common = {"model": name, "created_at": "2026-01-01T00:00:00Z"}
+        end = {
+            "done": True,
+            "done_reason": "length" if said.reason == engine.LIMIT else "stop",
+            "prompt_eval_count": said.prompt_tokens,
+            "eval_count": said.completion_tokens,
+            "total_duration": 1,
+        }
+        if not body.get("stream", True):
+            return json_answer({**common, "message": {"role": "assistant", "content": said.text}, **end})
+        lines = [{"message": {"role": "assistant", "content": piece}, "done": False} for piece in tokens(said.text)]
+        lines.append({"message": {"role": "assistant", "content": ""}, **end})
+        more = [json.dumps({**common, **line}).encode() + b"\n" for line in lines]
+        return Answer(200, b"", "application/x-ndjson", more=more)

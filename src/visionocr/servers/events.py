@@ -1,4 +1,4 @@
-"""An answer that comes in pieces: server-sent events, each a line with JSON."""
+"""An answer that comes in pieces, each a line with JSON: server-sent events, or nothing but the JSON."""
 
 from __future__ import annotations
 
@@ -11,32 +11,47 @@ from visionocr.servers.watchdog import Life
 
 
 def parse_events(chunks: Iterable[bytes]) -> Iterator[Any]:
-    """The events in a body, each as soon as its line is complete.
+    """The server-sent events in a body, each as soon as its line is complete.
 
     An ``error`` line becomes ``{"error": …}``; comments, which only keep the line open, and ``[DONE]`` are left out.
     Raises ``ValueError`` for an event that is not JSON.
     """
+    for line in _lines(chunks):
+        field, _, value = line.partition(b":")
+        value = value.strip()
+        if field in (b"data", b"error") and value not in (b"", b"[DONE]"):
+            event = _parsed(value)
+            yield {"error": event} if field == b"error" else event
+
+
+def parse_objects(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """The JSON values in a body of a line each. Raises ``ValueError`` for a line that is not JSON."""
+    yield from (_parsed(line) for line in _lines(chunks) if line)
+
+
+PARSERS: dict[str, Callable[[Iterable[bytes]], Iterator[Any]]] = {
+    "text/event-stream": parse_events,
+    "application/x-ndjson": parse_objects,
+}
+"""By the content type of the answer."""
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = bytearray()
     for chunk in chunks:
         rest += chunk
         if b"\n" in chunk:
             *lines, tail = bytes(rest).split(b"\n")
             rest = bytearray(tail)
-            for line in lines:
-                yield from _event(line)
-    yield from _event(bytes(rest))
+            yield from (line.strip() for line in lines)
+    yield bytes(rest).strip()
 
 
-def _event(line: bytes) -> Iterator[Any]:
-    field, _, value = line.strip().partition(b":")
-    value = value.strip()
-    if field not in (b"data", b"error") or value in (b"", b"[DONE]"):
-        return
+def _parsed(value: bytes) -> Any:
     try:
-        event = json.loads(value)
+        return json.loads(value)
     except RecursionError:
         raise ValueError("an event that is too deep") from None
-    yield {"error": event} if field == b"error" else event
 
 
 class Stream:

@@ -23,7 +23,7 @@ from visionocr.errors import (
     ServerRefused,
     ServerUnreachable,
 )
-from visionocr.servers.events import parse_events
+from visionocr.servers.events import PARSERS
 from visionocr.servers.line import Line
 from visionocr.servers.refusals import meaning
 from visionocr.servers.session import Bearer, open_session
@@ -143,10 +143,10 @@ class Http:
                     stream=True,
                 ) as response,
             ):
-                kind = response.headers.get("Content-Type", "")
-                if hear is not None and response.status_code == 200 and kind.startswith("text/event-stream"):
+                parse = PARSERS.get(response.headers.get("Content-Type", "").partition(";")[0].strip().lower())
+                if hear is not None and response.status_code == 200 and parse is not None:
                     until = None if endless else self.clock() + BODY_TIMEOUT
-                    events = self._listen(response, path, until, hear)
+                    events = self._listen(parse(self._read(response, until)), path, hear)
                     return Reply(200, events[-1] if events else None, self.clock() - started, events)
                 body = b"".join(self._read(response, self.clock() + BODY_TIMEOUT))
                 return self._judge(response, body, path, self.clock() - started)
@@ -180,12 +180,10 @@ class Http:
         if size < (_whole_number(response.headers.get("Content-Length", "")) or 0):
             raise ConnectionLost(f"{self.base} closed the connection in the middle of its answer")
 
-    def _listen(
-        self, response: requests.Response, path: str, deadline: float | None, hear: Callable[[Any], object]
-    ) -> tuple[Any, ...]:
+    def _listen(self, parsed: Iterator[Any], path: str, hear: Callable[[Any], object]) -> tuple[Any, ...]:
         events = []
         try:
-            for event in parse_events(self._read(response, deadline)):
+            for event in parsed:
                 events.append(event)
                 hear(event)
         except ValueError:

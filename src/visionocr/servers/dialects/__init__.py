@@ -65,7 +65,7 @@ class Dialect(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """What a dialect offers besides when its answers come in pieces, as server-sent events.
+    """What a dialect offers besides when its answers come in pieces: server-sent events, or lines of JSON.
 
     The text is watched as it comes, and a generation is stopped by hanging up; ``abort`` is not called.
     """

@@ -71,7 +71,7 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
     return {
         "model": server.model,
         "messages": [*messages, turn],
-        "stream": False,
+        "stream": True,
         "think": False,  # models that can would think, at length
         "options": {
             "num_ctx": request.context_length or server.context_length or CONTEXT,
@@ -87,9 +87,18 @@ def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noq
     }
 
 
+def piece(event: Any) -> str:
+    """The text that a line of the answer brings."""
+    return fields.text(fields.table(event, "message"), "content") if isinstance(event, dict) else ""
+
+
 def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG001 - the protocol's
-    """The completion."""
+    """The completion. The last line of the answer has the counts; where something fails, it has the error."""
     data = reply.data if isinstance(reply.data, dict) else {}
+    if reply.events and "error" not in data:
+        if not data.get("done"):
+            raise AnswerUnusable(f"{KIND} ended its answer in the middle")
+        data = {**data, "message": {"content": "".join(map(piece, reply.events))}}
     if "error" in data:
         raise AnswerUnusable(f"{KIND} failed: {quote(str(data['error']).encode('utf-8', 'replace'))}")
     message = fields.table(data, "message")
