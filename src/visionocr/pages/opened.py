@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +15,9 @@ from visionocr.types import PageImage, PageRef, RasterSpec
 
 _OPEN = 4
 """Documents that stay open: the one being read, and those whose last pages are still under way."""
+
+_RENEWED = 256
+"""Pages of a document after which it is opened anew: a library keeps something of every page that it has drawn."""
 
 Password = Callable[[str], str | None]
 """Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
@@ -78,6 +81,8 @@ class Opened:
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, _Document] = OrderedDict()
+        self._drawn: Counter[int] = Counter()
+        """Pages of each of them."""
         self._lock = threading.Lock()
 
     def __contains__(self, number: int) -> bool:
@@ -91,7 +96,9 @@ class Opened:
     def load(self, known: Known, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Drawer.load``."""
         with self._lock:
-            return self._document(known, None).load(page, spec)
+            document = self._document(known, None)
+            self._drawn[known.number] += 1
+            return document.load(page, spec)
 
     def warm(self) -> None:
         """There is no background."""
@@ -103,16 +110,30 @@ class Opened:
         """See ``Drawer.close``; waits for the page that is being drawn."""
         with self._lock:
             while self._open:
-                self._open.popitem()[1].close()
+                self._drop(next(iter(self._open)))
 
     def _document(self, known: Known, password: Password | None) -> _Document:
+        if self._drawn[known.number] >= _RENEWED and _can_be_opened_again(known):
+            self._drop(known.number)
         document = self._open.get(known.number)
         if document is None:
             document = self._open[known.number] = _opened(known, password)
             while len(self._open) > _OPEN:
-                self._open.popitem(last=False)[1].close()
+                self._drop(next(iter(self._open)))
         self._open.move_to_end(known.number)
         return document
+
+    def _drop(self, number: int) -> None:
+        del self._drawn[number]
+        self._open.pop(number).close()
+
+
+def _can_be_opened_again(known: Known) -> bool:
+    """Not when it was changed or is gone: while it is open it can be read. Nor when its bytes came through a pipe."""
+    try:
+        return known.content.state() == known.state
+    except DocumentError:
+        return False
 
 
 def _opened(known: Known, password: Password | None) -> _Document:

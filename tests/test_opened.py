@@ -1,0 +1,114 @@
+"""Documents at hand, in the process that draws."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drawing import pdf_bytes
+from visionocr.errors import DocumentError
+from visionocr.pages import opened
+from visionocr.pages.content import Content
+from visionocr.pages.documents import PdfFile
+from visionocr.pages.opened import Known, Opened
+from visionocr.types import PageRef, RasterSpec
+
+PAGES = 9
+SPEC = RasterSpec(max_side=200)
+
+
+@pytest.fixture
+def times_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the PDFs that were opened, one for each time; they are opened anew after four pages."""
+    names: list[str] = []
+    begin = PdfFile.__init__
+
+    def counted(self: PdfFile, content: Content, password: Any = None) -> None:
+        names.append(Path(content.name).name)
+        begin(self, content, password)
+
+    monkeypatch.setattr(PdfFile, "__init__", counted)
+    monkeypatch.setattr(opened, "_RENEWED", 4)
+    return names
+
+
+@pytest.fixture
+def drawer() -> Iterator[Opened]:
+    """The documents at hand."""
+    drawer = Opened()
+    yield drawer
+    drawer.close()
+
+
+def known(path: Path, number: int = 0, data: bytes = b"") -> Known:
+    """A document as the process that draws is told of it."""
+    content = Content(path.name, "", data) if data else Content(path.name, str(path))
+    return Known(number, content, "PDF", content.state())
+
+
+def draw(drawer: Opened, document: Known, page: int) -> bytes:
+    """The bytes of a page's only image."""
+    (image,) = drawer.load(document, PageRef(document.content.name, page, PAGES), SPEC)
+    return image.data
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A PDF of nine pages."""
+    path = tmp_path / "letter.pdf"
+    path.write_bytes(pdf_bytes(*(f"page number {number} " * number for number in range(1, PAGES + 1))))
+    return path
+
+
+def test_a_long_document_is_opened_anew(letter: Path, drawer: Opened, times_opened: list[str]) -> None:
+    """What the library keeps of every page is given back from time to time; the pages are the same."""
+    document = known(letter)
+    pages = [draw(drawer, document, page) for page in range(1, PAGES + 1)]
+    assert times_opened == ["letter.pdf"] * 3
+    assert len(set(pages)) == PAGES
+    for page in (1, 5, 9):
+        assert draw(Opened(), known(letter), page) == pages[page - 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"else")], ids=["gone", "changed"])
+def test_what_was_replaced_stays_open(
+    change: Any, letter: Path, tmp_path: Path, drawer: Opened, times_opened: list[str]
+) -> None:
+    """The pages of the file as it was are read to the end; once closed, it is not taken for what it was."""
+    document = known(letter)
+    whole = [draw(Opened(), known(letter), page) for page in range(1, PAGES + 1)]
+    times_opened.clear()
+    draw(drawer, document, 1)
+    letter.rename(tmp_path / "aside.pdf")
+    letter.touch()
+    change(letter)
+    assert [draw(drawer, document, page) for page in range(1, PAGES + 1)] == whole
+    assert times_opened == ["letter.pdf"]
+    with pytest.raises(DocumentError, match=r"changed while it was being read|cannot be read|does not exist"):
+        draw(Opened(), document, 1)
+
+
+def test_bytes_of_a_pipe_are_not_asked_for_again(letter: Path, drawer: Opened, times_opened: list[str]) -> None:
+    """They come with the first question only."""
+    document = known(letter, data=letter.read_bytes())
+    draw(drawer, document, 1)
+    document.content = Content(letter.name)
+    for page in range(1, PAGES + 1):
+        draw(drawer, document, page)
+    assert times_opened == ["letter.pdf"]
+
+
+def test_each_document_has_its_own_count(letter: Path, drawer: Opened, times_opened: list[str]) -> None:
+    """Documents that are read in turns are not opened more often than one after the other; a few stay open."""
+    documents = [known(letter, number) for number in range(4)]
+    for page in range(1, 5):
+        for document in documents:
+            draw(drawer, document, page)
+    assert len(times_opened) == 4
+    draw(drawer, documents[0], 5)
+    assert len(times_opened) == 5
