@@ -42,6 +42,8 @@ from typing import Any, TypeAlias
 import pymupdf
 from PIL import Image, ImageDraw
 
+from peak import peak_of_this_process
+
 PATIENCE = 20.0
 """Seconds that a case may take."""
 MEMORY = 1 << 30
@@ -709,7 +711,7 @@ class Child:
         if os.fstat(1).st_size:
             os.ftruncate(1, 0)
             wrong = wrong or "wrote to standard output"
-        memory = _memory()
+        memory = peak_of_this_process()
         if memory > self._limit:
             wrong = wrong or f"took {memory >> 20} MiB"
         return {"outcome": outcome, "wrong": wrong, "seconds": seconds, "memory": memory}
@@ -798,16 +800,6 @@ def _faults_of(*messages: str) -> str:
         if "\n" in message or "Traceback" in message or "object at 0x" in message:
             return f"not a message for people: {message[:200]!r}"
     return ""
-
-
-def _memory() -> int:
-    """Peak resident memory in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # the other figure begins with the peak of the process that forked this one
-        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _hurry() -> None:

@@ -700,11 +700,10 @@ class Ended:
 def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE) -> Ended:
     """Run the program; with *limit* it gets no more bytes of address space than that."""
     pytest.importorskip("resource")
-    own = "sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))"
-    first = "import pathlib, resource"
+    first = f"sys.path.insert(0, {str(Path(__file__).parent)!r}); import pathlib, peak"
     if limit:
-        first += f"; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))"
-    script = with_last_words(f"pathlib.Path('memory').write_text(str({own}))", first)
+        first += f"; import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))"
+    script = with_last_words("pathlib.Path('memory').write_text(str(peak.peak_with_children()))", first)
     ran = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         stdin=subprocess.DEVNULL,
@@ -712,8 +711,7 @@ def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE
         timeout=seconds,
         check=False,
     )
-    used = int(Path("memory").read_text()) * (1 if sys.platform == "darwin" else 1024)
-    return Ended(ran.returncode, ran.stdout.decode(), ran.stderr.decode(), used)
+    return Ended(ran.returncode, ran.stdout.decode(), ran.stderr.decode(), int(Path("memory").read_text()))
 
 
 @POSIX

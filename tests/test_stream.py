@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from doubles import QUESTION, FakeEngine, FakeSource
+from strikes import struck_everywhere
 from visionocr.errors import ServerUnreachable
 from visionocr.pipeline.asking import Asker
 from visionocr.pipeline.stream import Pipeline
@@ -196,6 +197,33 @@ def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
     assert len(source.loaded) < 10
 
 
+def test_ctrl_c_between_any_two_steps() -> None:
+    """Wherever the signal strikes whoever takes the results: the run ends, the engine is stopped, the source closed."""
+    engine, source, taken = FakeEngine(), FakeSource(0), 0
+    stream = pipeline(source, engine).results()
+
+    def begin() -> Callable[[], object]:
+        nonlocal engine, source, stream, taken
+        engine, source = FakeEngine(slots=2), FakeSource(9)
+        stream = pipeline(source, engine).results()
+        next(stream)
+        taken = 1
+
+        def take() -> None:
+            nonlocal taken
+            for _ in stream:
+                taken += 1
+
+        return take
+
+    strikes = 0
+    for strikes in struck_everywhere(begin):  # noqa: B007 - the number is wanted afterwards
+        stream.close()
+        assert source.closed.wait(PATIENCE)
+        assert engine.cancelled.is_set() or taken == 9
+    assert strikes > 50
+
+
 def test_a_finished_run_does_not_cancel_its_engine() -> None:
     """An engine can be used for the next run."""
     engine = FakeEngine()
@@ -204,12 +232,12 @@ def test_a_finished_run_does_not_cancel_its_engine() -> None:
 
 
 def test_workers_hand_over_results_and_errors() -> None:
-    """What a function returns or raises is in its future; the threads are daemons and end when closed."""
+    """What a function returns or raises comes out of its call; the threads are daemons and end when closed."""
     workers = Workers(2, "test")
-    names = workers.submit(lambda: threading.current_thread())
-    assert names.result(PATIENCE).daemon
+    thread = workers.submit(threading.current_thread).outcome()
+    assert thread.daemon
     with pytest.raises(ZeroDivisionError):
-        workers.submit(lambda: 1 / 0).result(PATIENCE)
+        workers.submit(lambda: 1 / 0).outcome()
     workers.close()
-    names.result().join(PATIENCE)
-    assert not names.result().is_alive()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()

@@ -10,7 +10,7 @@ from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, Serve
 from visionocr.library import Library
 from visionocr.pipeline import chart, job, own, statements
 from visionocr.pipeline.statements import Statement
-from visionocr.pipeline.workers import Workers, outcome
+from visionocr.pipeline.workers import Workers
 from visionocr.prompting import budget
 from visionocr.reading.diagnosis import Cause
 from visionocr.settings import DEFAULT_URL, Settings
@@ -233,6 +233,6 @@ class _Checkup:
         """What *function* returns, from a thread of its own: whoever stops the check stops what the server does."""
         workers = Workers(1, "check")
         try:
-            return outcome(workers.submit(function))
+            return workers.submit(function).outcome()
         finally:
             workers.close()

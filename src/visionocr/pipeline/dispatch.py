@@ -21,7 +21,7 @@ from visionocr.pipeline.intake import Intake
 from visionocr.pipeline.remote import Outcome
 from visionocr.pipeline.shelf import Part
 from visionocr.pipeline.stream import MOST_FINISHED
-from visionocr.pipeline.workers import Workers, outcome
+from visionocr.pipeline.workers import apart
 from visionocr.types import (
     Answered,
     Finding,
@@ -86,14 +86,18 @@ class Dispatch:
 
     def results(self) -> Generator[PageResult, None, None]:
         """Every page's result, in page order. Raises a ``ServerError`` when no worker can go on."""
-        thread = Workers(1, "dispatch")
+        yield from apart(self._chunks(), self._leave, "dispatch")
+
+    def _leave(self) -> None:
+        self._left = True
+
+    def _chunks(self) -> Generator[list[PageResult], None, None]:
+        """The results, by chunks."""
         try:
-            while (chunk := outcome(thread.submit(self._advance))) is not None:
-                yield from (chunk.results[page] for page in chunk.pages)
+            while (chunk := self._advance()) is not None:
+                yield [chunk.results[page] for page in chunk.pages]
         finally:
-            self._left = True
-            outcome(thread.submit(self._leave))
-            thread.close()
+            self._close()
 
     def _advance(self) -> Chunk | None:
         """Hand out and take back until the next chunk is complete; ``None`` at the end."""
@@ -107,7 +111,7 @@ class Dispatch:
                 self._take(self._out.pop(ticket), returned)
         return None
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         """Record what was read of parts that could not be finished: it need not be asked for again."""
         if self._window:
             with contextlib.suppress(OutputError):  # it may be why the run ends

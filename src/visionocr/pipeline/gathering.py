@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from visionocr.errors import ConfigurationError, ServerRefused, UsageError, VisionOcrError
-from visionocr.pipeline.workers import Workers, outcome
+from visionocr.pipeline.workers import Workers
 from visionocr.printable import shown
 from visionocr.settings import Settings
 from visionocr.types import Engine, Notice, Observer
@@ -69,9 +69,9 @@ def together(function: Callable[[_T], _R], values: Iterable[_T]) -> list[_R]:
     """*function* of each value, all at the same time: they wait for different servers. Raises the first error."""
     values = list(values)
     workers = Workers(max(1, len(values)), "server")
-    futures = [workers.submit(function, value) for value in values]
+    calls = [workers.submit(function, value) for value in values]
     workers.close()
-    return [outcome(future) for future in futures]
+    return [call.outcome() for call in calls]
 
 
 def _tried(member: Member) -> ServerEngine | VisionOcrError:

@@ -12,12 +12,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, wait
 from dataclasses import replace
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
-from visionocr.pipeline.workers import Workers
+from visionocr.pipeline.workers import Call, Workers, apart
 from visionocr.types import (
     Answered,
     Engine,
@@ -37,7 +36,7 @@ from visionocr.types import (
 MOST_FINISHED = 512
 """Results that wait for an earlier page: texts, which are small, where the images of pages on their way are not."""
 _GLANCE = 0.2
-"""Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
+"""Seconds between looks, while waiting, at whether the run was left."""
 _STARVED = 0.5
 """Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
 
@@ -47,7 +46,21 @@ class _Group:
 
     def __init__(self) -> None:
         self.pages: list[PageRef] = []
-        self.results: Future[list[PageResult]] | None = None
+        self.results: list[PageResult] | None = None
+        self.error: BaseException | None = None
+        """Why there are no results."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.results is not None or self.error is not None
+
+    def taken(self) -> list[PageResult]:
+        """The results of a finished group; raises its error where there are none."""
+        if self.results is None:
+            assert self.error is not None
+            raise self.error
+        return self.results
 
 
 class Pipeline:
@@ -87,6 +100,8 @@ class Pipeline:
         """Groups in the window that are finished and wait for their turn in the output."""
         self._ended = False
         """There are no more pages."""
+        self._left = False
+        """Nobody wants the rest of the results."""
         self._lock = threading.Lock()
         self._slots = slots
         self._first = 0.0
@@ -103,6 +118,13 @@ class Pipeline:
         When the engine fails for good, the page it failed on is marked, what was finished after it is still
         given, and then the error is raised.
         """
+        yield from apart(self._groups(), self._leave, "conductor")
+
+    def _leave(self) -> None:
+        self._left = True
+
+    def _groups(self) -> Generator[list[PageResult], None, None]:
+        """The results, by groups."""
         window: deque[_Group] = deque()
         finished = False
         try:
@@ -111,6 +133,8 @@ class Pipeline:
                 group = window[0]
                 try:
                     while not self._await(group):
+                        if self._left:
+                            return
                         self._fill(window)
                     window.popleft()
                     results = self._taken(group)
@@ -120,7 +144,7 @@ class Pipeline:
                 if not group.pages:
                     finished = True
                     return
-                yield from results
+                yield results
         finally:
             if not finished:
                 self._engine.cancel()
@@ -132,7 +156,7 @@ class Pipeline:
         group = _Group()
         finding = self._find.submit(self._found, group)
         loading = self._raster.submit(self._loaded, finding)
-        group.results = self._ask.submit(self._read, loading)
+        self._ask.submit(self._answer, group, loading)
         return group
 
     def _found(self, group: _Group) -> list[Loaded]:
@@ -143,8 +167,8 @@ class Pipeline:
             group.pages.append(page)
         return [Loaded(page, known=self._known(page)) for page in group.pages]
 
-    def _loaded(self, finding: Future[list[Loaded]]) -> list[Loaded]:
-        return [loaded if loaded.known is not None else self._rasterized(loaded.page) for loaded in finding.result()]
+    def _loaded(self, finding: Call[list[Loaded]]) -> list[Loaded]:
+        return [loaded if loaded.known is not None else self._rasterized(loaded.page) for loaded in finding.outcome()]
 
     def _rasterized(self, page: PageRef) -> Loaded:
         try:
@@ -156,13 +180,24 @@ class Pipeline:
         """A page's images again, smaller; for the threads that ask. A raster thread does it in its turn."""
         side = max(1, int(max(image.width, image.height) * scale))
         spec = replace(self._spec, dpi=None, max_side=side)
-        return self._raster.submit(self._source.load, image.page, spec).result()
+        return self._raster.submit(self._source.load, image.page, spec).outcome()
 
-    def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
-        self._look_out(loading)
-        group = loading.result()
-        results = self._asker.read(group, self._redraw)
-        for loaded, result in zip(group, results, strict=True):
+    def _answer(self, group: _Group, loading: Call[list[Loaded]]) -> None:
+        results, problem = None, None
+        try:
+            results = self._read(loading)
+        except BaseException as error:  # noqa: BLE001 - whoever takes the results gets it
+            problem = error
+        with self._done:
+            group.results, group.error = results, problem
+            self._finished += 1
+            self._ended = self._ended or results == []
+            self._done.notify()
+
+    def _read(self, loading: Call[list[Loaded]]) -> list[PageResult]:
+        pages = self._look_out(loading)
+        results = self._asker.read(pages, self._redraw)
+        for loaded, result in zip(pages, results, strict=True):
             if loaded.known is None:
                 self._record(result)
             self._observer(Answered(result, known=loaded.known is not None))
@@ -175,36 +210,25 @@ class Pipeline:
             and len(window) - self._finished < self._window
             and len(window) < self._window + MOST_FINISHED
         ):
-            group = self._submit()
-            window.append(group)
-            assert group.results is not None
-            group.results.add_done_callback(self._note_finished)
-
-    def _note_finished(self, results: Future[list[PageResult]]) -> None:
-        with self._done:
-            self._finished += 1
-            self._ended = self._ended or (results.exception() is None and not results.result())
-            self._done.notify()
+            window.append(self._submit())
 
     def _await(self, group: _Group) -> bool:
         """Wait until something is finished; whether *group* is."""
-        assert group.results is not None
         with self._done:
-            if not group.results.done():
+            if not group.finished:
                 self._done.wait(_GLANCE)
-        return group.results.done()
+            return group.finished
 
     def _taken(self, group: _Group) -> list[PageResult]:
         """The results of a group that leaves the window."""
-        assert group.results is not None
         with self._done:
             self._finished -= 1
-        return group.results.result()
+        return group.taken()
 
-    def _look_out(self, loading: Future[list[Loaded]]) -> None:
+    def _look_out(self, loading: Call[list[Loaded]]) -> list[Loaded]:
         """Wait for rasters. Where that takes long, page after page, more of them must be made at once."""
         started = time.monotonic()
-        wait([loading])
+        pages = loading.outcome()
         now = time.monotonic()
         with self._lock:
             self._first = self._first or now  # that the first raster takes its time says nothing about the others
@@ -214,16 +238,18 @@ class Pipeline:
                 self._starved = 0.0
         if hurry:
             self._source.hurry()
+        return pages
 
-    def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[PageResult]:
+    def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[list[PageResult]]:
         """What the window still holds after the engine failed on a group: its marks, then finished results."""
         self._engine.cancel()
-        yield from (self._lost(page, error) for page in failed.pages)
+        yield [self._lost(page, error) for page in failed.pages]
         for group in window:
             try:
                 while not self._await(group):
-                    pass
-                yield from self._taken(group)
+                    if self._left:
+                        return
+                yield self._taken(group)
             except (ServerError, Interrupted):
                 # Not asked: not part of this run's results. A repeated command will ask for them.
                 continue

@@ -1,22 +1,50 @@
-"""Threads that do not hold up the end of the program.
+"""Threads that do not hold up the end of the program, and that Ctrl-C cannot harm.
 
-The standard library's pool joins its threads at exit; a thread that waits for a dead server would keep a
-stopped program alive until its time-out.
+The standard library's pool joins its threads at exit; a thread that waits for a dead server would keep a stopped
+program alive until its time-out. And its futures have locks that are taken in Python: a signal that strikes the main
+thread between taking and keeping one leaves it locked for good, and whoever wants it next waits for ever. So the main
+thread shares nothing with others but ``SimpleQueue``, whose steps cannot be torn apart.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from queue import SimpleQueue
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Generator, Iterable
+from queue import Empty, SimpleQueue
+from typing import Generic, ParamSpec, TypeVar, cast
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _GLANCE = 0.2
 """Seconds between looks at the keyboard while waiting: a blocked wait is deaf to Ctrl-C on Windows."""
+
+
+class Call(Generic[_R]):
+    """A function that is called in another thread. One thread may wait for what it gives."""
+
+    def __init__(self, function: Callable[[], _R]) -> None:
+        self._function = function
+        self._given: SimpleQueue[tuple[_R, None] | tuple[None, BaseException]] = SimpleQueue()
+
+    def run(self) -> None:
+        """Call the function; what it returns or raises is kept for whoever waits."""
+        try:
+            value = self._function()
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            self._given.put((None, error))
+        else:
+            self._given.put((value, None))
+
+    def outcome(self) -> _R:
+        """What the function returned, or raise what it raised; to be asked for once. Hears Ctrl-C while it waits."""
+        while True:
+            try:
+                value, error = self._given.get(timeout=_GLANCE)
+            except Empty:
+                continue
+            if error is not None:
+                raise error
+            return cast("_R", value)
 
 
 class Workers:
@@ -28,20 +56,11 @@ class Workers:
         for number in range(count):
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
 
-    def submit(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        """Call *function* in one of the threads; what it returns or raises is in the future."""
-        future: Future[_R] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(function(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
-                future.set_exception(error)
-
-        self._work.put(work)
-        return future
+    def submit(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Call[_R]:
+        """Call *function* in one of the threads."""
+        call = Call(lambda: function(*args, **kwargs))
+        self._work.put(call.run)
+        return call
 
     def close(self) -> None:
         """Let the threads end after the work that is already submitted; do not wait for them."""
@@ -54,11 +73,20 @@ class Workers:
             del work  # an idle thread must not keep the last page's images alive
 
 
-def outcome(future: Future[_R]) -> _R:
-    """Wait for what is in the future, with an ear for Ctrl-C."""
-    while True:
-        try:
-            return future.result(timeout=_GLANCE)
-        except FutureTimeout:
-            if future.done():
-                raise
+def apart(
+    steps: Generator[Iterable[_R], None, None], leave: Callable[[], None], name: str
+) -> Generator[_R, None, None]:
+    """What the *steps* give, one by one; all that they do is done in a thread of its own.
+
+    So no signal strikes between two of their statements. Whoever ends early has the generator closed, after the step
+    at hand, in that same thread; *leave* is called before, and must make that step end soon.
+    """
+    thread = Workers(1, name)
+    end: tuple[_R, ...] = ()
+    try:
+        while (given := thread.submit(next, steps, end).outcome()) is not end:
+            yield from given
+    finally:
+        leave()
+        thread.submit(steps.close).outcome()
+        thread.close()
