@@ -33,7 +33,7 @@ for page in pymupdf.open(sys.argv[1]):
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=400)
+    parser.add_argument("--pages", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     bare, one, two, auto = [], [], [], []

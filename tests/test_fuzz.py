@@ -33,6 +33,7 @@ def test_a_slice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # two minutes on two free cores
 @pytest.mark.parametrize("seed", [1])
 def test_all(seed: int) -> None:
     """The same of thousands; enough of them get through the parsers, and enough do not, to mean something."""

@@ -10,6 +10,8 @@ from visionocr.types import Finding, PageRef, Severity
 
 def shown(name: str) -> str:
     """*name* as one printable line: bytes that are no UTF-8, and control characters, become escapes."""
+    if name.isprintable():  # nearly always, and this is asked for every page
+        return name
     text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
