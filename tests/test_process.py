@@ -376,3 +376,25 @@ def test_the_process_ends_at_once(profiled: bool, tmp_path: Path, environment: d
     assert "qwen2.5-vl" in ran.stdout
     assert ran.stdout.endswith("\n")
     assert ("tidied" in ran.stderr) is profiled
+
+
+@pytest.mark.parametrize("last", ["", "sys.exit(3)", "for page in pages: sys.exit(3)", "1 / 0"])
+def test_a_program_may_end_with_pages_unread(
+    last: str, server: FakeKoboldCpp, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Whoever uses the library need not read to the end: the program ends, and what the server works on is aborted."""
+    pdf_file(tmp_path / "a.pdf", pages=9)
+    server.plan[3] = kinds.Hang()
+    script = f"import sys, visionocr; pages = visionocr.transcribe('a.pdf', raster_workers=0, api_url={server.url!r})\n"
+    script += f"print(next(pages).text)\nsys.stdin.read()\n{last}"
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, **pipes)
+    try:
+        server.wait_for(lambda: server.asked[3] == 1 and server.waiting == 1, PATIENCE)  # page 4 waits behind page 3
+        code, out, err = ended(process)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (code, out) == ({"": 0, "1 / 0": 1}.get(last, 3), page_text(1) + "\n")
+    assert not err or last == "1 / 0"
+    server.wait_for(lambda: server.running is None and not server.waiting, PATIENCE)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -222,6 +225,20 @@ def test_ctrl_c_between_any_two_steps() -> None:
         assert source.closed.wait(PATIENCE)
         assert engine.cancelled.is_set() or taken == 9
     assert strikes > 50
+
+
+def test_a_run_that_is_left_at_the_end_of_the_program() -> None:
+    """Its threads do not run any more when Python tidies up: they are not waited for."""
+    script = """
+from doubles import FakeEngine, FakeSource
+from test_stream import pipeline
+results = pipeline(FakeSource(9), FakeEngine()).results()
+print(next(results).page.number)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1\n", "")
 
 
 def test_a_finished_run_does_not_cancel_its_engine() -> None:

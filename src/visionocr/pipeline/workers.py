@@ -8,6 +8,7 @@ thread shares nothing with others but ``SimpleQueue``, whose steps cannot be tor
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 from queue import Empty, SimpleQueue
@@ -88,5 +89,6 @@ def apart(
             yield from given
     finally:
         leave()
-        thread.submit(steps.close).outcome()
+        if not sys.is_finalizing():  # else no thread but this one runs any more, nor ever will
+            thread.submit(steps.close).outcome()
         thread.close()
