@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from drawing import pdf_bytes
 from visionocr.errors import DocumentError
 from visionocr.pages import opened
 from visionocr.pages.content import Content
-from visionocr.pages.documents import PdfFile
 from visionocr.pages.opened import Known, Opened
 from visionocr.types import PageRef, RasterSpec
 
@@ -23,15 +23,15 @@ SPEC = RasterSpec(max_side=200)
 
 @pytest.fixture
 def times_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the PDFs that were opened, one for each time; they are opened anew after four pages."""
+    """Names of the documents that were opened, one for each time; PDFs are opened anew after four pages."""
     names: list[str] = []
-    begin = PdfFile.__init__
+    begin: Any = opened._opened
 
-    def counted(self: PdfFile, content: Content, password: Any = None) -> None:
-        names.append(Path(content.name).name)
-        begin(self, content, password)
+    def counted(known: Known, password: Any) -> Any:
+        names.append(Path(known.content.name).name)
+        return begin(known, password)
 
-    monkeypatch.setattr(PdfFile, "__init__", counted)
+    monkeypatch.setattr(opened, "_opened", counted)
     monkeypatch.setattr(opened, "_RENEWED", 4)
     return names
 
@@ -101,6 +101,17 @@ def test_bytes_of_a_pipe_are_not_asked_for_again(letter: Path, drawer: Opened, t
     for page in range(1, PAGES + 1):
         draw(drawer, document, page)
     assert times_opened == ["letter.pdf"]
+
+
+def test_a_long_picture_stays_open(tmp_path: Path, drawer: Opened, times_opened: list[str]) -> None:
+    """Nothing is kept of its frames, and to find them again takes long."""
+    path = tmp_path / "frames.tif"
+    frames = [Image.new("L", (60, 60), shade) for shade in range(PAGES)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    content = Content(path.name, str(path))
+    document = Known(0, content, "TIFF", content.state())
+    assert len({draw(drawer, document, page) for page in range(1, PAGES + 1)}) > 1
+    assert times_opened == ["frames.tif"]
 
 
 def test_each_document_has_its_own_count(letter: Path, drawer: Opened, times_opened: list[str]) -> None:

@@ -17,7 +17,7 @@ _OPEN = 4
 """Documents that stay open: the one being read, and those whose last pages are still under way."""
 
 _RENEWED = 256
-"""Pages of a document after which it is opened anew: a library keeps something of every page that it has drawn."""
+"""Pages of a PDF after which it is opened anew: the library keeps something of every page that it has drawn."""
 
 Password = Callable[[str], str | None]
 """Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
@@ -129,9 +129,12 @@ class Opened:
 
 
 def _can_be_opened_again(known: Known) -> bool:
-    """Not when it was changed or is gone: while it is open it can be read. Nor when its bytes came through a pipe."""
+    """Not when it was changed or is gone: while it is open it can be read. Nor when its bytes came through a pipe.
+
+    Pictures need not be: all frames of a long TIFF would have to be looked for again.
+    """
     try:
-        return known.content.state() == known.state
+        return known.kind == "PDF" and known.content.state() == known.state
     except DocumentError:
         return False
 
