@@ -449,6 +449,7 @@ def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
         ((_chat_line("so it ")[:20], _chat_line("so it ")[20:] + b"\n" + _chat_line("says", **_END)[:-1]), NDJSON),
         ((_chat_line("so it "), _chat_line("says", **_END)), "Application/X-NDJSON; charset=utf-8"),
         ((_chat_line("so it says", **_END),), "application/json"),
+        ((_chat_line("so it ", error=None), _chat_line("says", error=None, **_END)), NDJSON),
     ],
 )
 def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
@@ -464,6 +465,7 @@ def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
         ((), "without a text"),
         ((_chat_line("so it "),), "in the middle"),
         ((_chat_line("so it "), b'{"error": "the runner died"}\n'), "the runner died"),
+        ((_chat_line("so it "), b'{"error": "the runner died"}\n', _chat_line("", **_END)), "the runner died"),
         ((_chat_line("so it "), b"<html>\n"), "not JSON"),
         ((b"[" * 50_000,), "not JSON"),
         ((b"17\n",), "in the middle"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import socket
@@ -491,6 +492,16 @@ def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         for base in raw_server(body):
             with pytest.raises(AnswerUnusable, match="more than"):
                 Http(base).post(GENERATE, {}, hear=lambda event: None)
+
+
+def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs far more memory than its bytes."""
+    monkeypatch.setattr(module, "_MOST_EVENTS", 100)
+    body = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
+    for count, fine in ((100, True), (101, False)):
+        for base in raw_server(body + b"1\n" * count):
+            with contextlib.nullcontext() if fine else pytest.raises(AnswerUnusable, match="more than 100 events"):
+                assert len(Http(base).post(GENERATE, {}, hear=lambda event: None).events) == count
 
 
 def test_stream_is_heard_only_where_somebody_listens() -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,24 @@ def test_ctrl_c_between_any_two_steps() -> None:
         assert source.closed.wait(PATIENCE)
         assert engine.cancelled.is_set() or taken == 9
     assert strikes > 50
+
+
+def test_ctrl_c_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has not yet begun is tidied up as any other, and nothing is asked."""
+    submit: Any = Workers.submit
+
+    def struck(self: Workers, function: Any, *arguments: Any) -> Any:
+        if function is next:
+            raise KeyboardInterrupt
+        return submit(self, function, *arguments)
+
+    engine, source = FakeEngine(), FakeSource(9)
+    monkeypatch.setattr(Workers, "submit", struck)
+    with pytest.raises(KeyboardInterrupt):
+        next(pipeline(source, engine).results())
+    assert source.closed.is_set()
+    assert engine.cancelled.is_set()
+    assert not source.loaded
 
 
 def test_a_run_that_is_left_at_the_end_of_the_program() -> None:

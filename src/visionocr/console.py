@@ -88,15 +88,17 @@ class Console:
         with self._lock:
             self._say(text)
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """While results go to the same terminal, the progress line is out of the way."""
+    def writing(self, write: Callable[[], object]) -> None:
+        """Call *write*, with the progress line out of the way where results go to the same terminal.
+
+        No context manager: Ctrl-C between its beginning and the block would leave the lock taken.
+        """
         with self._lock:
             hide = self._progress is not None and self._shares_terminal
             if hide and self._progress is not None:
                 self._progress.stop()
             try:
-                yield
+                write()
             finally:
                 if hide and self._progress is not None:
                     self._progress.start()

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import typer
@@ -44,7 +44,7 @@ class Tally:
 @contextlib.contextmanager
 def reported(console: Console, verbose: int) -> Iterator[None]:
     """Turn whatever ends the command into messages and an exit code. Tracebacks only with ``-vv``."""
-    _install_signals()
+    stopped = _install_signals()
     try:
         yield
     except typer.Exit:
@@ -60,6 +60,9 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 - nobody shall see a traceback who did not ask for one
         _trace(verbose)
+        if stopped():  # the signal struck inside the standard library, which made something else of it
+            console.line("stopped")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         console.error(
             f"unexpected: {type(error).__name__}: {error}",
             "This is a fault of visionocr. Please report it with what -vv prints.",
@@ -74,8 +77,8 @@ def _trace(verbose: int) -> None:
         traceback.print_exc(file=sys.stderr)
 
 
-def _install_signals() -> None:
-    """The first Ctrl-C or SIGTERM ends the run tidily, the second at once."""
+def _install_signals() -> Callable[[], bool]:
+    """The first Ctrl-C or SIGTERM ends the run tidily, the second at once. Whether there was one."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -88,3 +91,4 @@ def _install_signals() -> None:
     with contextlib.suppress(ValueError):  # not in the main thread: somebody else's program
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
+    return lambda: stopping

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,7 @@ def run(reading: Reading) -> None:
         finally:
             passwords.leave()
             prepared.close()
+            source.close()
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
@@ -187,10 +189,8 @@ def _copy(
         for result in results:
             tally.add(result)
             resume.count(result)
-            with console.writing():
-                sink.write(result)
-        with console.writing():
-            sink.finish()
+            console.writing(partial(sink.write, result))
+        console.writing(sink.finish)
     except BaseException:
         results.close()
         console.close()

@@ -23,7 +23,7 @@ from visionocr.printable import shown
 from visionocr.types import PageImage, PageRef
 
 Picture = Image.Image
-"""Grey or RGB. Elsewhere a picture is a value to hand on."""
+"""Grey, RGB, or ``RGBX``, which is as good as RGB. Elsewhere a picture is a value to hand on."""
 ScaleFor = Callable[[Size], float]
 
 _MOST_FRAMES = 20_000

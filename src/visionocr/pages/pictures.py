@@ -60,7 +60,7 @@ class PictureFile:
         return self._content.name if self.pages == 1 else f"page {page.number} of {self._content.name}"
 
     def _read(self, page: PageRef, scale_for: images.ScaleFor) -> tuple[images.Picture, bool]:
-        """One page, upright and RGB, and whether a part of it is lost."""
+        """One page, upright, grey or RGB, and whether a part of it is lost."""
         frame = self._frames[page.number - 1]
         if not self._damaged:
             try:

@@ -128,7 +128,7 @@ class Pipeline:
         window: deque[_Group] = deque()
         finished = False
         try:
-            while True:
+            while not self._left:
                 self._fill(window)
                 group = window[0]
                 try:

@@ -2,12 +2,13 @@
 
 The standard library's pool joins its threads at exit; a thread that waits for a dead server would keep a stopped
 program alive until its time-out. And its futures have locks that are taken in Python: a signal that strikes the main
-thread between taking and keeping one leaves it locked for good, and whoever wants it next waits for ever. So the main
-thread shares nothing with others but ``SimpleQueue``, whose steps cannot be torn apart.
+thread between taking and keeping one leaves it locked for good, and whoever wants it next waits for ever. So results
+come to the main thread by ``SimpleQueue``, whose steps cannot be torn apart, and it waits on nothing else.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
@@ -80,15 +81,21 @@ def apart(
     """What the *steps* give, one by one; all that they do is done in a thread of its own.
 
     So no signal strikes between two of their statements. Whoever ends early has the generator closed, after the step
-    at hand, in that same thread; *leave* is called before, and must make that step end soon.
+    at hand, in that same thread; *leave* is called before: it makes that step end soon, and a first one do nothing.
     """
     thread = Workers(1, name)
-    end: tuple[_R, ...] = ()
+    end: list[_R] = []
     try:
         while (given := thread.submit(next, steps, end).outcome()) is not end:
             yield from given
     finally:
         leave()
         if not sys.is_finalizing():  # else no thread but this one runs any more, nor ever will
-            thread.submit(steps.close).outcome()
+            thread.submit(_closed, steps).outcome()
         thread.close()
+
+
+def _closed(steps: Generator[object, None, None]) -> None:
+    if inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
+        next(steps, None)  # what it does at its end has to be done all the same; after *leave* it does no more
+    steps.close()

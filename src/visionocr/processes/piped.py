@@ -229,7 +229,7 @@ def main() -> None:
             os._exit(_CRASHED)
         faulthandler.cancel_dump_traceback_later()
         _send(replies, *reply)
-        del head, body, reply  # while it waits, the last picture must not fill its memory
+        del head, body, reply  # what the last picture took is for the next one
 
 
 def _arm(timeout: float) -> None:

@@ -36,6 +36,8 @@ PROBE_TIMEOUT = 15.0
 """Seconds for the small questions (version, model, token count), which no server should have to think about."""
 BODY_TIMEOUT = 60.0
 """Seconds for the body of an answer once its first byte is there."""
+_MOST_EVENTS = 200_000
+"""Of an answer that comes as a stream: a token each, where a page of text has thousands."""
 _QUOTE = 300
 """Most characters of a server's own words that are quoted in an error."""
 
@@ -185,6 +187,8 @@ class Http:
         try:
             for event in parsed:
                 events.append(event)
+                if len(events) > _MOST_EVENTS:
+                    raise AnswerUnusable(f"{self.base}{path} sent more than {_MOST_EVENTS:,} events")
                 hear(event)
         except ValueError:
             raise AnswerUnusable(f"{self.base}{path} sent an event that is not JSON") from None

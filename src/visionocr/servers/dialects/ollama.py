@@ -93,14 +93,15 @@ def piece(event: Any) -> str:
 
 
 def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG001 - the protocol's
-    """The completion. The last line of the answer has the counts; where something fails, it has the error."""
+    """The completion. The last line of the answer has the counts; where something fails, one has the error."""
     data = reply.data if isinstance(reply.data, dict) else {}
-    if reply.events and "error" not in data:
+    for event in reply.events or (data,):
+        if isinstance(event, dict) and event.get("error") is not None:
+            raise AnswerUnusable(f"{KIND} failed: {quote(str(event['error']).encode('utf-8', 'replace'))}")
+    if reply.events:
         if not data.get("done"):
             raise AnswerUnusable(f"{KIND} ended its answer in the middle")
         data = {**data, "message": {"content": "".join(map(piece, reply.events))}}
-    if "error" in data:
-        raise AnswerUnusable(f"{KIND} failed: {quote(str(data['error']).encode('utf-8', 'replace'))}")
     message = fields.table(data, "message")
     if not isinstance(message.get("content"), str):
         raise AnswerUnusable(f"{KIND} answered without a text")
