@@ -1,7 +1,7 @@
 """The client's processor time for a page, against the script that people use today, at the same size in pixels.
 
 Both read the same document from the same server in the same run. What a page costs is the difference between a long
-and a short run, so that starting up does not count; the short one is long enough for a second drawing process to start.
+and a short run, so that starting up does not count; but a second drawing process does that starts in the long one only.
 """
 
 from __future__ import annotations
