@@ -12,7 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.pipeline.asking import Asker, Loaded
@@ -41,26 +42,15 @@ _STARVED = 0.5
 """Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
 
 
+@dataclass(eq=False, slots=True)
 class _Group:
-    """Pages that share a request. Known only once the thread that finds them has been there."""
+    """Pages that share a request."""
 
-    def __init__(self) -> None:
-        self.pages: list[PageRef] = []
-        self.results: list[PageResult] | None = None
-        self.error: BaseException | None = None
-        """Why there are no results."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is nothing more to wait for."""
-        return self.results is not None or self.error is not None
-
-    def taken(self) -> list[PageResult]:
-        """The results of a finished group; raises its error where there are none."""
-        if self.results is None:
-            assert self.error is not None
-            raise self.error
-        return self.results
+    pages: list[PageRef]
+    """Empty until the thread that finds them has been there."""
+    answer: Call[list[PageResult]]
+    finished: bool = False
+    """Whether the answer is there."""
 
 
 class Pipeline:
@@ -153,19 +143,19 @@ class Pipeline:
                 workers.close()
 
     def _submit(self) -> _Group:
-        group = _Group()
-        finding = self._find.submit(self._found, group)
+        pages: list[PageRef] = []
+        finding = self._find.submit(self._found, pages)
         loading = self._raster.submit(self._loaded, finding)
-        self._ask.submit(self._answer, group, loading)
+        group = _Group(pages, Call(partial(self._read, loading)))
+        self._ask.submit(self._answer, group)
         return group
 
-    def _found(self, group: _Group) -> list[Loaded]:
-        """The next pages, not yet rasterized; runs in the thread that finds. Empty at the end of the source."""
+    def _found(self, pages: list[PageRef]) -> list[Loaded]:
+        """The next *pages*, not yet rasterized; runs in the thread that finds. Empty at the end of the source."""
         if self._pages is None:
             self._pages = iter(self._source.pages())
-        for page in itertools.islice(self._pages, self._batch):
-            group.pages.append(page)
-        return [Loaded(page, known=self._known(page)) for page in group.pages]
+        pages.extend(itertools.islice(self._pages, self._batch))
+        return [Loaded(page, known=self._known(page)) for page in pages]
 
     def _loaded(self, finding: Call[list[Loaded]]) -> list[Loaded]:
         return [loaded if loaded.known is not None else self._rasterized(loaded.page) for loaded in finding.outcome()]
@@ -182,16 +172,12 @@ class Pipeline:
         spec = replace(self._spec, dpi=None, max_side=side)
         return self._raster.submit(self._source.load, image.page, spec).outcome()
 
-    def _answer(self, group: _Group, loading: Call[list[Loaded]]) -> None:
-        results, problem = None, None
-        try:
-            results = self._read(loading)
-        except BaseException as error:  # noqa: BLE001 - whoever takes the results gets it
-            problem = error
+    def _answer(self, group: _Group) -> None:
+        group.answer.run()
         with self._done:
-            group.results, group.error = results, problem
+            group.finished = True
             self._finished += 1
-            self._ended = self._ended or results == []
+            self._ended = self._ended or not group.pages
             self._done.notify()
 
     def _read(self, loading: Call[list[Loaded]]) -> list[PageResult]:
@@ -223,7 +209,7 @@ class Pipeline:
         """The results of a group that leaves the window."""
         with self._done:
             self._finished -= 1
-        return group.taken()
+        return group.answer.outcome()
 
     def _look_out(self, loading: Call[list[Loaded]]) -> list[Loaded]:
         """Wait for rasters. Where that takes long, page after page, more of them must be made at once."""
