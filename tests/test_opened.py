@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from drawing import pdf_bytes
-from visionocr.errors import DocumentError
+from visionocr.errors import DocumentError, Interrupted
 from visionocr.pages import opened
 from visionocr.pages.content import Content
 from visionocr.pages.opened import Known, Opened
@@ -91,6 +91,18 @@ def test_what_was_replaced_stays_open(
     assert times_opened == ["letter.pdf"]
     with pytest.raises(DocumentError, match=r"changed while it was being read|cannot be read|does not exist"):
         draw(Opened(), document, 1)
+
+
+def test_nothing_is_drawn_after_the_end(letter: Path, drawer: Opened, times_opened: list[str]) -> None:
+    """Pages that are still waited for would open the documents again, and draw while the program ends."""
+    document = known(letter)
+    draw(drawer, document, 1)
+    drawer.close()
+    with pytest.raises(Interrupted):
+        draw(drawer, document, 2)
+    with pytest.raises(Interrupted):
+        drawer.pages(known(letter, 1), None)
+    assert times_opened == ["letter.pdf"]
 
 
 def test_bytes_of_a_pipe_are_not_asked_for_again(letter: Path, drawer: Opened, times_opened: list[str]) -> None:

@@ -21,6 +21,7 @@ import pytest
 from fakes import kinds
 from fakes.answers import Answer
 from fakes.koboldcpp import FakeKoboldCpp, page_text
+from fakes.loopback import Arrival
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
 from last_words import with_last_words
@@ -383,14 +384,23 @@ def test_a_program_may_end_with_pages_unread(
     last: str, server: FakeKoboldCpp, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """Whoever uses the library need not read to the end: the program ends, and what the server works on is aborted."""
-    pdf_file(tmp_path / "a.pdf", pages=9)
-    server.plan[3] = kinds.Hang()
+    pdf_file(tmp_path / "a.pdf", pages=12)
+    stuck: list[Arrival] = []
+
+    def hang(arrival: Arrival) -> kinds.Kind | None:
+        answered = {number for earlier in server.generated if earlier.status for number in earlier.numbers}
+        if not {1, 2} <= answered:  # two pages are asked at once, in either order
+            return None
+        stuck.append(arrival)
+        return kinds.Hang()
+
+    server.plan |= dict.fromkeys(range(3, 7), hang)
     script = f"import sys, visionocr; pages = visionocr.transcribe('a.pdf', raster_workers=0, api_url={server.url!r})\n"
     script += f"print(next(pages).text)\nsys.stdin.read()\n{last}"
     pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, **pipes)
     try:
-        server.wait_for(lambda: server.asked[3] == 1 and server.waiting == 1, PATIENCE)  # page 4 waits behind page 3
+        server.wait_for(lambda: bool(stuck) and server.waiting == 1, PATIENCE)
         code, out, err = ended(process)
     finally:
         process.kill()

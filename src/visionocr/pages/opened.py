@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from visionocr.errors import DocumentError
+from visionocr.errors import DocumentError, Interrupted
 from visionocr.pages.content import Content
 from visionocr.printable import shown
 from visionocr.types import PageImage, PageRef, RasterSpec
@@ -60,7 +60,7 @@ class Drawer(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop what runs and close what is open; callable from any thread."""
+        """Stop what runs and close what is open, for good; callable from any thread. Later calls are ``Interrupted``."""
         ...
 
 
@@ -84,6 +84,7 @@ class Opened:
         self._drawn: Counter[int] = Counter()
         """Pages of each of them."""
         self._lock = threading.Lock()
+        self._closed = False
 
     def __contains__(self, number: int) -> bool:
         return number in self._open
@@ -107,12 +108,19 @@ class Opened:
         """There is no more than this one process."""
 
     def close(self) -> None:
-        """See ``Drawer.close``; waits for the page that is being drawn."""
+        """See ``Drawer.close``; waits for the page that is being drawn, and nothing is opened or drawn after it.
+
+        A program that ends while another of its threads is inside the renderer is aborted: its frames of C++ do not
+        survive how Python ends threads.
+        """
+        self._closed = True
         with self._lock:
             while self._open:
                 self._drop(next(iter(self._open)))
 
     def _document(self, known: Known, password: Password | None) -> _Document:
+        if self._closed:
+            raise Interrupted("reading was stopped")
         if self._drawn[known.number] >= _RENEWED and _can_be_opened_again(known):
             self._drop(known.number)
         document = self._open.get(known.number)
