@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from drawing import pdf_bytes
+from fakes.pictures import make_pdf
 from visionocr.errors import DocumentError, Interrupted
 from visionocr.pages import opened
 from visionocr.pages.content import Content
@@ -103,6 +104,25 @@ def test_nothing_is_drawn_after_the_end(letter: Path, drawer: Opened, times_open
     with pytest.raises(Interrupted):
         drawer.pages(known(letter, 1), None)
     assert times_opened == ["letter.pdf"]
+
+
+def test_a_password_is_waited_for_alone(letter: Path, tmp_path: Path, drawer: Opened) -> None:
+    """Meanwhile other documents are drawn, and the end need not wait for the person who is asked."""
+    secret = make_pdf(tmp_path / "secret.pdf", 1, password="sesame")
+    drawn: list[bytes] = []
+
+    def asked(name: str) -> str:
+        drawn.append(draw(drawer, known(letter), 1))
+        return "sesame"
+
+    def stopped(name: str) -> str:
+        drawer.close()
+        return "sesame"
+
+    assert drawer.pages(known(secret, 1), asked) == 1
+    assert drawn
+    with pytest.raises(Interrupted):
+        drawer.pages(known(secret, 2), stopped)
 
 
 def test_bytes_of_a_pipe_are_not_asked_for_again(letter: Path, drawer: Opened, times_opened: list[str]) -> None:

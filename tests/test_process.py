@@ -337,12 +337,13 @@ def test_a_password_is_typed_unseen(terminal: Callable[..., Terminal], server: F
     assert screen.wait() == 0
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_ctrl_c_while_a_password_is_asked_for(
-    terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
+    workers: str, terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
 ) -> None:
     """The command ends, and the terminal shows again what is typed."""
     pdf_file(tmp_path / "a.pdf", 1, password="sesame")
-    screen = terminal("pdf", "a.pdf", "--api-url", server.url)
+    screen = terminal("pdf", "a.pdf", "--api-url", server.url, "--raster-workers", workers)
     screen.until("Password of a.pdf: ")
     assert not screen.echoes()
     screen.type("\x03")

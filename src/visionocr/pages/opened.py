@@ -60,7 +60,7 @@ class Drawer(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop what runs and close what is open, for good; callable from any thread. Later calls are ``Interrupted``."""
+        """Stop what runs and close what is open, for good: later calls are ``Interrupted``. From any thread."""
         ...
 
 
@@ -92,7 +92,7 @@ class Opened:
     def pages(self, known: Known, password: Password | None) -> int:
         """See ``Drawer.pages``."""
         with self._lock:
-            return self._document(known, password).pages
+            return self._document(known, password and self._patient(password)).pages
 
     def load(self, known: Known, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Drawer.load``."""
@@ -118,9 +118,26 @@ class Opened:
             while self._open:
                 self._drop(next(iter(self._open)))
 
-    def _document(self, known: Known, password: Password | None) -> _Document:
+    def _patient(self, password: Password) -> Password:
+        """Whoever is asked may take for ever: meanwhile other documents can be drawn, and everything closed."""
+
+        def asked(name: str) -> str | None:
+            self._lock.release()
+            try:
+                given = password(name)
+            finally:
+                self._lock.acquire()
+            self._go_on()
+            return given
+
+        return asked
+
+    def _go_on(self) -> None:
         if self._closed:
             raise Interrupted("reading was stopped")
+
+    def _document(self, known: Known, password: Password | None) -> _Document:
+        self._go_on()
         if self._drawn[known.number] >= _RENEWED and _can_be_opened_again(known):
             self._drop(known.number)
         document = self._open.get(known.number)
