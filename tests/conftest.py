@@ -17,6 +17,11 @@ from fakes.koboldcpp import FakeKoboldCpp
 from real_llama import endless, running, tiny_pair  # noqa: F401 - fixtures
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many a test waits for a process or a server."""
+    return (os.cpu_count() or 1) + 1
+
+
 def _is_loopback(host: object) -> bool:
     if host in (None, "", "localhost"):
         return True

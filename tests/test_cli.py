@@ -63,10 +63,14 @@ def run() -> Run:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
-    """A server with a known model, whose address stands in the environment, for small and quick pictures."""
+    """A server with a known model, whose address stands in the environment, for small pictures.
+
+    They are drawn in this process: where nothing is said of drawing, starting another one is all that would take time.
+    """
     with FakeKoboldCpp(model=MODEL) as fake:
         monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
         monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
+        monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
         yield fake
 
 

@@ -5,7 +5,7 @@ A user's files live in ``models/*.toml`` and ``tasks/*.md`` under the config fol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +19,8 @@ from visionocr.prompting.tasks import parse_task
 from visionocr.types import Preset, Task
 
 _Item = TypeVar("_Item")
+_PRESETS = ("models", ".toml", parse_preset, "preset")
+_TASKS = ("tasks", ".md", parse_task, "task")
 
 
 class Library:
@@ -32,20 +34,20 @@ class Library:
 
     def preset(self, name: str) -> Preset:
         """The preset called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
-        return self._load("models", ".toml", name, parse_preset, "preset")
+        return self._load(*_PRESETS, name)
 
     def task(self, name: str) -> Task:
         """The task called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
-        return self._load("tasks", ".md", name, parse_task, "task")
+        return self._load(*_TASKS, name)
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets by name. Raises ``ConfigurationError`` when a file is wrong."""
-        self._presets = self._presets or tuple(self.preset(name) for name in self._names("models", ".toml"))
+        self._presets = self._presets or self._all(*_PRESETS)
         return self._presets
 
     def tasks(self) -> tuple[Task, ...]:
         """All tasks by name."""
-        return tuple(self.task(name) for name in self._names("tasks", ".md"))
+        return self._all(*_TASKS)
 
     def match(self, model: str) -> Match:
         """The preset for a *model* name that a server reports: the user's own first, else the fallback."""
@@ -55,23 +57,30 @@ class Library:
         """The text that asks for page marks when several pages share a request."""
         return self._roots[-1].joinpath("batch.md").read_text("utf-8").strip()
 
-    def _load(self, kind: str, suffix: str, name: str, parse: Callable[[str, str, str], _Item], spoken: str) -> _Item:
-        names = self._names(kind, suffix)
-        if name not in names:  # also keeps a name from walking out of the folder
-            raise ConfigurationError(f"there is no {spoken} {name!r}", did_you_mean(name, names))
-        root = next(root for root in self._roots if name in set(_stems(root, kind, suffix)))
-        file = root.joinpath(kind, name + suffix)
-        try:
-            text = file.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot read {spoken} {name!r} ({file}): {error}") from None
-        return parse(name, text, BUILTIN if root is self._roots[-1] else str(file))
+    def _load(self, kind: str, suffix: str, parse: Callable[[str, str, str], _Item], spoken: str, name: str) -> _Item:
+        files = self._files(kind, suffix)
+        if name not in files:  # also keeps a name from walking out of the folder
+            raise ConfigurationError(f"there is no {spoken} {name!r}", did_you_mean(name, files))
+        return _read(name, *files[name], parse, spoken)
 
-    def _names(self, kind: str, suffix: str) -> tuple[str, ...]:
-        return tuple(sorted({stem for root in self._roots for stem in _stems(root, kind, suffix)}))
+    def _all(self, kind: str, suffix: str, parse: Callable[[str, str, str], _Item], spoken: str) -> tuple[_Item, ...]:
+        return tuple(_read(name, *found, parse, spoken) for name, found in self._files(kind, suffix).items())
+
+    def _files(self, kind: str, suffix: str) -> dict[str, tuple[Traversable, str]]:
+        """The files of a kind, and where each is from, by name and in the order of their names."""
+        files = {
+            file.name.removesuffix(suffix): (file, BUILTIN if root is self._roots[-1] else str(file))
+            for root in reversed(self._roots)
+            if root.joinpath(kind).is_dir()
+            for file in root.joinpath(kind).iterdir()
+            if file.name.endswith(suffix)
+        }
+        return dict(sorted(files.items()))
 
 
-def _stems(root: Traversable, kind: str, suffix: str) -> Iterator[str]:
-    folder = root.joinpath(kind)
-    if folder.is_dir():
-        yield from (item.name.removesuffix(suffix) for item in folder.iterdir() if item.name.endswith(suffix))
+def _read(name: str, file: Traversable, origin: str, parse: Callable[[str, str, str], _Item], spoken: str) -> _Item:
+    try:
+        text = file.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {spoken} {name!r} ({file}): {error}") from None
+    return parse(name, text, origin)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from visionocr.errors import ConfigurationError
@@ -67,6 +68,7 @@ _SECTIONS: dict[str, dict[str, type] | None] = {
 }
 
 
+@lru_cache(maxsize=256)  # a program that reads one document after the other parses them once
 def parse_preset(name: str, text: str, origin: str) -> Preset:
     """Read a preset file's text. *origin* is its path, or ``builtin``.
 
