@@ -287,6 +287,13 @@ def test_own_preset_replaces_ours(tmp_path: Path) -> None:
     assert len(own.presets()) == len(PRESETS)
 
 
+def test_a_file_is_parsed_once(tmp_path: Path) -> None:
+    """Documents that are read one after the other need not wait for it; a file that was changed is read again."""
+    once = library(tmp_path, mine=GOOD).preset("mine")
+    assert Library(tmp_path).preset("mine") is once
+    assert library(tmp_path, mine=f'title = "Changed"\n{GOOD}').preset("mine").title == "Changed"
+
+
 def test_own_task(tmp_path: Path) -> None:
     """A user's task is found, and ours are still there."""
     (tmp_path / "tasks").mkdir()

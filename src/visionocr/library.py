@@ -6,10 +6,11 @@ A user's files live in ``models/*.toml`` and ``tasks/*.md`` under the config fol
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from visionocr.errors import ConfigurationError
 from visionocr.printable import did_you_mean
@@ -19,8 +20,21 @@ from visionocr.prompting.tasks import parse_task
 from visionocr.types import Preset, Task
 
 _Item = TypeVar("_Item")
-_PRESETS = ("models", ".toml", parse_preset, "preset")
-_TASKS = ("tasks", ".md", parse_task, "task")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[_Item]):
+    """Files that are read alike."""
+
+    spoken: str
+    folder: str
+    suffix: str
+    parse: Callable[[str, str, str], _Item]
+    """Makes an item of its name, its text and where it is from."""
+
+
+_PRESETS = _Kind("preset", "models", ".toml", parse_preset)
+_TASKS = _Kind("task", "tasks", ".md", parse_task)
 
 
 class Library:
@@ -29,25 +43,22 @@ class Library:
     def __init__(self, folder: Path | None = None) -> None:
         self._roots: list[Traversable] = [] if folder is None else [folder]
         self._roots.append(resources.files("visionocr.prompts"))
-        self._presets: tuple[Preset, ...] = ()
-        """All of them, once they were asked for: parsing them takes longer than many a server's answer."""
 
     def preset(self, name: str) -> Preset:
         """The preset called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
-        return self._load(*_PRESETS, name)
+        return self._load(_PRESETS, name)
 
     def task(self, name: str) -> Task:
         """The task called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
-        return self._load(*_TASKS, name)
+        return self._load(_TASKS, name)
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets by name. Raises ``ConfigurationError`` when a file is wrong."""
-        self._presets = self._presets or self._all(*_PRESETS)
-        return self._presets
+        return self._all(_PRESETS)
 
     def tasks(self) -> tuple[Task, ...]:
         """All tasks by name."""
-        return self._all(*_TASKS)
+        return self._all(_TASKS)
 
     def match(self, model: str) -> Match:
         """The preset for a *model* name that a server reports: the user's own first, else the fallback."""
@@ -57,30 +68,30 @@ class Library:
         """The text that asks for page marks when several pages share a request."""
         return self._roots[-1].joinpath("batch.md").read_text("utf-8").strip()
 
-    def _load(self, kind: str, suffix: str, parse: Callable[[str, str, str], _Item], spoken: str, name: str) -> _Item:
-        files = self._files(kind, suffix)
+    def _load(self, kind: _Kind[_Item], name: str) -> _Item:
+        files = self._files(kind)
         if name not in files:  # also keeps a name from walking out of the folder
-            raise ConfigurationError(f"there is no {spoken} {name!r}", did_you_mean(name, files))
-        return _read(name, *files[name], parse, spoken)
+            raise ConfigurationError(f"there is no {kind.spoken} {name!r}", did_you_mean(name, files))
+        return _read(kind, name, *files[name])
 
-    def _all(self, kind: str, suffix: str, parse: Callable[[str, str, str], _Item], spoken: str) -> tuple[_Item, ...]:
-        return tuple(_read(name, *found, parse, spoken) for name, found in self._files(kind, suffix).items())
+    def _all(self, kind: _Kind[_Item]) -> tuple[_Item, ...]:
+        return tuple(_read(kind, name, *found) for name, found in self._files(kind).items())
 
-    def _files(self, kind: str, suffix: str) -> dict[str, tuple[Traversable, str]]:
+    def _files(self, kind: _Kind[_Item]) -> dict[str, tuple[Traversable, str]]:
         """The files of a kind, and where each is from, by name and in the order of their names."""
         files = {
-            file.name.removesuffix(suffix): (file, BUILTIN if root is self._roots[-1] else str(file))
+            file.name.removesuffix(kind.suffix): (file, BUILTIN if root is self._roots[-1] else str(file))
             for root in reversed(self._roots)
-            if root.joinpath(kind).is_dir()
-            for file in root.joinpath(kind).iterdir()
-            if file.name.endswith(suffix)
+            if root.joinpath(kind.folder).is_dir()
+            for file in root.joinpath(kind.folder).iterdir()
+            if file.name.endswith(kind.suffix)
         }
         return dict(sorted(files.items()))
 
 
-def _read(name: str, file: Traversable, origin: str, parse: Callable[[str, str, str], _Item], spoken: str) -> _Item:
+def _read(kind: _Kind[_Item], name: str, file: Traversable, origin: str) -> _Item:
     try:
         text = file.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {spoken} {name!r} ({file}): {error}") from None
-    return parse(name, text, origin)
+        raise ConfigurationError(f"cannot read {kind.spoken} {name!r} ({file}): {error}") from None
+    return kind.parse(name, text, origin)
