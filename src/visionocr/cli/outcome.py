@@ -56,13 +56,11 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
         console.error(error.message, error.hint)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        console.line("stopped")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+        raise _stopped(console) from None
     except Exception as error:  # noqa: BLE001 - nobody shall see a traceback who did not ask for one
         _trace(verbose)
         if stopped():  # the signal struck inside the standard library, which made something else of it
-            console.line("stopped")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            raise _stopped(console) from None
         console.error(
             f"unexpected: {type(error).__name__}: {error}",
             "This is a fault of visionocr. Please report it with what -vv prints.",
@@ -70,6 +68,11 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
         raise typer.Exit(ExitCode.UNEXPECTED) from None
     finally:
         console.close()
+
+
+def _stopped(console: Console) -> typer.Exit:
+    console.line("stopped")
+    return typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _trace(verbose: int) -> None:
