@@ -20,7 +20,7 @@ from visionocr.servers.dialects.koboldcpp import parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
-QUICK, ALL = 150, 6000
+QUICK, ALL = 300, 6000
 """Cases in every run, and in the long one."""
 
 
