@@ -16,22 +16,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from fakes import kinds
+from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.loopback import Arrival
 from fakes.pictures import make_pdf
 from measured import measure
 
-FAULTS: dict[str, Callable[[], kinds.Kind]] = {
-    "busy": lambda: kinds.Busy(1),
-    "reset": kinds.Reset,
-    "null": kinds.Null,
-    "empty": kinds.Empty,
-    "html": kinds.Html,
-    "short body": kinds.CutBody,
-    "loop": lambda: kinds.Loop("lines"),
-    "cut": kinds.Truncated,
-    "hang": kinds.Hang,
+FAULTS: dict[str, Callable[[], faults.Kind]] = {
+    "busy": lambda: faults.Busy(1),
+    "reset": faults.Reset,
+    "null": faults.Null,
+    "empty": faults.Empty,
+    "html": faults.Html,
+    "short body": faults.CutBody,
+    "loop": lambda: faults.Loop("lines"),
+    "cut": faults.Truncated,
+    "hang": faults.Hang,
 }
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     chance = random.Random(options.seed)
     sent: Counter[str] = Counter()
 
-    def fault(_arrival: Arrival) -> kinds.Kind | None:
+    def fault(_arrival: Arrival) -> faults.Kind | None:
         if chance.random() >= options.share:
             sent["good"] += 1
             return None

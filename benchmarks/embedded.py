@@ -19,10 +19,10 @@ from pathlib import Path
 
 import documents
 from measured import measure
-from visionocr.library import Library
-from visionocr.pages.discovery import discover
-from visionocr.pages.source import Documents
-from visionocr.pipeline.job import prepare
+from visionocr.documents.discovery import discover
+from visionocr.documents.source import Documents
+from visionocr.job import prepare
+from visionocr.prompting.library import Library
 from visionocr.settings import load_settings
 
 LOCAL = "local:"

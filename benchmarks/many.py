@@ -58,8 +58,8 @@ def finish(folder: Path, out: Path) -> None:
             if str(path) in there:
                 continue
             status = path.stat()
-            stamp = {"size": status.st_size, "modified": status.st_mtime_ns}
-            file.write(json.dumps({**sample, "output": f"{path.stem}.md", "document": str(path), **stamp}) + "\n")
+            signature = {"size": status.st_size, "modified": status.st_mtime_ns}
+            file.write(json.dumps({**sample, "output": f"{path.stem}.md", "document": str(path), **signature}) + "\n")
             (out / f"{path.stem}.md").write_text("read\n", "utf-8")
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, features
 from PIL import __version__ as pillow_version
 
-from visionocr.pages.content import Content
+from visionocr.documents.content import Content
 from visionocr.types import PageImage
 
 _mupdf: Any = pymupdf

@@ -731,9 +731,9 @@ class Child:
 
     def _read(self) -> str:
         """Open the document and draw its first pages."""
+        from visionocr.documents.discovery import discover
+        from visionocr.documents.source import Documents
         from visionocr.errors import DocumentError
-        from visionocr.pages.discovery import discover
-        from visionocr.pages.source import Documents
         from visionocr.types import RasterSpec
 
         spec, outcome = RasterSpec(300), "nothing"
@@ -804,14 +804,14 @@ def _faults_of(*messages: str) -> str:
 
 def _hurry() -> None:
     """Short times for everything that waits for a server."""
-    attempt: Any = importlib.import_module("visionocr.servers.attempt")
-    client: Any = importlib.import_module("visionocr.servers.client")
-    http: Any = importlib.import_module("visionocr.servers.http")
+    attempt: Any = importlib.import_module("visionocr.engines.attempt")
+    client: Any = importlib.import_module("visionocr.engines.server")
+    http: Any = importlib.import_module("visionocr.engines.http")
     http.PROBE_TIMEOUT, http.CONNECT_TIMEOUT, http.BODY_TIMEOUT = 0.6, 1.0, 0.8
-    patience: Any = importlib.import_module("visionocr.servers.patience")
-    real, ending = patience.Patience, attempt.Ending(0.2, 0.2)
+    patience: Any = importlib.import_module("visionocr.engines.retry_policy")
+    real, ending = patience.RetryPolicy, attempt.Ending(0.2, 0.2)
     attempt._BETWEEN_ABORTS = 0.05
-    patience.Patience = lambda **_: real(
+    patience.RetryPolicy = lambda **_: real(
         busy=0.3, absent=0.0, first_wait=0.01, longest_wait=0.05, ending=ending, abort=0.1
     )
     client.ServerEngine._pause = lambda _self, seconds: time.sleep(min(seconds, 0.05))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from visionocr.engines.dialects import llamacpp
+from visionocr.engines.http import Http
 from visionocr.engines.llama import Launch, LlamaServer
-from visionocr.servers.client import ServerEngine
-from visionocr.servers.dialects import llamacpp
-from visionocr.servers.http import Http
-from visionocr.servers.probe import probe
+from visionocr.engines.probe import probe
+from visionocr.engines.server import ServerEngine
 from visionocr.types import Event, PageImage, PageRef
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from doubles import QUESTION, FakeEngine, answer, image_of
+from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
+from visionocr.asking import Asker, Loaded
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, ServerRefused
-from visionocr.pipeline.asking import Asker, Loaded
 from visionocr.types import PAGE_MARK, Asked, Completion, Event, FindingKind, FinishReason, PageRef, PageResult, Status
 
 LOOP = "A line of the page.\n" + "and again and again the same words " * 60

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from visionocr.console import Console
-from visionocr.pace import Pace, Speed, foretold
+from visionocr.pace import Pace, Speed, estimate_duration
 from visionocr.types import (
     Answered,
     Asked,
@@ -325,4 +325,4 @@ def test_speed_is_that_of_the_last_pages() -> None:
 )
 def test_time_is_foretold_in_words(pages: int, words: str) -> None:
     """Seconds, minutes or hours, whichever a person would say."""
-    assert foretold(pages, 10.0) == words
+    assert estimate_duration(pages, 10.0) == words

@@ -19,11 +19,11 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from fakes import kinds
-from fakes.eyes import decode_bytes
+from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, page_text
 from fakes.pictures import HIGHEST, encode, make_frames, make_image, make_pdf, picture, read_number
-from fakes.visitor import Reply, ask
+from fakes.raw_client import Reply, ask
+from fakes.vision import decode_bytes
 from fakes.words import tokens
 
 VERSIONS = ("1.76", "1.104", "1.115.1")
@@ -70,10 +70,10 @@ EXACT = ("completion_tokens", "stop_reason", "queue", "idle", "admin", "last_tok
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(kinds.Voice):
+class Recorded(faults.Voice):
     """Says what the recorded model says without a picture."""
 
-    def _change(self, speech: kinds.Speech, ask: kinds.Ask) -> kinds.Speech:
+    def _change(self, speech: faults.Speech, ask: faults.Ask) -> faults.Speech:
         return speech if ask.numbers else replace(speech, text=UNSEEN)
 
 
@@ -191,7 +191,7 @@ def test_abort_and_check_of_a_running_generation(version: str, pool: ThreadPoolE
     scene = SCENES["generation with genkey KCPP1, then aborted", version]
     for abort in ("abort without genkey while a keyed request runs", "abort with the right genkey while running"):
         with like_recorded(version) as server:
-            server.plan[ANY] = kinds.Hang(after=20, of=Recorded())
+            server.plan[ANY] = faults.Hang(after=20, of=Recorded())
             running = pool.submit(replay, server.url, scene["request"])
             wait_until_queued(server, 0)
             assert server.running == "KCPP1"
@@ -214,7 +214,7 @@ def test_abort_and_check_of_a_running_generation(version: str, pool: ThreadPoolE
 def test_an_abort_remembers_only_the_last_waiting_key(version: str, pool: ThreadPoolExecutor) -> None:
     """Of two aborted waiters the second dies when its turn comes; the first still runs."""
     with like_recorded(version) as server:
-        server.plan[ANY] = [kinds.Hang(), None, None]
+        server.plan[ANY] = [faults.Hang(), None, None]
         waiters: list[Future[Reply]] = []
         for key in ("RUN", "FIRST", "WAIT"):
             waiters.append(pool.submit(generate, server, 1, genkey=key, max_length=9))
@@ -234,7 +234,7 @@ def test_an_abort_remembers_only_the_last_waiting_key(version: str, pool: Thread
 def test_an_abort_whose_key_never_came_stays_armed(version: str, pool: ThreadPoolExecutor) -> None:
     """The next request that happens to use an aborted key dies, once."""
     with like_recorded(version) as server:
-        server.plan[ANY] = [kinds.Hang(), None]
+        server.plan[ANY] = [faults.Hang(), None]
         waiters = []
         for key in ("A", "B"):
             waiters.append(pool.submit(generate, server, 1, genkey=key))
@@ -260,7 +260,7 @@ def test_the_ninth_of_ten_at_once(version: str, pool: ThreadPoolExecutor) -> Non
     scene = SCENES["10 at once, number 9", version]
     served = 10 if version == "1.115.1" else 7
     with like_recorded(version) as server:
-        server.plan[ANY] = [kinds.Hang()]
+        server.plan[ANY] = [faults.Hang()]
         replies = []
         for count in range(1, 9):
             replies.append(pool.submit(generate, server, 1, max_length=5))
@@ -284,7 +284,7 @@ def test_without_a_queue_a_second_request_is_refused(version: str, pool: ThreadP
     """``--multiuser 0`` refuses whatever comes while a generation runs, but answers questions about itself."""
     scene = SCENES["second request while the first runs, --multiuser 0", version]
     with like_recorded(version, multiuser=0) as server:
-        server.plan[ANY] = [kinds.Hang()]
+        server.plan[ANY] = [faults.Hang()]
         first = pool.submit(generate, server, 1)
         wait_until_queued(server, 0)
         assert_same(scene, replay(server.url, scene["request"]))
@@ -416,7 +416,7 @@ def test_a_long_prompt_loses_its_front(version: str) -> None:
 def test_limits_of_the_answer(release: str, asked: int | None, tokens_said: int) -> None:
     """A larger limit is cut to what the context allows; without one the version's own holds."""
     with FakeKoboldCpp(version=release, context=2048) as server:
-        server.plan[ANY] = kinds.Truncated()
+        server.plan[ANY] = faults.Truncated()
         fields = {} if asked is None else {"max_length": asked}
         reply = ask(server.url, GENERATE, {"prompt": "x", **fields})
     assert len(tokens(reply.text)) == tokens_said
@@ -516,43 +516,43 @@ def limit(reply: Reply) -> bool:
 
 
 GOOD = page_text(7)
-KINDS: list[tuple[kinds.Kind, Callable[[Reply], bool]]] = [
-    (kinds.Busy(), lambda reply: reply.status == 503 and b"busy" in reply.body),
-    (kinds.RateLimited(4), lambda reply: reply.status == 503 and b"in 4 seconds" in reply.body),
-    (kinds.Raw(429, b"later", Retry_After="3"), lambda reply: reply.headers["retry-after"] == "3"),
-    (kinds.Null(), lambda reply: reply.json is None),
-    (kinds.Html(), lambda reply: reply.status == 200 and reply.headers["content-type"] == "text/html"),
-    (kinds.Html(502), lambda reply: reply.status == 502 and b"<html>" in reply.body),
-    (kinds.NotJson(), lambda reply: len(reply.body) == int(reply.headers["content-length"])),
-    (kinds.NotUtf8(), lambda reply: b"\xff" in reply.body),
-    (kinds.Nested(), lambda reply: reply.body.count(b"[") == 100_000),
-    (kinds.Redirect(), lambda reply: reply.status == 307 and "203.0.113.7" in reply.headers["location"]),
-    (kinds.Huge(2**20), lambda reply: len(reply.text) == 2**20),
-    *((kind, lambda reply: reply.status == 200 and isinstance(reply.json, object)) for kind in kinds.WRONG_TYPES),
-    (kinds.Drip(1e-5), lambda reply: reply.text.strip() == GOOD),
-    (kinds.Slow(1e-5), lambda reply: reply.text.strip() == GOOD),
-    (kinds.Says("Something."), lambda reply: reply.text == " Something."),
-    (kinds.Empty(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "stop")),
-    (kinds.Nothing(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
-    (kinds.EngineError(), lambda reply: reply.result["finish_reason"] == "error"),
-    (kinds.Aborted(9), lambda reply: reply.result["completion_tokens"] == 9 and len(tokens(reply.text)) == 9),
-    (kinds.Loop("words"), lambda reply: limit(reply) and reply.text.endswith("very very very")),
-    (kinds.Loop("lines"), lambda reply: limit(reply) and reply.text.count("same line") > 10),
-    (kinds.Loop("rows"), lambda reply: limit(reply) and reply.text.count("| 12 |") > 5),
-    (kinds.Truncated(), lambda reply: limit(reply) and reply.text.strip().startswith(GOOD)),
-    (kinds.Refusal(), lambda reply: "I'm sorry" in reply.text),
-    (kinds.Echo(), lambda reply: reply.text == " Read this page."),
-    (kinds.Preamble(), lambda reply: reply.text.startswith(" Here is the transcription:\n\nText of page 7")),
-    (kinds.Fence(), lambda reply: reply.text.strip() == f"```markdown\n{GOOD}\n```"),
-    (kinds.Think(), lambda reply: reply.text.endswith(f"</think>\n\n{GOOD}")),
-    (kinds.Think(closed=False), lambda reply: limit(reply) and "</think>" not in reply.text),
-    (kinds.ImageIgnored(), lambda reply: "page 7" not in reply.text and reply.result["prompt_tokens"] < 40),
-    (kinds.Preamble(of=kinds.Fence()), lambda reply: ":\n\n```markdown" in reply.text),
+KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
+    (faults.Busy(), lambda reply: reply.status == 503 and b"busy" in reply.body),
+    (faults.RateLimited(4), lambda reply: reply.status == 503 and b"in 4 seconds" in reply.body),
+    (faults.Raw(429, b"later", Retry_After="3"), lambda reply: reply.headers["retry-after"] == "3"),
+    (faults.Null(), lambda reply: reply.json is None),
+    (faults.Html(), lambda reply: reply.status == 200 and reply.headers["content-type"] == "text/html"),
+    (faults.Html(502), lambda reply: reply.status == 502 and b"<html>" in reply.body),
+    (faults.NotJson(), lambda reply: len(reply.body) == int(reply.headers["content-length"])),
+    (faults.NotUtf8(), lambda reply: b"\xff" in reply.body),
+    (faults.Nested(), lambda reply: reply.body.count(b"[") == 100_000),
+    (faults.Redirect(), lambda reply: reply.status == 307 and "203.0.113.7" in reply.headers["location"]),
+    (faults.Huge(2**20), lambda reply: len(reply.text) == 2**20),
+    *((kind, lambda reply: reply.status == 200 and isinstance(reply.json, object)) for kind in faults.WRONG_TYPES),
+    (faults.Drip(1e-5), lambda reply: reply.text.strip() == GOOD),
+    (faults.Slow(1e-5), lambda reply: reply.text.strip() == GOOD),
+    (faults.Says("Something."), lambda reply: reply.text == " Something."),
+    (faults.Empty(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "stop")),
+    (faults.Nothing(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
+    (faults.EngineError(), lambda reply: reply.result["finish_reason"] == "error"),
+    (faults.Aborted(9), lambda reply: reply.result["completion_tokens"] == 9 and len(tokens(reply.text)) == 9),
+    (faults.Loop("words"), lambda reply: limit(reply) and reply.text.endswith("very very very")),
+    (faults.Loop("lines"), lambda reply: limit(reply) and reply.text.count("same line") > 10),
+    (faults.Loop("rows"), lambda reply: limit(reply) and reply.text.count("| 12 |") > 5),
+    (faults.Truncated(), lambda reply: limit(reply) and reply.text.strip().startswith(GOOD)),
+    (faults.Refusal(), lambda reply: "I'm sorry" in reply.text),
+    (faults.Echo(), lambda reply: reply.text == " Read this page."),
+    (faults.Preamble(), lambda reply: reply.text.startswith(" Here is the transcription:\n\nText of page 7")),
+    (faults.Fence(), lambda reply: reply.text.strip() == f"```markdown\n{GOOD}\n```"),
+    (faults.Think(), lambda reply: reply.text.endswith(f"</think>\n\n{GOOD}")),
+    (faults.Think(closed=False), lambda reply: limit(reply) and "</think>" not in reply.text),
+    (faults.ImageIgnored(), lambda reply: "page 7" not in reply.text and reply.result["prompt_tokens"] < 40),
+    (faults.Preamble(of=faults.Fence()), lambda reply: ":\n\n```markdown" in reply.text),
 ]
 
 
 @pytest.mark.parametrize(("kind", "holds"), KINDS, ids=lambda value: repr(value)[:40] if value in KINDS else None)
-def test_kinds_of_misbehaviour(kind: kinds.Kind, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
+def test_kinds_of_misbehaviour(kind: faults.Kind, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
     """Every kind does what its name says, once, and the next answer is good."""
     koboldcpp.plan[7] = [kind]
     prompt = "<|im_start|>user\nRead this page.<|im_end|>\n<|im_start|>assistant\n"
@@ -564,12 +564,12 @@ def test_kinds_of_misbehaviour(kind: kinds.Kind, holds: Callable[[Reply], bool],
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        (kinds.Closed(), http.client.RemoteDisconnected),
-        (kinds.Reset(), ConnectionResetError),
-        (kinds.CutBody(), http.client.IncompleteRead),
+        (faults.Closed(), http.client.RemoteDisconnected),
+        (faults.Reset(), ConnectionResetError),
+        (faults.CutBody(), http.client.IncompleteRead),
     ],
 )
-def test_broken_connections(kind: kinds.Kind, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
+def test_broken_connections(kind: faults.Kind, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
     """The connection breaks in the way that was planned; the server lives on."""
     koboldcpp.plan[7] = [kind]
     with pytest.raises(error):
@@ -579,7 +579,7 @@ def test_broken_connections(kind: kinds.Kind, error: type[Exception], koboldcpp:
 
 def test_an_endless_answer_ends_with_its_reader(koboldcpp: FakeKoboldCpp) -> None:
     """The server goes on as long as somebody reads, and stops when nobody does."""
-    koboldcpp.plan[ANY] = kinds.Endless()
+    koboldcpp.plan[ANY] = faults.Endless()
     with socket.create_connection(koboldcpp.server_address[:2]) as connection:  # type: ignore[arg-type]
         connection.sendall(b"POST /api/v1/generate HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
         got = b""
@@ -590,7 +590,7 @@ def test_an_endless_answer_ends_with_its_reader(koboldcpp: FakeKoboldCpp) -> Non
 
 def test_a_dead_server_refuses(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
     """When the process dies all connections end and new ones are refused."""
-    koboldcpp.plan[1] = kinds.Hang()
+    koboldcpp.plan[1] = faults.Hang()
     hanging = pool.submit(generate, koboldcpp, 1)
     wait_until_queued(koboldcpp, 0)
     koboldcpp.die()
@@ -602,7 +602,7 @@ def test_a_dead_server_refuses(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecuto
 
 def test_a_picture_that_kills(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
     """The process dies when its turn has come, not when it arrives: what was there before is answered."""
-    koboldcpp.plan[1], koboldcpp.plan[2] = kinds.Hang(), kinds.Die()
+    koboldcpp.plan[1], koboldcpp.plan[2] = faults.Hang(), faults.Die()
     before = pool.submit(generate, koboldcpp, 1)
     wait_until_queued(koboldcpp, 0)
     deadly = pool.submit(generate, koboldcpp, 2)
@@ -615,10 +615,10 @@ def test_a_picture_that_kills(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor
 
 def test_plans(koboldcpp: FakeKoboldCpp) -> None:
     """A list is used up, a kind stays, ``None`` is normal, a function decides, an address has its own plan."""
-    koboldcpp.plan[1] = [kinds.Busy(2), None, kinds.Null()]
-    koboldcpp.plan[2] = kinds.Null()
-    koboldcpp.plan[3] = lambda arrival: kinds.Null() if arrival.ask < 3 else None
-    koboldcpp.plan["/api/v1/model"] = [kinds.Html(502)]
+    koboldcpp.plan[1] = [faults.Busy(2), None, faults.Null()]
+    koboldcpp.plan[2] = faults.Null()
+    koboldcpp.plan[3] = lambda arrival: faults.Null() if arrival.ask < 3 else None
+    koboldcpp.plan["/api/v1/model"] = [faults.Html(502)]
 
     def answers(number: int) -> list[str]:
         replies = [generate(koboldcpp, number) for _ in range(5)]
@@ -638,7 +638,7 @@ def test_it_leaves_nothing_behind(pool: ThreadPoolExecutor) -> None:
     """Closing ends hanging, waiting, idle and half-sent requests; no thread and no connection stays."""
     before = threading.active_count()
     with FakeKoboldCpp() as server:
-        server.plan[ANY] = kinds.Hang()
+        server.plan[ANY] = faults.Hang()
         with ThreadPoolExecutor() as threads:
             waiters = [threads.submit(generate, server, number) for number in (1, 2)]
             wait_until_queued(server, 1)

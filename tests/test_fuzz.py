@@ -16,7 +16,7 @@ import pytest
 import fuzz
 from fakes.koboldcpp import FakeKoboldCpp
 from visionocr.api import transcribe
-from visionocr.servers.dialects.koboldcpp import parse_version
+from visionocr.engines.dialects.koboldcpp import parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
@@ -120,7 +120,7 @@ def test_a_context_without_end(koboldcpp: FakeKoboldCpp, make_pdf: Callable[...,
 @pytest.mark.parametrize("character", ["\x9d", "\x90"])
 def test_a_text_of_controls_without_end(character: str) -> None:
     """A long answer that only begins device strings is cleaned in seconds."""
-    script = f"from visionocr.reading.postprocess import neutralise\nassert neutralise({character!r} * 200_000) == ''\n"
+    script = f"from visionocr.answers.clean import neutralise\nassert neutralise({character!r} * 200_000) == ''\n"
     subprocess.run([sys.executable, "-c", script], timeout=10, check=True)
 
 
@@ -158,7 +158,7 @@ def test_small_questions_have_an_end(name: str) -> None:
     script = (
         "import fuzz, test_fuzz\n"
         "from visionocr.errors import VisionOcrError\n"
-        "from visionocr.servers import http\n"
+        "from visionocr.engines import http\n"
         "http.PROBE_TIMEOUT = http.BODY_TIMEOUT = http.CONNECT_TIMEOUT = 1.0\n"
         "wire = fuzz.Wire()\n"
         f"wire.script = lambda path: test_fuzz.{name}()\n"

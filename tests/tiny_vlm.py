@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
+
+import gguf
 
 WIDTH = 64
 """Dimensions of the text model, and of what a projector that fits it makes."""

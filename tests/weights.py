@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import gguf
 import numpy as np
+
+import gguf
 
 Extra = Mapping[str, object]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, ParamSpec
 from weakref import WeakSet
 
-from visionocr.library import Library
-from visionocr.pages.discovery import discover
-from visionocr.pages.selection import parse_pages
-from visionocr.pipeline import job
-from visionocr.pipeline.intake import Intake
+from visionocr import job
+from visionocr.documents.discovery import discover
+from visionocr.documents.resumed import Source
+from visionocr.documents.selection import parse_pages
+from visionocr.prompting.library import Library
 from visionocr.settings import load_settings
 from visionocr.types import Observer, PageResult, ignore
 
@@ -75,7 +75,7 @@ def transcribe(
     selection = parse_pages(pages) if pages else None
     several = [files] if isinstance(files, str | os.PathLike) else files
     found = discover([os.fspath(file) for file in several], recursive=recursive)
-    source = Intake(
+    source = Source(
         found,
         selection=selection,
         password=password,

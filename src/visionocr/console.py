@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from visionocr.pace import Pace, Speed
-from visionocr.printable import reasons, shown, spoken_page
+from visionocr.text import page_label, printable, reasons
 from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
 from visionocr.types import Progress as Growing
 
@@ -64,7 +64,7 @@ class Console:
                     self._started = time.monotonic()
                     self._show_progress()
                 case Asked() if event.ask > 1 and self._verbosity > 0:
-                    self._say(f"{spoken_page(event.page)}: asking again: {event.reason}")
+                    self._say(f"{page_label(event.page)}: asking again: {event.reason}")
                 case Retrying() if self._verbosity > 0:
                     self._say(f"{event.reason}; trying again in {event.wait:.1f} s")
                 case Growing():
@@ -153,7 +153,7 @@ class Console:
         if self._verbosity > 0:
             for finding in result.findings:
                 if finding.severity is Severity.INFO:
-                    self._say(f"  {shown(finding.message)}")
+                    self._say(f"  {printable(finding.message)}")
 
     def _count(self, result: PageResult, *, known: bool) -> None:
         if result.page.number:
@@ -180,7 +180,7 @@ class Console:
             self._progress.update(self._bar, description=f"{name}: {written}, {event.seconds:.0f} s")
 
     def _sentence(self, result: PageResult) -> str:
-        name, why = spoken_page(result.page), reasons(result.findings)
+        name, why = page_label(result.page), reasons(result.findings)
         if result.page.number == 0:
             return f"error: {why}"
         if result.status in {Status.FAILED, Status.SUSPECT}:
@@ -216,7 +216,7 @@ class Console:
         self._progress.start()
 
     def _say(self, text: str) -> None:
-        safe = shown(text)
+        safe = printable(text)
         if self._progress is not None:
             self._progress.console.print(safe, markup=False, highlight=False, soft_wrap=True)
             return

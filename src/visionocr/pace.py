@@ -74,7 +74,7 @@ class Pace:
         return Speed((len(self._lately) - 1) / seconds * 60, tokens / seconds)
 
 
-def foretold(pages: int, per_minute: float) -> str:
+def estimate_duration(pages: int, per_minute: float) -> str:
     """How long *pages* pages take, in words."""
     minutes = pages / per_minute
     if minutes < 1:

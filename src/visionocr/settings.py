@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from visionocr.errors import ConfigurationError, UsageError
-from visionocr.printable import did_you_mean
+from visionocr.text import did_you_mean
 
 DEFAULT_URL = "http://localhost:5001"
 """Where KoboldCpp listens unless told otherwise."""

@@ -87,7 +87,7 @@ class PageRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileSignature:
     """What tells an unchanged file from a changed one without reading it. ``make`` and ``rsync`` trust it as well."""
 
     size: int
@@ -438,7 +438,7 @@ class PageSource(Protocol):
     """Documents as pages."""
 
     @property
-    def hands(self) -> int:
+    def concurrency(self) -> int:
         """How many threads may call ``load`` at once. ``pages`` is for one thread."""
         ...
 
@@ -456,7 +456,7 @@ class PageSource(Protocol):
         """
         ...
 
-    def hurry(self) -> None:
+    def grow(self) -> None:
         """The engine waits for pages: draw more of them at once, if that is possible."""
         ...
 

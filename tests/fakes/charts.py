@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from fakes.kinds import Kind, Says, Voice
+from fakes.faults import Kind, Says, Voice
 from fakes.loopback import Arrival
-from visionocr.pages.chart import layout
+from visionocr.check.chart_image import layout
 
 
 def reads(

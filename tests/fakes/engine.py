@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fakes.kinds import Speech
+from fakes.faults import Speech
 from fakes.versions import Version
 from fakes.words import rambling, token_ids, tokens
 from visionocr.types import PAGE_MARK

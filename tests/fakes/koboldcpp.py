@@ -2,16 +2,16 @@
 
 ::
 
-    from fakes import kinds
+    from fakes import faults
     from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, page_text
     from fakes.pictures import make_pdf
 
     with FakeKoboldCpp(version="1.104", context=4096, image_tokens=fixed(576)) as server:
         make_pdf(tmp_path / "a.pdf", pages=9)
-        server.plan[7] = [kinds.Busy(3), kinds.Null(), kinds.Loop("rows")]   # the first five asks for page 7
-        server.plan[8] = kinds.Refusal()                                     # every ask for page 8
-        server.plan[ANY] = lambda arrival: kinds.Reset() if arrival.ask == 1 else None
-        server.plan["/api/extra/tokencount"] = kinds.Html(502)
+        server.plan[7] = [faults.Busy(3), faults.Null(), faults.Loop("rows")]   # the first five asks for page 7
+        server.plan[8] = faults.Refusal()                                     # every ask for page 8
+        server.plan[ANY] = lambda arrival: faults.Reset() if arrival.ask == 1 else None
+        server.plan["/api/extra/tokencount"] = faults.Html(502)
         ...                                                                  # read a.pdf with server.url
         assert page_text(7) in text
         assert server.asked[7] == 6
@@ -31,7 +31,7 @@ a picture there is fluent chatter. The answer begins with a blank, as it does in
 
 ``plan``: a page number (of any image of the request; the first planned one counts), ``None`` (a request without
 numbers), ``ANY`` or an address's ending, to a kind (every time), a list (one after the other, then normal; ``None``
-in it: normal once) or a function of the ``Arrival`` that gives a kind or ``None``. Kinds: see ``fakes.kinds``. At
+in it: normal once) or a function of the ``Arrival`` that gives a kind or ``None``. Kinds: see ``fakes.faults``. At
 addresses other than generate only ``Door`` and ``Post`` kinds mean something.
 
 Record: ``requests`` (``Arrival``: method, path, headers by lower-case name, body, size, seconds, numbers, ask, prompt
@@ -54,11 +54,11 @@ from typing import TypeAlias
 
 from fakes import answers, engine
 from fakes.answers import Answer, json_answer
-from fakes.eyes import Eyes, ImageTokens, ProcessDiedError, Sight, decode, fixed, squares
-from fakes.house import House, Job
-from fakes.kinds import Ask, Door, Kind, Post, Speech, Voice
+from fakes.faults import Ask, Door, Kind, Post, Speech, Voice
 from fakes.loopback import Arrival, Loopback
+from fakes.server_state import House, Job
 from fakes.versions import Version
+from fakes.vision import Eyes, ImageTokens, ProcessDiedError, Sight, decode, fixed, squares
 from fakes.words import chatter, page_text, token_ids, tokens
 
 __all__ = ["ANY", "UNREADABLE", "Arrival", "FakeKoboldCpp", "fixed", "page_text", "squares"]
@@ -122,7 +122,7 @@ class FakeKoboldCpp(Loopback):
         self.plan: Plan = {}
         self.asked: Counter[int | None] = Counter()
         self.genkeys: list[str] = []
-        kept = min(max(visionmaxres, 512), 2048) if visionmaxres else self.version.kept_side
+        kept = min(max(visionmaxres, 512), 2048) if visionmaxres else self.version.clamped_side
         self._eyes = Eyes(self.version, kept, image_tokens or squares())
         self._last_request = float("-inf")
         self._began = time.monotonic()

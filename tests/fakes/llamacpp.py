@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fakes.answers import Answer, json_answer
-from fakes.eyes import decode
 from fakes.loopback import Arrival, Loopback
+from fakes.vision import decode
 from fakes.words import page_text, token_ids, tokens
 
 BLIND = "I see no picture."

@@ -7,8 +7,8 @@ from typing import Any
 
 from fakes import engine
 from fakes.answers import Answer, json_answer
+from fakes.base_server import Said, Speaker
 from fakes.loopback import Arrival
-from fakes.speaker import Said, Speaker
 from fakes.versions import Version
 from fakes.words import tokens
 

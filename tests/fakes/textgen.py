@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from fakes.answers import Answer, json_answer
+from fakes.base_server import Said, Speaker
 from fakes.loopback import Arrival
-from fakes.speaker import Said, Speaker
 from fakes.words import token_ids
 
 _TAG = re.compile(r'<img src="data:image/jpeg;base64,([A-Za-z0-9+/=]+)">')

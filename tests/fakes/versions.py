@@ -44,7 +44,7 @@ class Version:
         return next((length for release, length in steps.items() if self.since(release)), 180)
 
     @property
-    def kept_side(self) -> int:
+    def clamped_side(self) -> int:
         """Longest side in pixels that the server keeps of a picture."""
         return 1024 if self.since("1.83") else 2048
 

@@ -18,7 +18,7 @@ from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
 from visionocr.console import Console
 from visionocr.errors import UsageError
-from visionocr.output.writer import failed_output, put
+from visionocr.output.writer import failed_output, write_stdout
 
 _Mistake: Any = typer.BadParameter.__base__
 """Every error of Typer's about a command line; it has no public name."""
@@ -103,7 +103,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        put(f"visionocr {__version__}\n")
+        write_stdout(f"visionocr {__version__}\n")
         raise typer.Exit
 
 

@@ -15,15 +15,15 @@ from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
 from visionocr.errors import ExitCode
-from visionocr.library import Library
-from visionocr.output.writer import put
-from visionocr.printable import shown
+from visionocr.output.writer import write_stdout
+from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.text import printable
 from visionocr.types import Notice
 
 if TYPE_CHECKING:
-    from visionocr.pipeline.checkup import Report
-    from visionocr.pipeline.statements import Statement
+    from visionocr.check.examine import Report
+    from visionocr.check.results import CheckResult
 
 Addresses = Annotated[
     list[str] | None,
@@ -55,7 +55,7 @@ def check(
     Looks at address, key, vision, model, preset, context and image size; then has an eye chart read: random words
     in falling sizes.
     """
-    from visionocr.pipeline import checkup  # the command line must answer --help at once
+    from visionocr.check import examine  # the command line must answer --help at once
 
     console = Console(verbose)
     with reported(console, verbose):
@@ -64,23 +64,23 @@ def check(
         wanted = [
             dataclasses.replace(settings, api_url=address)
             for settings in given
-            for address in checkup.addresses(settings)
+            for address in examine.addresses(settings)
         ]
         if warning := options.readable_key(wanted[0]):
             console(Notice(warning, warning=True))
         library = Library(options.config_folder())
         for settings in wanted:
-            checkup.validate(settings, library)
+            examine.validate(settings, library)
         reports = []
         for settings in wanted:
             if len(wanted) > 1 and not as_json:
-                put(f"{shown(' '.join(settings.api_url))}\n")
+                write_stdout(f"{printable(' '.join(settings.api_url))}\n")
             seed = None if no_chart else secrets.randbits(64)
             tell = _hear if as_json else _show
-            reports.append(checkup.examine(settings, library, seed=seed, tell=tell, observer=console))
+            reports.append(examine.examine(settings, library, seed=seed, tell=tell, observer=console))
             if not as_json:
-                put(_settings_table(settings) if verbose else "")
-                put("\n" if len(wanted) > 1 else "")
+                write_stdout(_settings_table(settings) if verbose else "")
+                write_stdout("\n" if len(wanted) > 1 else "")
         _conclude(reports, wanted, as_json=as_json)
         if not all(report.good for report in reports):
             raise typer.Exit(ExitCode.SERVER)
@@ -95,9 +95,11 @@ def _conclude(reports: list[Report], wanted: list[Settings], *, as_json: bool) -
             for report, settings in zip(reports, wanted, strict=True)
         ]
         good = all(report.good for report in reports)
-        put(json.dumps({"good": good, "warnings": [warning] if warning else [], "servers": servers}, indent=2) + "\n")
+        write_stdout(
+            json.dumps({"good": good, "warnings": [warning] if warning else [], "servers": servers}, indent=2) + "\n"
+        )
     elif len(reports) > 1:
-        put(_overview(reports) + (f"\nwarning: {shown(warning)}\n" if warning else ""))
+        write_stdout(_overview(reports) + (f"\nwarning: {printable(warning)}\n" if warning else ""))
 
 
 def models_differ(reports: list[Report]) -> str:
@@ -109,26 +111,26 @@ def models_differ(reports: list[Report]) -> str:
     return f"the servers have different models ({names}): pages of one document would be read differently"
 
 
-def _hear(statement: Statement) -> None:
+def _hear(statement: CheckResult) -> None:
     """Nothing is shown before the end."""
 
 
-def _show(statement: Statement) -> None:
+def _show(statement: CheckResult) -> None:
     """One statement, as soon as it is made."""
     mark = "ok  " if statement.good else "FAIL"
     if sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         mark = typer.style(mark, fg=typer.colors.GREEN if statement.good else typer.colors.RED)
-    put(f"{mark} {statement.topic:8} {shown(statement.text)}\n")
+    write_stdout(f"{mark} {statement.topic:8} {printable(statement.text)}\n")
     if statement.remedy:
-        put(f"              {shown(statement.remedy)}\n")
+        write_stdout(f"              {printable(statement.remedy)}\n")
 
 
 def _overview(reports: list[Report]) -> str:
     """One line for each server."""
     rows = [("SERVER", "VERDICT", "MODEL", "PRESET", "LEGIBLE FROM", "PAGES/HOUR")]
     for report in reports:
-        sitting = report.sitting
-        legible = sitting.score.legible if sitting else None
+        chart_result = report.chart_result
+        legible = chart_result.score.legible if chart_result else None
         wrong = dict.fromkeys(str(line.cause or line.topic) for line in report.statements if not line.good)
         rows.append(
             (
@@ -137,22 +139,25 @@ def _overview(reports: list[Report]) -> str:
                 report.server.model if report.server else "-",
                 report.preset or "-",
                 f"{legible:.1f} px" if legible else "-",
-                f"{sitting.pages_per_hour:,}" if sitting and sitting.pages_per_hour else "-",
+                f"{chart_result.pages_per_hour:,}" if chart_result and chart_result.pages_per_hour else "-",
             )
         )
-    widths = [max(len(shown(row[column])) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(len(printable(row[column])) for row in rows) for column in range(len(rows[0]))]
     return "".join(
-        "  ".join(shown(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        "  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
         for row in rows
     )
 
 
 def _record(report: Report) -> dict[str, Any]:
     """A report for programs."""
-    sitting = report.sitting
+    chart_result = report.chart_result
     chart = None
-    if sitting is not None:
-        chart = dataclasses.asdict(sitting) | {"pages_per_hour": sitting.pages_per_hour, "seen": sitting.score.seen}
+    if chart_result is not None:
+        chart = dataclasses.asdict(chart_result) | {
+            "pages_per_hour": chart_result.pages_per_hour,
+            "seen": chart_result.score.seen,
+        }
     return {
         "url": report.url,
         "good": report.good,
@@ -167,7 +172,9 @@ def _settings_table(settings: Settings) -> str:
     report = _settings(settings)
     rows = [(name, _spoken(e["value"]), e["origin"]) for name, e in report.items()]
     width = max(len(name) for name, _, _ in rows)
-    return "\nsettings\n" + "".join(f"  {name:{width}}  {shown(value)}  ({origin})\n" for name, value, origin in rows)
+    return "\nsettings\n" + "".join(
+        f"  {name:{width}}  {printable(value)}  ({origin})\n" for name, value, origin in rows
+    )
 
 
 def _spoken(value: object) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 
+from visionocr import job
+from visionocr.asking import Asker, Loaded
 from visionocr.errors import DocumentError, ExitCode, ServerError
-from visionocr.library import Library
-from visionocr.output.writer import put
-from visionocr.pace import Speed, foretold
-from visionocr.pipeline import job
-from visionocr.pipeline.asking import Asker, Loaded
-from visionocr.pipeline.job import Job
-from visionocr.printable import shown, spoken_page
+from visionocr.job import Job
+from visionocr.output.writer import write_stdout
+from visionocr.pace import Speed, estimate_duration
+from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.text import page_label, printable
 from visionocr.types import Event, Notice, PageRef, PageSource, RasterSpec, Sampler
 
 _PROBES = 2
@@ -108,7 +108,7 @@ def _forecast(prepared: Job, source: PageSource, sample: _Sample) -> ExitCode:
         if not result.asks:  # blank
             continue
         results.append(result)
-        _print("asked", f"{spoken_page(page)}: {result.status}, {result.seconds:.1f} s")
+        _print("asked", f"{page_label(page)}: {result.status}, {result.seconds:.1f} s")
         if len(results) == _PROBES:
             break
     seconds = sum(result.seconds for result in results)
@@ -118,7 +118,7 @@ def _forecast(prepared: Job, source: PageSource, sample: _Sample) -> ExitCode:
     at_once = max(1, prepared.engine.server.slots)
     tokens = sum(result.completion_tokens or 0 for result in results)
     speed = Speed(len(results) / seconds * 60 * at_once, tokens / seconds * at_once)
-    time = foretold(sample.count, speed.pages_per_minute)
+    time = estimate_duration(sample.count, speed.pages_per_minute)
     said = f"{_count(len(results), 'page')} took {seconds:.1f} s; {_count(sample.count, 'page')} will take about {time}"
     _print("forecast", f"{said} ({speed})")
     return ExitCode.OK
@@ -138,7 +138,7 @@ def _documents(source: PageSource, sample: _Sample) -> ExitCode:
         except DocumentError as error:
             problems.append(error)
     for (name, _), count in pages.items():
-        _print("read", f"{shown(name)}: {_count(count, 'page')}")
+        _print("read", f"{printable(name)}: {_count(count, 'page')}")
     for problem in problems:
         _print("cannot", problem.message, problem.hint)
     _print("total", f"{_count(sum(pages.values()), 'page')} of {_count(len(pages), 'document')}")
@@ -154,4 +154,4 @@ def _count(number: int, noun: str) -> str:
 
 
 def _print(topic: str, text: str, hint: str = "") -> None:
-    put(f"{topic:8} {shown(text)}\n" + (f"         {shown(hint)}\n" if hint else ""))
+    write_stdout(f"{topic:8} {printable(text)}\n" + (f"         {printable(hint)}\n" if hint else ""))

@@ -12,9 +12,9 @@ from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError, ExitCode, UsageError
-from visionocr.library import Library
-from visionocr.output.writer import put
-from visionocr.printable import shown
+from visionocr.output.writer import write_stdout
+from visionocr.prompting.library import Library
+from visionocr.text import printable
 from visionocr.types import Notice, Preset
 
 Model = Annotated[
@@ -47,7 +47,7 @@ def gguf(
             text, report, good = _folder(model, presets, recursive, console)
         else:
             text, report, good = _files(model, projector, presets)
-        put(json.dumps(report, indent=2) + "\n" if as_json else text)
+        write_stdout(json.dumps(report, indent=2) + "\n" if as_json else text)
         if not good:
             raise typer.Exit(ExitCode.CONFIGURATION)
 
@@ -56,9 +56,9 @@ def _files(model: Path, projector: Path | None, presets: tuple[Preset, ...]) -> 
     """Text, JSON and whether all is well, for one or two files."""
     # The command line must answer --help at once, so what reads model files is loaded here.
     from visionocr.cli import gguf_report
-    from visionocr.weights.facts import ProjectorFacts
-    from visionocr.weights.pair import examine, inspect
-    from visionocr.weights.verdict import Fit, judge
+    from visionocr.gguf.compatibility import Fit, judge
+    from visionocr.gguf.facts import ProjectorFacts
+    from visionocr.gguf.pair import examine, inspect
 
     if projector is not None:
         verdict = examine(model, projector, presets)
@@ -74,13 +74,13 @@ def _folder(
     folder: Path, presets: tuple[Preset, ...], recursive: bool, console: Console
 ) -> tuple[str, dict[str, Any], bool]:
     from visionocr.cli import gguf_report
-    from visionocr.weights.folder import examine_folder
-    from visionocr.weights.verdict import Fit
+    from visionocr.gguf.compatibility import Fit
+    from visionocr.gguf.folder import examine_folder
 
     found = examine_folder(folder, presets, recursive=recursive)
     for file in found.unreadable:
         console(Notice(f"{file.message}. {file.hint}".rstrip(), warning=True))
     if not found.models and not found.projectors:
-        raise ConfigurationError(f"no model file in {shown(str(folder))} can be read")
+        raise ConfigurationError(f"no model file in {printable(str(folder))} can be read")
     good = not found.unreadable and (not found.pairs or any(p.fit is not Fit.CANNOT_LOAD for p in found.pairs))
     return gguf_report.folder_text(found), gguf_report.folder_fields(found), good

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from visionocr.printable import shown
+from visionocr.gguf.command import quoted, start
+from visionocr.gguf.compatibility import Fit, Verdict
+from visionocr.gguf.cost import cost
+from visionocr.gguf.facts import ModelFacts, ProjectorFacts
+from visionocr.gguf.folder import Findings
 from visionocr.prompting.presets import FALLBACK
-from visionocr.weights.cost import cost
-from visionocr.weights.facts import ModelFacts, ProjectorFacts
-from visionocr.weights.folder import Findings
-from visionocr.weights.start import quoted, start
-from visionocr.weights.verdict import Fit, Verdict
+from visionocr.text import printable
 
 _SPOKEN = {
     Fit.FITS: "fits",
@@ -32,7 +32,7 @@ def pair_text(verdict: Verdict) -> str:
         hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
         return "".join([*parts, _block("projector", "none given", [("", hint)]), _notes(verdict.notes)])
     parts.append(_block("projector", verdict.projector.path.name, _projector_rows(verdict.projector, verdict)))
-    parts.append(f"verdict    {_SPOKEN[verdict.fit]}: {shown(verdict.reason)}\n")
+    parts.append(f"verdict    {_SPOKEN[verdict.fit]}: {printable(verdict.reason)}\n")
     return "".join([*parts, _starting(verdict)])
 
 
@@ -46,21 +46,21 @@ def folder_text(found: Findings) -> str:
     parts = []
     for model in found.models:
         best = found.best(model)
-        parts.append(f"model      {shown(str(model.path))}\n")
+        parts.append(f"model      {printable(str(model.path))}\n")
         parts.append(f"  {'is':12} {', '.join(filter(None, (model.architecture, model.quantization)))}\n")
         if best is None:
             why = next((pair.reason for pair in found.pairs if pair.model is model), "there is none in the folder")
-            parts.append(f"  {'projector':12} none that it can be loaded with: {shown(why)}\n\n")
+            parts.append(f"  {'projector':12} none that it can be loaded with: {printable(why)}\n\n")
             continue
         assert best.projector is not None
-        parts.append(f"  {'projector':12} {shown(str(best.projector.path))}\n")
-        parts.append(f"  {'verdict':12} {_SPOKEN[best.fit]}: {shown(best.reason)}\n")
+        parts.append(f"  {'projector':12} {printable(str(best.projector.path))}\n")
+        parts.append(f"  {'verdict':12} {_SPOKEN[best.fit]}: {printable(best.reason)}\n")
         others = [p for p in found.pairs if p.model is model and p is not best and p.fit is not Fit.CANNOT_LOAD]
-        parts += [f"  {'or':12} {shown(str(p.projector.path))} ({_SPOKEN[p.fit]})\n" for p in others if p.projector]
+        parts += [f"  {'or':12} {printable(str(p.projector.path))} ({_SPOKEN[p.fit]})\n" for p in others if p.projector]
         parts.append(f"  {'start':12} {quoted(start(best).command)}\n\n")
     paired = {id(best.projector) for model in found.models if (best := found.best(model))}
     alone = [projector for projector in found.projectors if id(projector) not in paired]
-    parts += [f"projector  {shown(str(p.path))}: the first choice of no model here\n" for p in alone]
+    parts += [f"projector  {printable(str(p.path))}: the first choice of no model here\n" for p in alone]
     return "".join(parts).rstrip("\n") + "\n"
 
 
@@ -166,12 +166,12 @@ def _starting(verdict: Verdict) -> str:
 
 
 def _notes(notes: tuple[str, ...]) -> str:
-    return "".join(f"note       {shown(note)}\n" for note in notes)
+    return "".join(f"note       {printable(note)}\n" for note in notes)
 
 
 def _block(title: str, name: str, rows: Rows) -> str:
-    lines = [f"  {label:12} {shown(text)}\n" for label, text in rows if text]
-    return f"{title:10} {shown(name)}\n" + "".join(lines)
+    lines = [f"  {label:12} {printable(text)}\n" for label, text in rows if text]
+    return f"{title:10} {printable(name)}\n" + "".join(lines)
 
 
 def _width(width: int | None, deepstack: int) -> str:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
+from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import UsageError
-from visionocr.pages.kinds import HEAD, sniff
 
 _CHUNK = 1 << 16
 _LONGEST = 1 << 15

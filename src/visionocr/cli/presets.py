@@ -11,8 +11,8 @@ import typer
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
-from visionocr.library import Library
-from visionocr.output.writer import put
+from visionocr.output.writer import write_stdout
+from visionocr.prompting.library import Library
 from visionocr.types import Preset
 
 Name = Annotated[
@@ -26,13 +26,13 @@ def presets(name: Name = None, as_json: options.AsJson = False, verbose: options
         library = Library(options.config_folder())
         if name is not None:
             preset = library.preset(name)
-            put((json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _everything(preset)) + "\n")
+            write_stdout((json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _everything(preset)) + "\n")
             return
         everything = library.presets()
         if as_json:
-            put(json.dumps([dataclasses.asdict(preset) for preset in everything], indent=2) + "\n")
+            write_stdout(json.dumps([dataclasses.asdict(preset) for preset in everything], indent=2) + "\n")
             return
-        put(_table([_row(preset) for preset in everything]) + "\n")
+        write_stdout(_table([_row(preset) for preset in everything]) + "\n")
 
 
 def _row(preset: Preset) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from visionocr.console import Console
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import is_stream
 from visionocr.output.writer import FolderSink, Sink
-from visionocr.types import Notice, PageRef, PageResult, Stamp, Status
+from visionocr.types import FileSignature, Notice, PageRef, PageResult, Status
 
 if TYPE_CHECKING:
+    from visionocr.documents.discovery import Found
+    from visionocr.documents.selection import PageSelection
     from visionocr.output.journal import Journal
-    from visionocr.pages.discovery import Found
-    from visionocr.pages.selection import PageSelection
 
 _FOLDER_JOURNAL = ".visionocr.journal"
 _MOST_PAGES = 1_000_000
@@ -70,15 +70,15 @@ class Resume:
         """Where the results go: into a folder, documents that are done there are left out."""
         self._folder = sink if isinstance(sink, FolderSink) else None
 
-    def done(self, found: Found, stamp: Stamp) -> bool:
+    def done(self, found: Found, signature: FileSignature) -> bool:
         """See ``Memory.done``."""
-        done = self._skips and self._folder is not None and self._folder.done(found.name, stamp)
+        done = self._skips and self._folder is not None and self._folder.done(found.name, signature)
         self._done += done
         return done
 
-    def recall(self, found: Found, stamp: Stamp, selection: PageSelection | None) -> tuple[str, int] | None:
+    def recall(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
         """See ``Memory.recall``."""
-        noted = self._journal.noted(os.path.abspath(found.path), stamp) if self._journal is not None else None
+        noted = self._journal.noted(os.path.abspath(found.path), signature) if self._journal is not None else None
         if noted is None or self._journal is None:
             return None
         digest, count = noted
@@ -87,13 +87,13 @@ class Resume:
         numbers = list(range(1, count + 1) if selection is None else selection.numbers(count))
         return noted if numbers and all(self._journal.holds(digest, number) for number in numbers) else None
 
-    def meet(self, found: Found, stamp: Stamp, digest: str, pages: int) -> None:
+    def meet(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
         """See ``Memory.meet``."""
         path = os.path.abspath(found.path)
-        if self._journal is not None and self._journal.noted(path, stamp) is None:
-            self._journal.note(path, stamp, digest, pages)
+        if self._journal is not None and self._journal.noted(path, signature) is None:
+            self._journal.note(path, signature, digest, pages)
         if self._folder is not None:
-            self._folder.expect(found.name, stamp)
+            self._folder.expect(found.name, signature)
 
     def known(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""
@@ -153,7 +153,7 @@ def _redo(text: str | None) -> Callable[[int, Status], bool] | None:
     pages = ",".join(sorted(words - {"all", *(str(status) for status in statuses)}))
     if not pages:
         return lambda number, status: everything or status in statuses  # noqa: ARG005
-    from visionocr.pages.selection import parse_pages
+    from visionocr.documents.selection import parse_pages
 
     try:
         selection = parse_pages(pages)

@@ -23,15 +23,15 @@ from visionocr.cli.resume import Resume, journal_path
 from visionocr.cli.sinks import check_output, formatter_for, sink_for
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError, ExitCode, UsageError
-from visionocr.library import Library
 from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
-from visionocr.printable import shown
+from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.text import printable
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
 if TYPE_CHECKING:
-    from visionocr.pages.discovery import Found
+    from visionocr.documents.discovery import Found
 
 
 @dataclass
@@ -69,9 +69,9 @@ class Reading:
 def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
-    from visionocr.pages.selection import parse_pages
-    from visionocr.pipeline import job
-    from visionocr.pipeline.intake import Intake
+    from visionocr import job
+    from visionocr.documents.resumed import Source
+    from visionocr.documents.selection import parse_pages
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -102,10 +102,10 @@ def run(reading: Reading) -> None:
         if reading.dry_run:
             from visionocr.cli.dry_run import show_plan
 
-            source = Intake(found, **how)
+            source = Source(found, **how)
             raise typer.Exit(show_plan(settings, library, source, reading.task, probe=reading.probe_pages))
         found = _something(found, console)
-        source = Intake(found, **how, hints=hints, spool=settings.cluster is not None)
+        source = Source(found, **how, hints=hints, spool=settings.cluster is not None)
         if reading.kind == "pdf":
             source.warm()
         several = len(reading.files) > 1 or reading.recursive or reading.files_from is not None
@@ -136,8 +136,8 @@ def run(reading: Reading) -> None:
 
 def _wanted(reading: Reading, console: Console) -> Iterator[Found]:
     """The files to read: each once, however often it is named."""
-    from visionocr.pages.discovery import discover
-    from visionocr.pages.kinds import Kind
+    from visionocr.documents.discovery import discover
+    from visionocr.documents.kinds import Kind
 
     seen: set[bytes] = set()  # short hashes: there may be very many files
     files = itertools.chain(reading.files, listed(reading.files_from))
@@ -220,7 +220,7 @@ class _Passwords:
         self._console = console
         self._leave: Callable[[], None] | None = None
         self._known: list[str] = []
-        self._tried: dict[str, int] = {}
+        self._check_vision: dict[str, int] = {}
         self._may_ask = sys.stdin is not None and sys.stdin.isatty() and "-" not in files
         if file is not None:
             try:
@@ -232,7 +232,7 @@ class _Passwords:
 
     def __call__(self, document: str) -> str | None:
         """The next password to try, or ``None`` when there is none left."""
-        tried = self._tried[document] = self._tried.get(document, 0) + 1
+        tried = self._check_vision[document] = self._check_vision.get(document, 0) + 1
         if tried <= len(self._known):
             return self._known[tried - 1]
         if not self._may_ask or tried > len(self._known) + 3:
@@ -240,7 +240,7 @@ class _Passwords:
         with self._console.asking():
             self._leave = self._leave or terminal_keeper()
             try:
-                return getpass.getpass(f"Password of {shown(document)}: ", stream=sys.stderr) or None
+                return getpass.getpass(f"Password of {printable(document)}: ", stream=sys.stderr) or None
             except (EOFError, OSError):
                 return None
 

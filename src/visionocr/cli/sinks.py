@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.formats import Captions, Formatter, Json, JsonLines, PagesText
 from visionocr.output.writer import FileSink, FolderSink, Sink, StdoutSink
-from visionocr.pages.kinds import HEAD, sniff
 from visionocr.settings import Format, PageBreaks, Settings
 
 

@@ -1,1 +1,1 @@
-"""Engines that need no server, behind extras and imported lazily."""
+"""A request becomes a completion: servers in their wire languages, pools of them, and engines without a server."""

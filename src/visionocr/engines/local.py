@@ -12,8 +12,8 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from visionocr.engines.layout import Line
+from visionocr.engines.local_worker import Worker
 from visionocr.engines.markdown import page_text
-from visionocr.engines.worker import Worker
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
 from visionocr.processes.hiring import Hiring, cores
 from visionocr.processes.permits import Permits

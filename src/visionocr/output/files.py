@@ -105,7 +105,7 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def open_own(path: Path, mode: str) -> BinaryIO:
+def open_no_follow(path: Path, mode: str) -> BinaryIO:
     """Open a file of our own notes; never through a symbolic link, which somebody may have laid there.
 
     Raises ``OSError``.

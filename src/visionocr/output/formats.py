@@ -6,7 +6,7 @@ import html
 import json
 from typing import Any, Protocol
 
-from visionocr.printable import reasons, shown, spoken_page
+from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
 
 
@@ -74,7 +74,7 @@ class PagesText:
                 return comment
 
     def _gap(self, result: PageResult) -> str:
-        why, name = reasons(result.findings), spoken_page(result.page)
+        why, name = reasons(result.findings), page_label(result.page)
         line = why if why.startswith(name) else f"{_titled(result.page)} could not be read: {why}"
         return f"> **[{_escaped(line)}]**" if self.suffix == ".md" else f"[{line}]"
 
@@ -133,7 +133,7 @@ class Captions:
 
     def page(self, result: PageResult) -> str:
         """The caption, or a marked gap."""
-        name = shown(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
+        name = printable(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
         text = " ".join(result.text.split())
         if not text:
             gap = f"[could not be described: {reasons(result.findings)}]"
@@ -181,7 +181,7 @@ def page_comment(result: PageResult) -> str:
     wrong = [finding for finding in result.findings if finding.severity is not Severity.INFO]
     if wrong:
         attributes["findings"] = reasons(wrong)
-    attributes["document"] = shown(result.page.document)
+    attributes["document"] = printable(result.page.document)
     # "--" must not stand inside a comment, so hyphens in values become entities when they could end it.
     inner = " ".join(
         f'{key}="{html.escape(value).replace("--", "&#45;&#45;").replace("->", "&#45;>")}"'
@@ -191,7 +191,7 @@ def page_comment(result: PageResult) -> str:
 
 
 def _titled(page: PageRef) -> str:
-    text = spoken_page(page)
+    text = page_label(page)
     return text[0].upper() + text[1:] if page.number and page.pages != 1 else text
 
 

@@ -23,9 +23,9 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from visionocr.errors import OutputError
-from visionocr.output.files import open_own
+from visionocr.output.files import open_no_follow
 from visionocr.output.formats import record
-from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Stamp, Status
+from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 FORMAT = 1
 """Version of the journal's lines. A journal of another version is not resumed."""
@@ -92,16 +92,16 @@ class Journal:
         """Whether the page *number* of the document with *digest* is in it."""
         return (digest, number) in self._places
 
-    def note(self, path: str, stamp: Stamp, digest: str, pages: int) -> None:
+    def note(self, path: str, signature: FileSignature, digest: str, pages: int) -> None:
         """Remember what the file at *path* is. It reaches the disk with the next result."""
-        note = {"path": path, "size": stamp.size, "modified": stamp.modified, "digest": digest, "pages": pages}
+        note = {"path": path, "size": signature.size, "modified": signature.modified, "digest": digest, "pages": pages}
         line = json.dumps({"note": note}).encode() + b"\n"
         with self._lock, contextlib.suppress(OSError, ValueError):  # a lost note costs reading a file
             if not self._broken and len(line) < _MOST_NOTE:
                 self._notes[_hash(path)] = self._file.seek(0, os.SEEK_END)
                 self._file.write(line)
 
-    def noted(self, path: str, stamp: Stamp) -> tuple[str, int] | None:
+    def noted(self, path: str, signature: FileSignature) -> tuple[str, int] | None:
         """Digest and number of pages of the file at *path*; ``None`` when it is not known, or not with this stamp."""
         place = self._notes.get(_hash(path))
         if place is None:
@@ -110,7 +110,7 @@ class Journal:
             try:
                 self._file.seek(place)
                 note = json.loads(self._file.readline(_MOST_NOTE))["note"]
-                if (note["path"], note["size"], note["modified"]) != (path, stamp.size, stamp.modified):
+                if (note["path"], note["size"], note["modified"]) != (path, signature.size, signature.modified):
                     return None
                 return _text(note["digest"]), int(note["pages"])
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -170,7 +170,7 @@ class Journal:
                 return self._resume()
             self.changes = tuple(changes)
             os.replace(self.path, f"{self.path}.old")
-        file = open_own(self.path, "w+b")
+        file = open_no_follow(self.path, "w+b")
         file.write(head)
         file.flush()
         os.fsync(file.fileno())
@@ -194,7 +194,7 @@ class Journal:
 
     def _resume(self) -> BinaryIO:
         """Read the places of all whole lines; cut off a torn last one."""
-        file = open_own(self.path, "r+b")
+        file = open_no_follow(self.path, "r+b")
         end = len(file.readline())
         for line in file:
             if not line.endswith(b"\n"):

@@ -16,8 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from visionocr.errors import OutputError
-from visionocr.output.files import open_own
-from visionocr.types import Stamp
+from visionocr.output.files import open_no_follow
+from visionocr.types import FileSignature
 
 LEDGER = ".visionocr.jsonl"
 """In an output folder: which file was written from which document, one JSON object a line."""
@@ -66,22 +66,22 @@ class OutputFolder:
                 return path
         raise AssertionError("candidates do not end")
 
-    def done(self, document: str, stamp: Stamp) -> bool:
+    def done(self, document: str, signature: FileSignature) -> bool:
         """Whether the output of *document* is there, good, written by the same job, and from a file with that stamp."""
         source = _hash(_identity(document))
         name = self._names.get(source, "")
-        if self._made.get(source) != _made(stamp, self._job) or self._ours.get(name) != source:
+        if self._made.get(source) != _made(signature, self._job) or self._ours.get(name) != source:
             return False
         return os.path.isfile(os.path.join(self.folder, name))
 
-    def written(self, path: Path, document: str, stamp: Stamp | None = None) -> None:
+    def written(self, path: Path, document: str, signature: FileSignature | None = None) -> None:
         """Note that *path* was written from *document*; with a *stamp* when every page of it is good."""
         entry: dict[str, object] = {"output": path.name, "document": _identity(document)}
-        if stamp is not None:
-            entry |= {"size": stamp.size, "modified": stamp.modified, "job": self._job}
+        if signature is not None:
+            entry |= {"size": signature.size, "modified": signature.modified, "job": self._job}
         line = json.dumps(entry) + "\n"
         try:
-            with open_own(self.folder / LEDGER, "ab+") as ledger:
+            with open_no_follow(self.folder / LEDGER, "ab+") as ledger:
                 size = ledger.seek(0, os.SEEK_END)
                 ledger.seek(max(0, size - 1))
                 torn = ledger.read() not in {b"", b"\n"}  # of a line that broke off only that line is lost
@@ -120,8 +120,8 @@ class OutputFolder:
                     self._ours[name], self._names[source] = source, name
                     self._made.pop(source, None)
                     if "job" in entry:
-                        stamp = Stamp(int(entry["size"]), int(entry["modified"]))
-                        self._made[source] = _made(stamp, str(entry["job"]))
+                        signature = FileSignature(int(entry["size"]), int(entry["modified"]))
+                        self._made[source] = _made(signature, str(entry["job"]))
                 except (ValueError, KeyError, TypeError, RecursionError):
                     continue  # a torn line costs one entry: that file counts as foreign and is left alone
 
@@ -142,8 +142,8 @@ def _identity(document: str) -> str:
     return os.path.abspath(document).encode("utf-8", "backslashreplace").decode()
 
 
-def _made(stamp: Stamp, job: str) -> bytes:
-    return _hash(f"{stamp.size} {stamp.modified} {job}")
+def _made(signature: FileSignature, job: str) -> bytes:
+    return _hash(f"{signature.size} {signature.modified} {job}")
 
 
 def _hash(text: str) -> bytes:

@@ -14,7 +14,7 @@ from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import AtomicFile, encoded
 from visionocr.output.formats import Formatter
 from visionocr.output.names import OutputFolder
-from visionocr.types import PageResult, Stamp, Status
+from visionocr.types import FileSignature, PageResult, Status
 
 
 class PipeClosed(Exception):
@@ -37,7 +37,7 @@ class Sink(Protocol):
         ...
 
 
-def put(text: str) -> None:
+def write_stdout(text: str) -> None:
     """Write to standard output, at once. Raises ``PipeClosed`` when nobody reads it, else ``OutputError``."""
     if sys.stdout is None:
         raise OutputError("standard output is closed")
@@ -67,12 +67,12 @@ class StdoutSink:
 
     def write(self, result: PageResult) -> None:
         """Print one page at once: the next command of a pipe can start."""
-        put(("" if self._started else self._formatter.head()) + self._formatter.page(result))
+        write_stdout(("" if self._started else self._formatter.head()) + self._formatter.page(result))
         self._started = True
 
     def finish(self) -> None:
         """Print what stands after the last page."""
-        put(("" if self._started else self._formatter.head()) + self._formatter.tail())
+        write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
     def abandon(self) -> Path | None:
         """What is printed is printed."""
@@ -123,7 +123,7 @@ class FolderSink:
     def __init__(self, folder: Path, formatter: Callable[[], Formatter], job: str = "") -> None:
         self._make = formatter
         self._folder = OutputFolder(folder, formatter().suffix, job)
-        self._stamps: dict[str, Stamp] = {}
+        self._signatures: dict[str, FileSignature] = {}
         """Of the documents that are under way, by name."""
         self._good = True
         """All pages of the document that is being written are."""
@@ -132,13 +132,13 @@ class FolderSink:
         self._sink: FileSink | None = None
         self._path = folder
 
-    def done(self, document: str, stamp: Stamp) -> bool:
+    def done(self, document: str, signature: FileSignature) -> bool:
         """Whether an earlier run finished *document*: see ``OutputFolder.done``."""
-        return self._folder.done(document, stamp)
+        return self._folder.done(document, signature)
 
-    def expect(self, document: str, stamp: Stamp) -> None:
+    def expect(self, document: str, signature: FileSignature) -> None:
         """The pages of *document* will come; it had this *stamp* before it was opened."""
-        self._stamps[document] = stamp
+        self._signatures[document] = signature
 
     def write(self, result: PageResult) -> None:
         """Add one page to its document's file; a new document finishes the one before.
@@ -147,7 +147,7 @@ class FolderSink:
         """
         document = result.page.document, result.page.digest
         if result.page.number == 0 and document != self._document:
-            self._stamps.pop(document[0], None)
+            self._signatures.pop(document[0], None)
             return
         if self._sink is None or document != self._document:
             self.finish()
@@ -163,8 +163,8 @@ class FolderSink:
         if self._sink is not None and self._document is not None:
             sink, self._sink = self._sink, None
             sink.finish()
-            stamp = self._stamps.pop(self._document[0], None)
-            self._folder.written(self._path, self._document[0], stamp if self._good else None)
+            signature = self._signatures.pop(self._document[0], None)
+            self._folder.written(self._path, self._document[0], signature if self._good else None)
 
     def abandon(self) -> Path | None:
         """Keep the current document as ``NAME.part``; those before are in place."""

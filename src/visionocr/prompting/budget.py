@@ -64,18 +64,18 @@ def plan(
     batch: int = 1,
     dpi: float | None = None,
     max_side: int | None = None,
-    kept_side: int | None = None,
+    clamped_side: int | None = None,
 ) -> Plan:
     """The raster, the answer's limit and the batch that fit the model, the server and its context.
 
     ``text_tokens`` is what the prompt's text costs. ``max_length``, ``dpi`` and ``max_side`` are the user's wishes.
-    ``kept_side`` is the long side in pixels to which a measurement showed the server to shrink larger pictures;
+    ``clamped_side`` is the long side in pixels to which a measurement showed the server to shrink larger pictures;
     without it the server's assumed clamp counts. What does not fit is made smaller in this order: the batch, the
     image, the answer; each time with a note.
 
     Raises ``ContextTooSmall`` when even one small image and a short answer do not fit the context.
     """
-    spec = _spec(preset.image, server, task, dpi, max_side, kept_side)
+    spec = _spec(preset.image, server, task, dpi, max_side, clamped_side)
     notes = []
     if batch > server.max_images:
         notes.append(f"the server takes {server.max_images} images a request, so that many pages share one")
@@ -184,7 +184,7 @@ def worth_measuring(preset: Preset, server: Server) -> bool:
     return dynamic and server.assumed_side is not None and side > server.assumed_side * 1.1
 
 
-def kept_side(facts: ImageFacts, width: int, height: int, tokens: int) -> int:
+def clamped_side(facts: ImageFacts, width: int, height: int, tokens: int) -> int:
     """The long side in pixels that a server must have shrunk a picture to, given the *tokens* it cost.
 
     Only for dynamic encoders, and for a picture within the encoder's own token limit.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from visionocr.errors import ConfigurationError
-from visionocr.printable import did_you_mean
+from visionocr.text import did_you_mean
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from visionocr.errors import ConfigurationError
-from visionocr.printable import did_you_mean
 from visionocr.prompting import placeholders
+from visionocr.text import did_you_mean
 from visionocr.types import ChatMarkers, ImageFacts, Preset, Recognition, Sampler
 
 BUILTIN = "builtin"

@@ -55,7 +55,7 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
         "language": "the language of the page",
         **dict(question.task.defaults),
         **({"language": question.language} if question.language else {}),
-        "document": _defused(page.document, preset),
+        "document": _sanitize(page.document, preset),
         "page": str(page.number),
         "pages": str(page.pages or ""),
     }
@@ -90,7 +90,7 @@ def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -
     return f"{chat.prefix}{system}{chat.user_start}{turn}{chat.user_end}{chat.assistant_start}"
 
 
-def _defused(name: str, preset: Preset) -> str:
+def _sanitize(name: str, preset: Preset) -> str:
     """A document's name without anything that the server would take for a special token or placeholder."""
     markers = {*astuple(preset.chat), *preset.stop_sequences, preset.image_text}
     special = "|".join(re.escape(marker.strip()) for marker in markers if marker.strip())

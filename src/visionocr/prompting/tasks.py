@@ -7,8 +7,8 @@ import tomllib
 from typing import Any
 
 from visionocr.errors import ConfigurationError
-from visionocr.printable import did_you_mean
 from visionocr.prompting import placeholders
+from visionocr.text import did_you_mean
 from visionocr.types import Task
 
 _FRONT = re.compile(r"\A\+\+\+\r?\n(.*?)^\+\+\+\r?\n", re.DOTALL | re.MULTILINE)

@@ -1,0 +1,191 @@
+"""From symptoms to causes: what an answer to the eye chart says about the server that gave it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from visionocr.check.score import Score
+from visionocr.types import ChatMarkers, Completion, Finding, FindingKind, FinishReason
+
+
+class Cause(StrEnum):
+    """Why a server does not do the work. The values are part of the JSON output."""
+
+    UNREACHABLE = "unreachable"
+    KEY = "key"
+    SERVER = "server"
+    """It answers, but not with what was asked for."""
+    NO_VISION = "no-vision"
+    IMAGE_IGNORED = "image-ignored"
+    CONTEXT = "context"
+    TEMPLATE = "template"
+    PROJECTOR = "projector"
+    THINKING = "thinking"
+    """It thinks for longer than an answer may be."""
+    DESCRIBES = "describes"
+    """It sees the writing and does not read it out."""
+    ENCODER = "encoder"
+    """Pictures reach the model too small for the print of a page."""
+    PRINT = "print"
+    """What reaches the model is large enough, and is not read all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is wrong: one sentence each."""
+
+    cause: Cause
+    symptom: str
+    """What was seen, and what it means."""
+    remedy: str
+
+
+PROJECTOR_REMEDY = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
+PRESET_REMEDY = "Choose the preset of the model's family with --preset (visionocr presets lists them)."
+_ANOTHER_TASK = "Try --task text; if that does not help, use a model that was trained to read, such as an OCR model."
+
+_FAMILIES = (
+    (r"<\|im_(?:start|end|sep)\|>", "ChatML"),
+    (r"<\|(?:start_header_id|end_header_id|eot_id|begin_of_text)\|>", "Llama 3"),
+    (r"<\|header_(?:start|end)\|>|<\|eot\|>", "Llama 4"),
+    (r"<(?:start|end)_of_turn>|<turn\|>|<\|turn>", "Gemma"),
+    (r"\[/?INST\]|\[/?SYSTEM_PROMPT\]", "Mistral"),
+    (r"<\|(?:start|end)_of_role\|>", "Granite"),
+    (r"<\|(?:system|user|assistant|end)\|>", "Phi or GLM"),
+    (r"<｜(?:User|Assistant)｜>", "DeepSeek"),
+    (r"^### ?(?:Instruction|Response|Human|Assistant)\b", "Alpaca"),
+    (r"^(?:USER|ASSISTANT|Human) ?:", "Vicuna"),
+    (r"<\|endoftext\|>|</s>", ""),
+)
+_STRAY = re.compile("|".join(f"({pattern})" for pattern, _ in _FAMILIES), re.MULTILINE)
+_WRITING = re.compile(
+    r"\b(?:words|text|letters|lettering|writing|typography|fonts?|eye chart|handwrit\w+)\b", re.IGNORECASE
+)
+_MOST = 20_000
+"""Characters of an answer that are looked at."""
+
+
+def diagnose(
+    completion: Completion | None,
+    score: Score,
+    findings: Iterable[Finding],
+    chat: ChatMarkers,
+    *,
+    vision_remedy: str = PROJECTOR_REMEDY,
+    context_remedy: str = "Start the server with a larger context",
+) -> Diagnosis | None:
+    """Say what is wrong with an answer to the chart; ``None`` when it was read and the answer ended where it should.
+
+    *completion* is the answer as it came (``None``: there was none), *findings* are what the judges said of it. How
+    small the print is that can be read is not looked at here. The remedies are the server's (see ``Server``).
+    """
+    found = {finding.kind: finding.message for finding in findings}
+    if completion is None:
+        why = found.get(FindingKind.SERVER, "the server gave no answer")
+        return Diagnosis(
+            Cause.SERVER, f"no answer: {why}", "Look at the server's console; a smaller --max-side may help."
+        )
+    if FindingKind.INTERRUPTED in found:
+        return Diagnosis(
+            Cause.SERVER,
+            found[FindingKind.INTERRUPTED],
+            "Let nobody else use it meanwhile; start it without --genlimit; give more --max-time.",
+        )
+    stray = _stray(completion.text, chat)
+    endless = completion.finish_reason in {FinishReason.LENGTH, FinishReason.LOOP}
+    if score.seen:
+        return _wrong_template(stray, endless, found, read=True)
+    return (
+        _unseen(completion, found, vision_remedy, context_remedy)
+        or _thinking(completion, found)
+        or _wrong_template(stray, endless, found, read=False)
+        or _unread(completion, found, vision_remedy)
+    )
+
+
+def _unseen(
+    completion: Completion, found: dict[FindingKind, str], vision_remedy: str, context_remedy: str
+) -> Diagnosis | None:
+    """The token counts tell that the picture did not get to the model."""
+    if FindingKind.IMAGE_NOT_USED not in found:
+        return None
+    whole, words = completion.prompt_tokens or 0, completion.text_tokens or 0
+    if whole < words:
+        return Diagnosis(Cause.CONTEXT, found[FindingKind.IMAGE_NOT_USED], f"{context_remedy}.")
+    return Diagnosis(
+        Cause.IMAGE_IGNORED,
+        f"the picture did not reach the model: {whole} tokens were processed, the question alone has {words}",
+        f"{vision_remedy} If it has that: the picture did not fit into its context, or could not be decoded; see its "
+        f"console. {context_remedy}.",
+    )
+
+
+def _thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis | None:
+    """The answer never came to the chart."""
+    if FindingKind.EMPTY not in found or not completion.text.lstrip().startswith("<think"):
+        return None
+    count = f" after {completion.completion_tokens} tokens" if completion.completion_tokens else ""
+    return Diagnosis(
+        Cause.THINKING,
+        f"the model was still thinking{count}, and wrote nothing of the chart",
+        "Use the model's variant without thinking, or its preset; else pages need a large --max-length.",
+    )
+
+
+def _wrong_template(stray: str | None, endless: bool, found: dict[FindingKind, str], *, read: bool) -> Diagnosis | None:
+    """The model does not know where its turn begins or ends."""
+    seen = "the chart was read, but " if read else "nothing of the chart was read, and "
+    if stray is not None:
+        family = f", of {_family(stray)} templates" if _family(stray) else ""
+        return Diagnosis(
+            Cause.TEMPLATE, f"{seen}the answer holds stray chat marks ({stray}{family}): wrong template", PRESET_REMEDY
+        )
+    if FindingKind.REPETITION in found and not read:
+        what = "the answer only repeats itself"
+    elif endless:
+        what = "the answer does not end"
+    elif FindingKind.PROMPT_ECHO in found and not read:
+        what = "the answer repeats the question"
+    elif FindingKind.EMPTY in found:
+        what = "the answer is empty"
+    else:
+        return None
+    also = "" if read else " If that does not help: the projector may belong to another model."
+    return Diagnosis(Cause.TEMPLATE, f"{seen}{what}: most likely the wrong template", PRESET_REMEDY + also)
+
+
+def _unread(completion: Completion, found: dict[FindingKind, str], vision_remedy: str) -> Diagnosis:
+    """The answer is in good order and holds nothing of the chart."""
+    counted = completion.prompt_tokens is not None and completion.text_tokens is not None
+    if FindingKind.REFUSAL in found and not counted:
+        return Diagnosis(
+            Cause.IMAGE_IGNORED, "the model says that there is no picture or that it cannot see it", vision_remedy
+        )
+    if FindingKind.REFUSAL not in found and _WRITING.search(completion.text[:_MOST]):
+        return Diagnosis(
+            Cause.DESCRIBES, "the model speaks about the writing on the chart instead of reading it", _ANOTHER_TASK
+        )
+    says = "the model says that it sees no picture" if FindingKind.REFUSAL in found else "fluent text without a word"
+    return Diagnosis(
+        Cause.PROJECTOR,
+        f"{says} of the chart, although the picture was processed: most likely the projector belongs to another model",
+        "Give --mmproj the projector that was made for this very model; then try another --preset.",
+    )
+
+
+def _stray(text: str, chat: ChatMarkers) -> str | None:
+    """A chat mark inside an answer, the one that tells most. The model's own end mark at its end is no stray."""
+    own = chat.assistant_end.strip()
+    body = text[:_MOST].strip()
+    while own and body.endswith(own):
+        body = body[: -len(own)].rstrip()
+    marks = [match[0] for match in _STRAY.finditer(body)]
+    return next((mark for mark in marks if _family(mark)), marks[0] if marks else None)
+
+
+def _family(mark: str) -> str:
+    """The templates that know a mark; empty for one that many have."""
+    return next(name for pattern, name in _FAMILIES if re.search(pattern, mark, re.MULTILINE))

@@ -1,0 +1,1 @@
+"""The same run over the workers of a Dask cluster."""

@@ -1,0 +1,79 @@
+"""An answer that comes in pieces, each a line with JSON: server-sent events, or nothing but the JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from visionocr.engines.monitor import ProgressSnapshot
+
+
+def parse_events(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """The server-sent events in a body, each as soon as its line is complete.
+
+    An ``error`` line becomes ``{"error": …}``; comments, which only keep the line open, and ``[DONE]`` are left out.
+    Raises ``ValueError`` for an event that is not JSON.
+    """
+    for line in _lines(chunks):
+        field, _, value = line.partition(b":")
+        value = value.strip()
+        if field in (b"data", b"error") and value not in (b"", b"[DONE]"):
+            event = _parsed(value)
+            yield {"error": event} if field == b"error" else event
+
+
+def parse_objects(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """The JSON values in a body of a line each. Raises ``ValueError`` for a line that is not JSON."""
+    yield from (_parsed(line) for line in _lines(chunks) if line)
+
+
+PARSERS: dict[str, Callable[[Iterable[bytes]], Iterator[Any]]] = {
+    "text/event-stream": parse_events,
+    "application/x-ndjson": parse_objects,
+}
+"""By the content type of the answer."""
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = bytearray()
+    for chunk in chunks:
+        rest += chunk
+        if b"\n" in chunk:
+            *lines, tail = bytes(rest).split(b"\n")
+            rest = bytearray(tail)
+            yield from (line.strip() for line in lines)
+    yield bytes(rest).strip()
+
+
+def _parsed(value: bytes) -> Any:
+    try:
+        return json.loads(value)
+    except RecursionError:
+        raise ValueError("an event that is too deep") from None
+
+
+class Stream:
+    """What has come so far of one answer in pieces. Written by one thread, looked at by others."""
+
+    def __init__(self, piece: Callable[[Any], str]) -> None:
+        """``piece`` gives an event's part of the text."""
+        self._piece = piece
+        self._pieces: list[str] = []
+        self._events = 0
+        self._lock = threading.Lock()
+
+    def hear(self, event: Any) -> None:
+        """Take the next event."""
+        with self._lock:
+            self._events += 1
+            self._pieces.append(self._piece(event))
+
+    def sight(self) -> ProgressSnapshot | None:
+        """The text so far. Every event is a sign of life, with text or without; ``None`` before the first."""
+        with self._lock:
+            if not self._events:
+                return None
+            self._pieces = ["".join(self._pieces)]
+            return ProgressSnapshot(self._pieces[0], generations=self._events)

@@ -1,0 +1,1 @@
+"""What model files (GGUF) on disk are, which projector works with which model, and how to start them."""

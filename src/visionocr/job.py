@@ -1,0 +1,278 @@
+"""From settings to work: finds the engine, the preset, the prompt and what fits, and wires the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from visionocr import local_llama, vision_check
+from visionocr.asking import Asker
+from visionocr.connecting import connect_all, servers_of, together
+from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
+from visionocr.prompting import budget, placeholders
+from visionocr.prompting.library import Library
+from visionocr.prompting.presets import Match
+from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.reader import Pipeline
+from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
+from visionocr.settings import DEFAULT_URL, Settings, Wire
+from visionocr.types import (
+    ChatMarkers,
+    Engine,
+    ImageFacts,
+    Notice,
+    Observer,
+    PageRef,
+    PageResult,
+    PageSource,
+    Preset,
+    Sampler,
+    Task,
+    ignore,
+)
+
+if TYPE_CHECKING:
+    from visionocr.engines.server import ServerEngine
+
+LOCAL_URL = "local:"
+LOCAL_SIDE = 2000
+"""Longest side in pixels of pages for the embedded engine, about 170 dpi for A4: more reads no better."""
+VISION_HINT = (
+    "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
+    "or give the address of any server with --api-url."
+)
+_LOCAL_PRESET = Preset(
+    name="local", title="Embedded engine", chat=ChatMarkers(), image=ImageFacts(longest_side=LOCAL_SIDE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a run needs, decided before the first page."""
+
+    engine: Engine = field(repr=False)
+    question: Question
+    plan: budget.Plan
+    match: Match
+    max_asks: int
+    observer: Observer = field(default=ignore, repr=False)
+    clamped_side: int | None = None
+    """The long side in pixels to which the server was seen to shrink larger pictures."""
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that an answer depends on but the page: where it is the same, answers need not be asked again."""
+        question = self.question
+        return {
+            "model": self.engine.server.model,
+            "preset": question.preset.name,
+            "chat": asdict(question.preset.chat),
+            "task": question.task.name,
+            "prompt": question.template,
+            "system": question.system_template,
+            "language": question.language,
+            "sampler": asdict(question.sampler),
+            "stop_sequences": list(question.preset.stop_sequences),
+            "max_length": self.plan.max_length,
+            "batch": self.plan.batch,
+            "raster": asdict(self.plan.spec),
+        }
+
+    def read(
+        self,
+        source: PageSource,
+        *,
+        known: Callable[[PageRef], PageResult | None] = lambda page: None,  # noqa: ARG005
+        record: Callable[[PageResult], None] = lambda result: None,  # noqa: ARG005
+    ) -> Generator[PageResult, None, None]:
+        """The results of all pages of *source*, in order.
+
+        See ``Pipeline`` for ``known`` and ``record``, and ``Pipeline.results`` for what is raised when.
+        """
+        asker = Asker(self.engine, self.question, max_asks=self.max_asks, observer=self.observer)
+        pipeline = Pipeline(
+            source,
+            self.engine,
+            asker,
+            self.plan.spec,
+            batch=self.plan.batch,
+            known=known,
+            record=record,
+            observer=self.observer,
+        )
+        return pipeline.results()
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self.engine.close()
+
+
+def prepare(
+    settings: Settings,
+    library: Library,
+    *,
+    task: str,
+    observer: Observer = ignore,
+    opened: Callable[[bool], Engine] | None = None,
+) -> Job:
+    """Decide everything. ``task`` is the default where the settings name none.
+
+    ``opened`` gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
+    ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    """
+    if settings.cluster is not None and opened is None:
+        from visionocr.cluster import cluster
+
+        return cluster.prepare(settings, library, task=task, observer=observer)
+    chosen = library.task(settings.task or task)
+    for name in ("prompt", "system"):
+        placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
+    if settings.preset is not None:
+        library.preset(settings.preset)  # a misspelt name is found before a server is looked for
+    opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
+    engine = opened(chosen.markdown)
+    try:
+        return prepared(engine, settings, library, chosen, observer)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def open_engine(
+    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+) -> Engine:
+    """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
+
+    The *library*'s presets help to judge a model that is to be run without a server.
+
+    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
+    """
+    if local_llama.wanted(settings):
+        return local_llama.open_engine(settings, library.presets() if library else (), observer)
+    if LOCAL_URL in settings.api_url:
+        if len(settings.api_url) > 1:
+            raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
+        return _local(settings, markdown)
+    if len(settings.api_url) > 1:
+        return connect_all(settings, connect, observer)
+    try:
+        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer)
+    except (ServerUnreachable, ServerUnknown):
+        if settings.api_url:
+            raise
+    from visionocr.engines import local
+
+    if not local.installed(settings.local_model.value):
+        raise ServerUnreachable(
+            f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
+            f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
+        )
+    observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
+    return _local(settings, markdown)
+
+
+def connect(settings: Settings, url: str, observer: Observer = ignore) -> ServerEngine:
+    """The server at *url*, probed."""
+    from visionocr.engines.address import base_url
+    from visionocr.engines.http import Http
+    from visionocr.engines.probe import probe
+    from visionocr.engines.retry_policy import RetryPolicy
+    from visionocr.engines.server import ServerEngine
+
+    http = Http(base_url(url), settings.api_key, settings.timeout)
+    server, dialect = probe(http, None if settings.dialect is Wire.AUTO else settings.dialect, settings.model)
+    patience = RetryPolicy(absent=settings.wait_server)
+    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
+
+
+def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
+    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
+    if settings.preset is not None:
+        return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
+    return Match(library.preset(told), "the header of its file") if told else library.match(model)
+
+
+def sampler_for(settings: Settings, preset: Preset) -> Sampler:
+    """The preset's sampler with what the settings say otherwise."""
+    names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
+    given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    if given.get("temperature", 0) > 0 and "top_k" not in given and preset.sampler.top_k == 1:
+        given["top_k"] = 0  # a preset's greedy top_k would make the temperature void
+    return replace(preset.sampler, **given)
+
+
+def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
+    server = engine.server
+    if server.reads_only:
+        if task.caption:
+            raise ServerRefused(f"the embedded engine reads text; it cannot do {task.name!r}", VISION_HINT)
+        if settings.prompt is not None or settings.language is not None or task.name not in {"transcribe", "text"}:
+            observer(Notice("the embedded engine follows no prompt: it reads all text as it stands", warning=True))
+        match = Match(_LOCAL_PRESET, "embedded engine")
+    else:
+        if server.vision is False:
+            raise ServerRefused(
+                f"{server.model or 'the model'} at {server.url} cannot see pictures", server.vision_remedy
+            )
+        match = choose_preset(settings, library, server.model, server.preset)
+        for one in servers_of(engine):
+            log_server(one.server, match, observer)
+        warn_of_guess(server, match, observer)
+        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+            observer(Notice(". ".join(coarse), warning=True))
+    for warning in server.warnings:
+        observer(Notice(warning, warning=True))
+    preset = match.preset
+    question = Question(
+        preset=preset,
+        task=task,
+        sampler=sampler_for(settings, preset),
+        max_length=settings.max_length or budget.default_max_length(task, preset, server),
+        prompt=settings.prompt,
+        system=settings.system,
+        language=settings.language,
+        batch_prompt=library.batch_prompt(),
+    )
+    if settings.language and not question.language_used and not server.reads_only:
+        observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
+    kept = None if server.reads_only else _check_vision(engine, question, settings, observer)
+    text_tokens = engine.count_tokens(wrap(build_request(question, (vision_check.picture(64, 64),)).prompt))
+    plan = budget.plan(
+        preset,
+        server,
+        task,
+        text_tokens=text_tokens or 0,
+        max_length=settings.max_length,
+        batch=settings.batch,
+        dpi=settings.dpi,
+        max_side=settings.max_side,
+        clamped_side=kept,
+    )
+    if settings.keep_blank:
+        plan = replace(plan, spec=replace(plan.spec, find_blank=False))
+    for note in plan.notes:
+        observer(Notice(note, warning=True))
+    question = replace(question, max_length=plan.max_length)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
+
+
+def _check_vision(engine: Engine, question: Question, settings: Settings, observer: Observer) -> int | None:
+    """See each server behind *engine* use a picture; the side to which the strictest shrinks one, where it matters."""
+    together(lambda one: vision_check.require_vision(one, question), servers_of(engine))
+    measured = settings.max_side is None and settings.dpi is None
+    if not measured or not budget.worth_measuring(question.preset, engine.server):
+        return None
+    sides = together(lambda one: vision_check.measure_clamped_side(one, question), servers_of(engine))
+    kept = min((side for side in sides if side is not None), default=None)
+    warn_of_shrinking(kept, question.preset, engine.server, observer)
+    return kept
+
+
+def _local(settings: Settings, markdown: bool) -> Engine:
+    from visionocr.engines import local
+
+    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine.warm()
+    return engine

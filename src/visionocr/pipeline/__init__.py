@@ -1,1 +1,0 @@
-"""The conductor: from settings to work, from pages to results."""

@@ -1,0 +1,44 @@
+"""What is said before the first page: who will be asked, how, and what is doubtful about it."""
+
+from __future__ import annotations
+
+from visionocr.prompting import budget
+from visionocr.prompting.presets import Match
+from visionocr.text import printable
+from visionocr.types import Notice, Observer, Preset, Server
+
+
+def log_server(server: Server, match: Match, observer: Observer) -> None:
+    """Say which server and model will be asked, and how."""
+    model = printable(server.model) or "without a name"
+    observer(
+        Notice(
+            f"{printable(server.kind)} at {server.url} (dialect {server.dialect}), model {model}, "
+            f"preset {match.preset.name}"
+        )
+    )
+
+
+def warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
+    """Warn when no preset knows the model."""
+    if match.known:
+        return
+    means = (
+        f"pages get the size that suits {match.preset.name}. If small print is not read, choose another"
+        if server.applies_template
+        else f"using the {match.preset.name} template. If answers are nonsense or never end, choose another"
+    )
+    unknown = f"no preset knows the model {server.model!r}: {means} with --preset (see: visionocr presets)"
+    observer(Notice(unknown, warning=True))
+
+
+def warn_of_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
+    """Warn when the server keeps less of a picture than the model can use."""
+    if useful := budget.lost_side(preset, kept):
+        observer(
+            Notice(
+                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
+                + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
+                warning=True,
+            )
+        )

@@ -1,1 +1,0 @@
-"""A request becomes a completion."""

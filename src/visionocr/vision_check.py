@@ -1,0 +1,72 @@
+"""Small questions before the first page that show what a server really does with pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from visionocr.errors import AnswerUnusable, PicturesIgnored, RequestRefused
+from visionocr.prompting import budget
+from visionocr.prompting.render import Question, build_request
+from visionocr.types import Completion, Engine, PageImage, PageRef, Request, Sampler
+
+_PROBE_SIZE = (2048, 512)
+"""Pixels: as long as any clamp allows, not over 4:1 (which servers pad), few enough tokens to be quick."""
+_GREEDY = Sampler()
+_PAGE = PageRef(document="canary", number=1, pages=1)
+
+
+def picture(width: int, height: int, shade: int = 255) -> PageImage:
+    """A flat grey picture."""
+    from visionocr.documents.images import flat_image  # loads Pillow
+
+    return flat_image(_PAGE, width, height, shade)
+
+
+def measure_clamped_side(engine: Engine, question: Question) -> int | None:
+    """The long side in pixels to which the server shrinks a larger picture, from the tokens that one costs.
+
+    Only for encoders whose tokens grow with the picture. ``None`` when the server does not count tokens.
+    """
+    probe = picture(*_PROBE_SIZE)
+    completion = _complete(engine, replace(build_request(question, [probe], _GREEDY), max_length=1))
+    if completion is None or completion.prompt_tokens is None or completion.text_tokens is None:
+        return None
+    tokens = completion.prompt_tokens - completion.text_tokens - budget.OVERHEAD
+    if tokens <= 0:
+        raise _blind(engine)
+    return budget.clamped_side(question.preset.image, probe.width, probe.height, tokens)
+
+
+def require_vision(engine: Engine, question: Question) -> None:
+    """For servers whose answers do not tell whether a picture was used: greedy answers to two pictures must differ.
+
+    Raises ``PicturesIgnored`` when the picture makes no difference at all.
+    """
+    if engine.server.counts_tokens:
+        return
+    answers = set()
+    for image in (None, picture(448, 448, 255), picture(448, 448, 0)):
+        request = build_request(question, [image or picture(448, 448)], _GREEDY)
+        if image is None:
+            texts = tuple(part for part in request.prompt.parts if isinstance(part, str))
+            request = replace(request, prompt=replace(request.prompt, parts=texts))
+        completion = _complete(engine, replace(request, max_length=16))
+        if completion is None:
+            return
+        answers.add(completion.text)
+    if len(answers) == 1:
+        raise _blind(engine)
+
+
+def _complete(engine: Engine, request: Request) -> Completion | None:
+    try:
+        return engine.complete(request)
+    except (AnswerUnusable, RequestRefused):
+        return None  # the pages will show whether that was chance
+
+
+def _blind(engine: Engine) -> PicturesIgnored:
+    return PicturesIgnored(
+        f"the {engine.server.kind} at {engine.server.url} ignores pictures",
+        f"{engine.server.vision_remedy} {engine.server.context_remedy}, if the picture did not fit into it.",
+    )

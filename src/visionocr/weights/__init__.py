@@ -1,1 +1,0 @@
-"""Model files on disk (GGUF): what their headers say, and which projector works with which model."""

@@ -1,0 +1,199 @@
+"""Cleaning takes away what the model added, and nothing of the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visionocr.answers.clean import clean, neutralise
+from visionocr.types import ChatMarkers
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+CHATML = ChatMarkers(
+    system_start="<|im_start|>system\n",
+    system_end="<|im_end|>\n",
+    user_start="<|im_start|>user\n",
+    user_end="<|im_end|>\n",
+    assistant_start="<|im_start|>assistant\n",
+    assistant_end="<|im_end|>\n",
+)
+VICUNA = ChatMarkers(user_start="USER: ", user_end=" ", assistant_start="ASSISTANT:", assistant_end="</s>")
+LLAVA0 = ChatMarkers(user_start="### Human: ", user_end="\n", assistant_start="### Assistant:", assistant_end="\n")
+
+
+def cases(name: str, parts: int) -> list[tuple[str, ...]]:
+    """Read ``(title, part, …)`` from a golden file: parts stand between lines with one dot."""
+    body = (GOLDEN / name).read_text(encoding="utf-8").split("\n\n", 1)[1]
+    pieces = re.split(r"^\.\n", body, flags=re.MULTILINE)
+    rows = [pieces[i : i + parts + 1] for i in range(0, len(pieces) - parts, parts + 1)]
+    return [(row[0].strip(), *(part.removesuffix("\n") for part in row[1:])) for row in rows]
+
+
+CLEAN = cases("clean.md", 2)
+UNTOUCHED = cases("untouched.md", 1)
+
+
+@pytest.mark.parametrize(("title", "answer", "expected"), CLEAN, ids=[case[0] for case in CLEAN])
+def test_golden(title: str, answer: str, expected: str) -> None:
+    """Each kind of addition goes, alone and in company."""
+    assert clean(answer, stop_sequences=["<|im_end|>", "USER:", "\n###"], chat=CHATML) == expected
+
+
+@pytest.mark.parametrize(("title", "text"), UNTOUCHED, ids=[case[0] for case in UNTOUCHED])
+def test_pages_stay_as_they_are(title: str, text: str) -> None:
+    """What may be part of a page stays, under the markers of several families."""
+    assert clean(text, stop_sequences=["<|im_end|>", "\n###"], chat=CHATML) == text
+    assert clean(text, stop_sequences=[], chat=ChatMarkers()) == text
+    assert clean(text, stop_sequences=["</s>"], chat=VICUNA) == text
+
+
+@pytest.mark.parametrize(
+    ("answer", "stops", "chat", "expected"),
+    [
+        ("Text</s>", ["</s>"], VICUNA, "Text"),
+        ("Text</", ["</s>"], VICUNA, "Text"),
+        ("Text</s>USER: again", ["</s>"], VICUNA, "Text"),
+        ("ASSISTANT: Text", [], VICUNA, "Text"),
+        ("Text\n##", ["\n###"], LLAVA0, "Text"),
+        ("Text\n### Human: and now?", ["\n###"], LLAVA0, "Text"),
+        ("## Head\n\n### Sub\n\nText", ["\n###"], LLAVA0, "## Head\n\n### Sub\n\nText"),
+        ("Text [INST] more", [], ChatMarkers(user_start="[INST] "), "Text"),
+        ("Text<end_of_t", ["<end_of_turn>"], ChatMarkers(), "Text"),
+        ("Text<｜end▁of", ["<｜end▁of▁sentence｜>"], ChatMarkers(), "Text"),
+        ("Answer: 42", [], ChatMarkers(assistant_start="Answer:"), "Answer: 42"),
+        ("The end.", ["."], ChatMarkers(), "The end."),
+        ("ends with SUPERUSER:", ["USER:"], VICUNA, "ends with SUPERUSER:"),
+        ("End.\nUSE", ["USER:"], VICUNA, "End.\nUSE"),
+    ],
+)
+def test_markers(answer: str, stops: list[str], chat: ChatMarkers, expected: str) -> None:
+    """Markers are those of the model at hand; words that only look alike stay."""
+    assert clean(answer, stop_sequences=stops, chat=chat) == expected
+
+
+def test_markers_with_closed_thinking() -> None:
+    """A beginning of the turn is known by its first line, also where a preset adds closed thinking to it."""
+    chat = ChatMarkers(assistant_start="<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert clean("<|im_start|>assistant\nText", stop_sequences=[], chat=chat) == "Text"
+
+
+def test_line_ends() -> None:
+    """All line ends become newlines; blanks within lines stay."""
+    assert clean("a\r\nb\rc\n  d  e\t|\n\n\nf \n", stop_sequences=[], chat=ChatMarkers()) == "a\nb\nc\n  d  e\t|\n\n\nf"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x.example\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b2Jtext", "text"),
+        ("\x1bPq#0\x1b\\text", "text"),
+        ("\x1b(Btext\x1bc", "text"),
+        ("\x1b\x1b[0m[0m", "[0m"),
+        ("\x1b]0;never ended\nmore", "0;never ended\nmore"),
+        ("a\x00b\x07c\x08d\x7fe\x85f", "abcdef"),
+        ("tab\tand\nnewline", "tab\tand\nnewline"),
+        ("\u202egnp.exe\u202c", "gnp.exe"),
+        ("\u2066a\u2069\ufeff", "a"),
+        ("\u200fשלום\u200e \u200dو\u200c", "\u200fשלום\u200e \u200dو\u200c"),
+    ],
+)
+def test_neutralise(text: str, expected: str) -> None:
+    """What steers a terminal or turns the direction of writing goes; tabs, newlines and joiners stay."""
+    assert neutralise(text) == expected
+
+
+@given(st.text(alphabet="\x1b[]\\0;m\x9b\x9d\x07PXab\n\u202e", max_size=40))
+def test_neutralise_leaves_nothing_behind(text: str) -> None:
+    """No removal builds a new control character, so doing it twice changes nothing."""
+    once = neutralise(text)
+    assert neutralise(once) == once
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", once)
+
+
+PIECES = (
+    "text",
+    "Text.",
+    " ",
+    "\n",
+    "\n\n",
+    "```",
+    "```markdown\n",
+    "\n```\n",
+    "```python\n",
+    "~~~\n",
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "◁think▷",
+    "◁/think▷",
+    "<|channel>thought\n",
+    "<channel|>",
+    "<|begin_of_box|>",
+    "<|im_end|>",
+    "<|im_en",
+    "<|im_start|>user\n",
+    "<|im_start|>assistant\n",
+    "USER:",
+    "\nUSER:",
+    "###",
+    "\n##",
+    "Sure! ",
+    "\x1b",
+    "[0m",
+    "Here is the transcription:\n",
+    "The text in the image reads:\n",
+    "I hope this helps!",
+    "\n---\n",
+    "<s>",
+    "</s>",
+    "\r",
+    "Let me know if you need anything else.",
+    "---\nprimary_language: en\n---\n",
+    "<|ref|>title<|/ref|>",
+    "<|ref|>",
+    "\ufeff",
+    "<|det|>[[1, 2]]<|/det|>",
+    "<|det|>",
+    "ASSISTANT:",
+    "<|",
+    "*",
+    "**Transcription:**\n",
+    "<|channel|>final<|message|>",
+    "`",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.sampled_from([CHATML, VICUNA, LLAVA0]))
+def test_cleaning_twice_is_cleaning_once(text: str, chat: ChatMarkers) -> None:
+    """A clean text is clean."""
+    stops = ["<|im_end|>", "USER:", "\n###", "</s>"]
+    once = clean(text, stop_sequences=stops, chat=chat)
+    assert clean(once, stop_sequences=stops, chat=chat) == once
+
+
+@given(st.text(max_size=80))
+def test_cleaning_any_text_twice_is_cleaning_once(text: str) -> None:
+    """No character brings it out of step."""
+    once = clean(text, stop_sequences=["<|im_end|>"], chat=CHATML)
+    assert clean(once, stop_sequences=["<|im_end|>"], chat=CHATML) == once
+
+
+@given(st.lists(st.text(alphabet="abcé ,.;-|*_#0123456789\t", max_size=30), max_size=8).map("\n".join))
+def test_ordinary_text_only_loses_its_outer_blanks(text: str) -> None:
+    """Words, figures, tables, lists and headings pass unchanged."""
+    assert clean(text, stop_sequences=["<|im_end|>", "USER:"], chat=CHATML) == text.strip()
+
+
+@pytest.mark.parametrize("piece", [*PIECES, "<think>a</think>\n", "I hope this helps!\n", "```\n~~~\n"])
+def test_an_endless_repetition_of_anything_is_no_trouble(piece: str) -> None:
+    """A model that repeats its chatter for ever is cleaned in a few passes, not in one pass a copy."""
+    once = clean(piece * 2000, stop_sequences=["<|im_end|>", "USER:", "</s>"], chat=CHATML)
+    assert len(once) <= len(piece) * 2000

@@ -1,0 +1,843 @@
+"""Documents as nobody should write them: each gives a result or one clear error, and the next one is read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from drawing import encrypted, pdf_bytes, picture_bytes
+from exit_hook import with_last_words
+from fakes.koboldcpp import FakeKoboldCpp, page_text
+from fakes.pictures import encode, make_frames, make_image, make_pdf, picture
+from visionocr.api import transcribe
+from visionocr.cli.app import app
+from visionocr.documents import Documents, discover, images
+from visionocr.errors import DocumentError
+from visionocr.types import FindingKind, PageResult, RasterSpec, Status
+
+MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
+BAD, GOOD = 5, 7
+"""The numbers that the bad document (where it can be read) and the good one after it carry."""
+PATIENCE = 60
+"""Seconds after which a process that should have ended is a failure."""
+POSIX = pytest.mark.skipif(os.name == "nt", reason="files of POSIX")
+
+
+# --- PDFs by hand ------------------------------------------------------------------------------------------
+
+
+def raw_pdf(*objects: bytes, trailer: bytes = b"") -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    out = bytearray(b"%PDF-1.7\n")
+    places = []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    out += b"trailer\n<</Root 1 0 R/Size %d%s>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, trailer, start)
+    return bytes(out)
+
+
+def stream(data: bytes, entries: bytes = b"") -> bytes:
+    """A stream object."""
+    return b"<<%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(data), data)
+
+
+def page_with(content: bytes, resources: bytes, *objects: bytes, page: bytes = b"", catalog: bytes = b"") -> bytes:
+    """A PDF of one page; its *objects* are numbered from 5."""
+    return raw_pdf(
+        b"<</Type/Catalog/Pages 2 0 R%s>>" % catalog,
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<<%s>>/Contents 4 0 R%s>>" % (resources, page),
+        content if content.startswith(b"<<") else stream(content),
+        *objects,
+    )
+
+
+def tree(pages: bytes, *kids: bytes) -> bytes:
+    """A PDF with this root of its page tree, which is object 2; *kids* are numbered from 3."""
+    return raw_pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages%s>>" % pages, *kids)
+
+
+def form(content: bytes, resources: bytes = b"") -> bytes:
+    """A form that is drawn with ``Do``."""
+    return stream(content, b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<<%s>>" % resources)
+
+
+def laughs(depth: int) -> bytes:
+    """Forms that draw ten others each, *depth* times over."""
+    forms = [form(b"/A Do " * 10, b"/XObject<</A %d 0 R>>" % (6 + level)) for level in range(depth)]
+    return page_with(b"/A Do", b"/XObject<</A 5 0 R>>", *forms, form(b"0 0 1 1 re f"))
+
+
+def flate_bomb(size: int) -> bytes:
+    """*size* zero bytes as a small zlib stream, made at once: a megabyte is compressed, the rest is copied."""
+    block = 1 << 20
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = compressor.compress(bytes(block)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    count = size // block
+    checksum = (count * block % 65521) << 16 | 1
+    return b"\x78\xda" + piece * count + b"\x03\0" + struct.pack(">I", checksum)
+
+
+def image_pdf(width: int, height: int, data: bytes, entries: bytes = b"") -> bytes:
+    """A PDF whose page shows one picture."""
+    more = entries or b"/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode"
+    head = b"/Type/XObject/Subtype/Image/Width %d/Height %d%s" % (width, height, more)
+    return page_with(b"595 0 0 842 0 0 cm /A Do", b"/XObject<</A 5 0 R>>", stream(data, head))
+
+
+def object_stream_bomb() -> bytes:
+    """All objects are said to be in a stream that unpacks to 128 MiB of nothing."""
+    body = b"%PDF-1.7\n"
+    first = len(body)
+    packed = stream(flate_bomb(1 << 27), b"/Type/ObjStm/N 3/First 100/Filter/FlateDecode")
+    body += b"4 0 obj\n%s\nendobj\n" % packed
+    table = len(body)
+    rows = [(0, 0, 255), (2, 4, 0), (2, 4, 1), (2, 4, 2), (1, first, 0), (1, table, 0)]
+    entries = b"".join(struct.pack(">BIB", *row) for row in rows)
+    index = stream(entries, b"/Type/XRef/Size 6/W[1 4 1]/Root 1 0 R")
+    return body + b"5 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF" % (index, table)
+
+
+def endless_type3() -> bytes:
+    """A glyph that is drawn with itself."""
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[1 0 0 1 0 0]/CharProcs<</a 6 0 R>>"
+        b"/Encoding<</Differences[97/a]>>/FirstChar 97/LastChar 97/Widths[9]/Resources<</Font<</F 5 0 R>>>>>>"
+    )
+    write = b"BT /F 9 Tf (aaa) Tj ET"
+    return page_with(write, b"/Font<</F 5 0 R>>", font, stream(b"9 0 d0 " + write))
+
+
+def tiling(content: bytes, entries: bytes) -> bytes:
+    """A pattern."""
+    return stream(content, b"/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 5 5]" + entries)
+
+
+FILL = b"/Pattern cs /P scn 0 0 595 842 re f"
+PATTERN = b"/Pattern<</P 5 0 R>>"
+ACTIVE = page_with(
+    b"0 0 9 9 re f",
+    b"",
+    b"<</Type/Filespec/F(../../evil.sh)/EF<</F 6 0 R>>>>",
+    stream(b"#!/bin/sh\ntouch pwned", b"/Type/EmbeddedFile"),
+    page=b"/AA<</O<</S/Launch/F(touch pwned)>>>>",
+    catalog=b"/OpenAction<</S/JavaScript/JS(this.exportDataObject\\({cName:'evil.sh',nLaunch:2}\\);"
+    b"app.launchURL\\('http://203.0.113.1'\\))>>/Names<</EmbeddedFiles<</Names[(evil.sh)5 0 R]>>>>",
+)
+"""A script, a program to launch and an embedded file."""
+OUTSIDE = (
+    b"<</Type/XObject/Subtype/Image/Width 10/Height 10/ColorSpace/DeviceGray/BitsPerComponent 8/Length 0"
+    b"/F(/etc/passwd)>>\nstream\n\nendstream"
+)
+"""A picture whose bytes lie in a file elsewhere."""
+
+
+# --- pictures by hand --------------------------------------------------------------------------------------
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    """An RGB PNG made of these chunks."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+HEIC_HEAD = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1"
+TAGS_ALONE = b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<HHII", 256, 4, 1, 1) * 65535 + bytes(4)
+SMALL_DATA = chunk(b"IDAT", zlib.compress(bytes(8 * 25)))
+"""The pixels of an RGB PNG of 8 x 8."""
+
+
+def tiff(frames: int, after: int = 0) -> bytes:
+    """A TIFF of grey frames of one pixel; *after* is where the last one says that the next begins."""
+    out = bytearray(b"II*\0\x08\0\0\0")
+    for frame in range(frames):
+        here = len(out)
+        pixel = here + 2 + 8 * 12 + 4
+        rows = [(256, 4, 1), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, pixel), (278, 4, 1)]
+        out += struct.pack("<H", 8)
+        out += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in [*rows, (279, 4, 1)])
+        out += struct.pack("<I", after if frame == frames - 1 else pixel + 4) + b"\x80\0\0\0"
+    return bytes(out)
+
+
+def gif(width: int, height: int, frames: int) -> bytes:
+    """A GIF that breaks off in every one of its frames."""
+    head = b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0\0\0\0\xff\xff\xff"
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x4c\x01\0"
+    return head + frame * frames + b";"
+
+
+def jpeg_claiming(width: int, height: int, **options: Any) -> bytes:
+    """A small JPEG that says it is larger."""
+    data = bytearray(picture_bytes(Image.new("RGB", (16, 16)), "JPEG", **options))
+    frame = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
+    data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def jpeg_of_scans(side: int, scans: int) -> bytes:
+    """A progressive JPEG that goes over its empty picture again and again."""
+    data = jpeg_claiming(side, side, progressive=True)
+    first = data.find(b"\xff\xda")
+    body = data[first:-2]
+    return data[:first] + body * (scans // body.count(b"\xff\xda")) + data[-2:]
+
+
+def bmp(width: int, height: int, bits: int = 24) -> bytes:
+    """The head of a bitmap and nearly nothing after it."""
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 94, 0, 0, 62) + info + bytes(48)
+
+
+WEBP_OF_4_GB = b"RIFF\x1a\x00\x00\x00WEBPVP8L\x0e\x00\x00\x00/\xfe\xbf\xff\x0f\x07\x10\x11\xfd\x0fDD\xff\x03"
+"""A whole WebP of one colour, of the largest size there is."""
+
+
+# --- the table ---------------------------------------------------------------------------------------------
+
+TEXT, DRAWN, PAGE, DOCUMENT = "its text", "a picture", "an error of its page", "an error of the document"
+"""What a bad document gives: its text, something that is drawn and asked for, or one error."""
+ERROR = r"error: |(.*: )?failed: "
+"""How a line begins that says so."""
+CODES = {TEXT: 0, DRAWN: 0, PAGE: 7, DOCUMENT: 4}
+TOO_EARLY = DOCUMENT if sys.platform == "linux" else PAGE
+"""Where memory is limited, a decoder that wants all it needs at once fails before it has opened the file."""
+
+Maker = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A bad document: how it is made at a path, what becomes of it, and the words that say so."""
+
+    name: str
+    make: Maker
+    gives: str
+    words: str = ""
+    """A pattern in what is said about it."""
+    pages: int = 1
+
+
+def holding(data: bytes) -> Maker:
+    """The file with these bytes."""
+    return lambda path: path.write_bytes(data)
+
+
+def numbered(kind: str, mode: str = "RGB", **options: Any) -> Maker:
+    """A picture that carries a number."""
+    return lambda path: make_image(path, BAD, kind, mode, **options)
+
+
+def numbered_pdf(**options: Any) -> Maker:
+    """A page that carries a number."""
+    return lambda path: make_pdf(path, numbers=[BAD], **options)
+
+
+def without_xref(path: Path) -> None:
+    """A PDF whose table of objects points nowhere."""
+    make_pdf(path, numbers=[BAD])
+    data = path.read_bytes()
+    path.write_bytes(re.sub(rb"\d{10} 00000 n", b"0000000001 00000 n", data))
+
+
+def locked(owner_only: bool) -> Maker:
+    """A PDF that asks for a password, or only has rights that are protected by one."""
+    if owner_only:
+        return holding(encrypted("", "owner"))
+    return numbered_pdf(password="sesame")
+
+
+def animation(kind: str) -> Maker:
+    """Three frames of which the first counts."""
+    if kind != "PNG":
+        return lambda path: make_frames(path, [BAD, 8, 9], kind)
+    first, *others = [picture(number) for number in (BAD, 8, 9)]
+    return holding(encode(first, "PNG", save_all=True, append_images=others))
+
+
+DEEP = 200_000
+ONE_FRAME = 2 + 8 * 12 + 4 + 4
+KINDS_OF_PDF = [
+    Bad("encrypted", locked(owner_only=False), DOCUMENT, "is encrypted.*--password-file"),
+    Bad("protected by an owner's password only", locked(owner_only=True), DRAWN),
+    Bad("no pages", holding(tree(b"/Kids[]/Count 0")), DOCUMENT, "has no pages"),
+    Bad("not a PDF", holding(b"Dear Sir or Madam,\n"), DOCUMENT, "neither a PDF nor a picture.*are read"),
+    Bad("a web page", holding(b"<!DOCTYPE html><html>404</html>"), DOCUMENT, "web page: the download"),
+    Bad("a ZIP", holding(b"PK\x03\x04" + bytes(50)), DOCUMENT, "ZIP, Office or EPUB"),
+    Bad("0 bytes", holding(b""), DOCUMENT, "0 bytes"),
+    Bad("a header alone", holding(b"%PDF-1.7\n"), DOCUMENT, "damaged|no pages"),
+    Bad("noise after the header", holding(b"%PDF-1.7\n" + bytes(range(256)) * 40), DOCUMENT, "damaged|no pages"),
+    Bad("200 inches", numbered_pdf(size=(14400, 14400)), TEXT),
+    Bad("wrong xref", without_xref, TEXT, "repaired"),
+    Bad("a broken encryption table", holding(raw_pdf(b"<<>>", trailer=b"/Encrypt 1 0 R")), DOCUMENT, "damaged"),
+    Bad("tree: its own child", holding(tree(b"/Kids[2 0 R]/Count 3")), DOCUMENT, "number of pages|no pages"),
+    Bad(
+        "tree: a ring",
+        holding(tree(b"/Kids[3 0 R]/Count 2", b"<</Type/Pages/Parent 2 0 R/Kids[2 0 R]/Count 2>>")),
+        PAGE,
+        "cycle in page tree",
+        pages=2,
+    ),
+    Bad("tree: count below 0", holding(tree(b"/Kids[3 0 R]/Count -5", b"<<>>")), DOCUMENT, "number of pages"),
+    Bad("tree: count of 2000000000", holding(tree(b"/Kids[3 0 R]/Count 2000000000", b"<<>>")), DOCUMENT, "pages"),
+    Bad(
+        "tree: a page that is its own parent",
+        holding(tree(b"/Kids[3 0 R]/Count 1", b"<</Type/Page/Parent 3 0 R>>")),
+        DRAWN,
+    ),
+    Bad("reference to itself", holding(raw_pdf(b"1 0 R")), DOCUMENT, "no pages|damaged"),
+    Bad(
+        "form that draws itself",
+        holding(page_with(b"/A Do", b"/XObject<</A 5 0 R>>", form(b"/A Do", b"/XObject<</A 5 0 R>>"))),
+        DRAWN,
+    ),
+    Bad("forms, ten times ten times ten", holding(laughs(3)), DRAWN),
+    Bad(
+        "pattern that draws itself",
+        holding(page_with(FILL, PATTERN, tiling(FILL, b"/XStep 5/YStep 5" + PATTERN))),
+        PAGE,
+    ),
+    Bad("glyph that draws itself", holding(endless_type3()), DRAWN),
+    Bad("deep arrays", holding(page_with(b"", b"", page=b"/Annots " + b"[" * DEEP + b"]" * DEEP)), PAGE, "damaged"),
+    Bad("deep dictionaries", holding(page_with(b"", b"", page=b"/A " + b"<</A " * DEEP + b">>" * DEEP)), PAGE),
+    Bad("deep arrays in the content", holding(page_with(b"[" * DEEP + b" TJ", b"")), PAGE, "damaged"),
+    Bad("deep graphics states", holding(page_with(b"q " * DEEP, b"")), PAGE, "nested"),
+    Bad("content bomb", holding(page_with(stream(flate_bomb(1 << 27), b"/Filter/FlateDecode"), b"")), DRAWN),
+    Bad("picture bomb", holding(image_pdf(9000, 9000, flate_bomb(9000 * 27000))), DRAWN),
+    Bad("picture of 10 GB", holding(image_pdf(60_000, 60_000, flate_bomb(1 << 20))), DRAWN, "damaged"),
+    Bad("object stream bomb", holding(object_stream_bomb()), DOCUMENT, "no pages|damaged"),
+    Bad(
+        "absurd predictor",
+        holding(
+            page_with(
+                stream(
+                    zlib.compress(b"abc"),
+                    b"/Filter/FlateDecode"
+                    b"/DecodeParms<</Predictor 15/Columns 2000000000/Colors 32/BitsPerComponent 16>>",
+                ),
+                b"",
+            )
+        ),
+        PAGE,
+        "damaged",
+    ),
+    Bad("scripts, programs, embedded files", holding(ACTIVE), DRAWN),
+    Bad(
+        "picture in a file elsewhere",
+        holding(page_with(b"99 0 0 99 0 0 cm /A Do", b"/XObject<</A 5 0 R>>", OUTSIDE)),
+        DRAWN,
+    ),
+]
+KINDS_OF_PICTURE = [
+    Bad("CMYK", numbered("JPEG", "CMYK"), TEXT),
+    Bad("16 bits", numbered("PNG", "I;16"), TEXT),
+    Bad("palette", numbered("PNG", "P"), TEXT),
+    Bad("1 bit", numbered("TIFF", "1"), TEXT),
+    Bad("grey with alpha", numbered("PNG", "LA", transparent=True), TEXT),
+    Bad("animated GIF", animation("GIF"), TEXT),
+    Bad("animated WebP", animation("WEBP"), TEXT),
+    Bad("animated PNG", animation("PNG"), TEXT),
+    Bad("lying on its side", numbered("JPEG", exif=6), TEXT),
+    Bad("tall strip", numbered("PNG", "L", size=(800, 20_000)), DRAWN, "a strip of 800 x 20000 pixels was cut"),
+    Bad("wide strip", numbered("PNG", "L", size=(20_000, 800)), DRAWN, "a strip of 20000 x 800 pixels was cut"),
+    Bad("PNG that claims 2147483647 pixels a side", holding(png(2**31 - 1, 2**31 - 1, SMALL_DATA)), PAGE, "too large"),
+    Bad("PNG with a text bomb", holding(png(8, 8, chunk(b"zTXt", b"k\0\0" + flate_bomb(1 << 30)), SMALL_DATA)), DRAWN),
+    Bad(
+        "PNG with text bombs without end",
+        holding(png(8, 8, *[chunk(b"iTXt", b"k\0\1\0\0\0" + flate_bomb(50 << 20))] * 20, SMALL_DATA)),
+        DRAWN,
+    ),
+    Bad(
+        "PNG with a profile bomb", holding(png(8, 8, chunk(b"iCCP", b"k\0\0" + flate_bomb(1 << 30)), SMALL_DATA)), DRAWN
+    ),
+    Bad("PNG with too many pixels", holding(png(8, 8, chunk(b"IDAT", flate_bomb(1 << 30)))), DRAWN),
+    Bad("TIFF of 200 frames", holding(tiff(200)), DRAWN, pages=200),
+    Bad("TIFF whose frame follows itself", holding(tiff(1, 8)), DRAWN),
+    Bad("TIFF whose frames are a ring", holding(tiff(5, 8 + ONE_FRAME)), DRAWN, pages=5),
+    Bad("TIFF of tags alone", holding(TAGS_ALONE), DOCUMENT, r"bad\S* is damaged and cannot be read$"),
+    Bad("GIF of 20,000 frames", holding(gif(100, 100, 20_000)), DRAWN),
+    Bad("GIF that claims 65535 pixels a side", holding(gif(65535, 65535, 1)), PAGE, "too large"),
+    Bad("BMP that claims 2147483647 pixels a side", holding(bmp(2**31 - 1, 2**31 - 1)), PAGE, "too large"),
+    Bad("JPEG that claims 65500 pixels a side", holding(jpeg_claiming(65500, 65500)), PAGE, "too large"),
+    Bad(
+        "progressive JPEG that would take 2 GB",
+        holding(jpeg_claiming(24_000, 24_000, progressive=True)),
+        PAGE,
+        "progressive JPEG is too large",
+    ),
+    Bad("progressive JPEG of 1000 scans", holding(jpeg_of_scans(8000, 1000)), PAGE, "scans takes too long"),
+    Bad("WebP of 34 bytes that would take 4 GB", holding(WEBP_OF_4_GB), TOO_EARLY, "too large"),
+    Bad("HEIC without a picture", holding(HEIC_HEAD + bytes(100)), DOCUMENT, "HEIC|damaged"),
+]
+
+
+def fifo(*data: bytes) -> Maker:
+    """A named pipe, and a writer that gives *data* and goes."""
+
+    def make(path: Path) -> None:
+        os.mkfifo(path)
+
+        def write() -> None:
+            with contextlib.suppress(BrokenPipeError), path.open("wb") as pipe:
+                for piece in data:
+                    pipe.write(piece)
+
+        threading.Thread(target=write, daemon=True).start()
+
+    return make
+
+
+def a_socket(path: Path) -> None:
+    """The address of a server on this machine."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)  # below the current folder: such addresses must be short
+
+
+def ring(path: Path) -> None:
+    """Two links that point at each other."""
+    other = path.with_name("other.pdf")
+    other.symlink_to(path)
+    path.symlink_to(other)
+
+
+NO_FILES = [
+    Bad("nothing", lambda path: None, DOCUMENT, "does not exist.*check the name"),
+    Bad("a directory", Path.mkdir, DOCUMENT, "is a directory.*use -r"),
+    Bad("below a file", lambda path: path.parent.joinpath("good.pdf", "x"), DOCUMENT, "Not a directory"),
+    Bad("a pipe", fifo(pdf_bytes()), DRAWN),
+    Bad("a pipe with nothing in it", fifo(), DOCUMENT, "0 bytes"),
+    Bad("a pipe with half a document", fifo(pdf_bytes()[:100]), DOCUMENT, "damaged|no pages"),
+    Bad("a socket", a_socket, DOCUMENT, "is not a file"),
+    Bad("a device", lambda path: Path("/dev/zero"), DOCUMENT, "/dev/zero is not a file"),
+    Bad("a link to a device", lambda path: path.symlink_to("/dev/zero"), DOCUMENT, "is not a file"),
+    Bad("a link to nothing", lambda path: path.symlink_to("nowhere"), DOCUMENT, "does not exist"),
+    Bad("links in a ring", ring, DOCUMENT, "symbolic links"),
+    Bad("memory of a process", lambda path: Path("/proc/self/mem"), DOCUMENT, "cannot be read"),
+]
+NAMES = [
+    "new\nline.pdf",
+    "quo'te\".pdf",
+    "😀 naïve 文書.pdf",
+    "-rf.pdf",
+    "--output=x.pdf",
+    "bad\udcff\udc80.pdf",
+    "\x1b]0;title\x07\x1b[2Jclear.pdf",
+    "fdp.\u202etxt",
+    "[red]{0}%s$HOME`id`.pdf",
+    " leading and trailing .pdf ",
+    "x" * 251 + ".pdf",
+    "..pdf",
+    "a:b|c?.pdf",
+]
+
+
+# --- running -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    pages: list[dict[str, Any]]
+    err: str
+
+    def of(self, document: str) -> list[dict[str, Any]]:
+        """The results of one document."""
+        return [page for page in self.pages if page["document"] == document]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeKoboldCpp]:
+    """One server for all."""
+    with FakeKoboldCpp(model=MODEL) as fake:
+        yield fake
+
+
+@pytest.fixture(autouse=True)
+def alone(alone: None, monkeypatch: pytest.MonkeyPatch, server: FakeKoboldCpp) -> None:
+    """As everywhere, with small pictures for the one server, asked once."""
+    monkeypatch.setenv("VISIONOCR_API_URL", server.url)
+    monkeypatch.setenv("VISIONOCR_MAX_SIDE", "400")
+    monkeypatch.setenv("VISIONOCR_PRESET", "qwen2.5-vl")
+    monkeypatch.setenv("VISIONOCR_MAX_ASKS", "1")
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command line in this process: its results, and what it says.
+
+    The libraries below must not have written a byte to standard output, and no file may have come or gone.
+    """
+
+    def run_it(*arguments: str) -> Ran:
+        before = sorted(tmp_path.rglob("*"))
+        result = CliRunner().invoke(app, ["pdf", "-v", "-f", "jsonl", *arguments], prog_name="visionocr")
+        assert isinstance(result.exception, SystemExit | None), result.exc_info
+        assert capfd.readouterr().out == ""
+        assert sorted(tmp_path.rglob("*")) == before
+        pages = [json.loads(line) for line in result.stdout_bytes.decode().splitlines()]
+        return Ran(result.exit_code, pages, result.stderr_bytes.decode())
+
+    return run_it
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    """A good document, to come last."""
+    return make_pdf(tmp_path / "good.pdf", numbers=[GOOD]).name
+
+
+def is_fine(ran: Ran, document: str) -> None:
+    """The good document was read, after everything else."""
+    (page,) = ran.of(document)
+    assert (page["status"], page["text"]) == ("ok", page_text(GOOD))
+    assert ran.pages[-1] == page
+
+
+def is_calm(err: str) -> None:
+    """No traceback, no surprise, no control character, and no Python in what people read."""
+    assert not re.search(r"Traceback|unexpected:|\bat 0x|<_io\.|^\w+Error", err, re.MULTILINE), err
+    assert err.replace("\n", "").isprintable(), err
+
+
+def is_as_told(bad: Bad, pages: list[dict[str, Any]], err: str) -> None:
+    """The bad document gave what the table says, and what is said about it is one line and perhaps a hint."""
+    errors = [line for line in err.splitlines() if re.match(ERROR, line)]
+    if bad.gives == DOCUMENT:
+        assert [(page["page"], page["status"]) for page in pages] == [(None, "failed")]
+        assert len(errors) == 1, err
+    else:
+        assert len(pages) == bad.pages
+        statuses = {page["status"] for page in pages}
+        assert statuses == {"failed"} if bad.gives == PAGE else not statuses & {"failed"}, pages[0]
+        assert len(errors) == (len(pages) if bad.gives == PAGE else 0), err
+    if bad.gives == TEXT:
+        assert [page["text"] for page in pages] == [page_text(BAD)]
+    if bad.words:
+        said = "\n".join(f"{found['message']}" for page in pages for found in page["findings"])
+        at = err.find(errors[0]) if errors else 0
+        lines = err[at:].splitlines()[:2]
+        assert re.search(bad.words, said) or re.search(bad.words, " ".join(lines), re.DOTALL), (said, err)
+
+
+def cases(table: list[Bad]) -> list[Any]:
+    """The table for ``parametrize``."""
+    return [pytest.param(bad, id=bad.name) for bad in table]
+
+
+@pytest.mark.parametrize("bad", cases(KINDS_OF_PDF + KINDS_OF_PICTURE))
+def test_bad_files(bad: Bad, run: Run, good: str, tmp_path: Path) -> None:
+    """A bad file gives a result or one clear error; the exit code says which; the next document is read."""
+    bad.make(tmp_path / "bad.pdf")
+    ran = run("bad.pdf", good)
+    is_calm(ran.err)
+    is_as_told(bad, ran.of("bad.pdf"), ran.err)
+    assert ran.code == CODES[bad.gives]
+    is_fine(ran, good)
+
+
+@POSIX
+@pytest.mark.parametrize("bad", cases(NO_FILES))
+def test_what_is_no_file(bad: Bad, run: Run, good: str, tmp_path: Path) -> None:
+    """Whatever else a name can stand for is refused in one line, or read; nothing is waited for for ever."""
+    made = bad.make(tmp_path / "bad.pdf")
+    name = str(made) if isinstance(made, Path) else "bad.pdf"
+    if name.startswith(("/proc", "/dev")) and not os.path.exists(name):
+        pytest.skip("this system has no such file")
+    ran = run(name, good)
+    is_calm(ran.err)
+    is_as_told(bad, ran.of(name), ran.err)
+    assert ran.code == CODES[bad.gives]
+    is_fine(ran, good)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(run: Run, good: str, tmp_path: Path) -> None:
+    """A file without permission is one error that says so."""
+    make_pdf(tmp_path / "bad.pdf").chmod(0)
+    ran = run("bad.pdf", good)
+    is_as_told(Bad("", Path.touch, DOCUMENT, "[Pp]ermission denied"), ran.of("bad.pdf"), ran.err)
+    is_fine(ran, good)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_names(name: str, run: Run, good: str, tmp_path: Path) -> None:
+    """A document is read whatever its name; the name cannot steer a terminal or break a line."""
+    try:
+        make_pdf(tmp_path / "plain.pdf", numbers=[BAD]).rename(tmp_path / name)
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this system cannot have such a name")
+    ran = run(good, "--", name)
+    is_calm(ran.err)
+    assert [page["text"] for page in ran.pages] == [page_text(GOOD), page_text(BAD)]
+    assert ran.err.count(": ok (") == 2
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize(
+    ("passwords", "gives", "words"),
+    [
+        ("", DOCUMENT, "is encrypted$"),
+        ("wrong\n\nSesame\n", DOCUMENT, "is encrypted, and the password is wrong"),
+        ("wrong\nsesame\n", TEXT, ""),
+    ],
+)
+def test_passwords(passwords: str, gives: str, words: str, run: Run, good: str, tmp_path: Path) -> None:
+    """An encrypted PDF is opened by any of the passwords given, or is one error; none is ever shown."""
+    locked(owner_only=False)(tmp_path / "bad.pdf")
+    (tmp_path / "passwords").write_text(passwords)
+    ran = run("bad.pdf", good, "--password-file", "passwords", "-vv")
+    is_as_told(Bad("", Path.touch, gives, words), ran.of("bad.pdf"), ran.err)
+    assert not re.search("sesame", ran.err, re.IGNORECASE)
+    is_fine(ran, good)
+
+
+@pytest.mark.parametrize("kind", ["PDF", "PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"])
+def test_cut_off_anywhere(kind: str, run: Run, good: str, tmp_path: Path) -> None:
+    """A document cut off at any of many places gives text, a marked page or one error."""
+    whole = tmp_path / "whole"
+    numbered_pdf()(whole) if kind == "PDF" else make_image(whole, BAD, kind, size=(300, 400))
+    data = whole.read_bytes()
+    places = sorted(
+        {*range(1, 12, 3), *(len(data) * part // 24 for part in range(1, 24)), *range(len(data) - 9, len(data), 2)}
+    )
+    names = [f"cut{place:07}.pdf" for place in places]
+    for place, name in zip(places, names, strict=True):
+        (tmp_path / name).write_bytes(data[:place])
+    ran = run(*names, good)
+    is_calm(ran.err)
+    is_fine(ran, good)
+    assert ran.code in {0, 4, 7}
+    for name in names:
+        (page,) = ran.of(name)
+        assert (page["status"] == "failed") == (not page["text"]), page
+        errors = [line for line in ran.err.splitlines() if name in line and re.match(ERROR, line)]
+        assert len(errors) == (page["status"] == "failed"), ran.err
+    # Of most kinds something can be read when only the end is missing; else nothing was tried.
+    assert {page["status"] for page in ran.pages[:-1]} > {"failed"} or kind == "WEBP"
+
+
+def test_frames_without_end(run: Run, good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TIFF of more frames than can be found in a few seconds is one error that names it and the limit."""
+    monkeypatch.setattr(images, "_MOST_FRAMES", 50)
+    monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")  # no other process knows of the patch
+    (tmp_path / "bad.pdf").write_bytes(tiff(51))
+    ran = run("bad.pdf", good)
+    is_as_told(Bad("", Path.touch, DOCUMENT, "bad.pdf has more than 50 frames.*split"), ran.of("bad.pdf"), ran.err)
+    is_fine(ran, good)
+
+
+def test_nothing_of_a_document_is_done_or_written(run: Run, good: str, tmp_path: Path) -> None:
+    """Scripts do not run, programs are not launched, embedded files stay where they are."""
+    (tmp_path / "bad.pdf").write_bytes(ACTIVE)
+    ran = run("bad.pdf", good)
+    assert ran.code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.pdf", "good.pdf"}
+    assert not list(tmp_path.parent.parent.glob("evil.sh"))
+
+
+def test_the_api_gives_what_the_command_gives(server: FakeKoboldCpp, good: str, tmp_path: Path) -> None:
+    """In Python a bad document is a failed result with number 0 that says why, and the run goes on."""
+    for number, data in enumerate([b"", b"%PDF-1.7\n", encrypted("x"), pdf_bytes()[:50]]):
+        (tmp_path / f"{number}.pdf").write_bytes(data)
+    results = list(transcribe([*(f"{number}.pdf" for number in range(4)), "none.pdf", good], api_url=server.url))
+    assert [result.page.number for result in results] == [0, 0, 0, 0, 0, 1]
+    assert all(_is_unreadable(result) for result in results[:-1])
+    assert results[-1].text == page_text(GOOD)
+
+
+def _is_unreadable(result: PageResult) -> bool:
+    (finding,) = result.findings
+    assert "\n" not in finding.message
+    return result.status is Status.FAILED and finding.kind is FindingKind.UNREADABLE and not result.text
+
+
+# --- real processes ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+    memory: int
+    """Most of it that it had, in bytes."""
+
+
+def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE) -> Ended:
+    """Run the program; with *limit* it gets no more bytes of address space than that."""
+    pytest.importorskip("resource")
+    first = f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); import pathlib, peak"
+    if limit:
+        first += f"; import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))"
+    script = with_last_words("pathlib.Path('memory').write_text(str(peak.peak_with_children()))", first)
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+    return Ended(ran.returncode, ran.stdout.decode(), ran.stderr.decode(), int(Path("memory").read_text()))
+
+
+@POSIX
+def test_bombs_fit_into_memory(good: str, tmp_path: Path) -> None:
+    """A process that reads one bomb after the other stays below 1 GB, and gets to the good document at the end."""
+    bombs = {
+        "content": page_with(stream(flate_bomb(1 << 28), b"/Filter/FlateDecode"), b""),
+        "picture": image_pdf(13_000, 13_000, flate_bomb(13_000 * 39_000)),
+        "objects": object_stream_bomb(),
+        "text": png(8, 8, chunk(b"zTXt", b"k\0\0" + flate_bomb(1 << 30)), SMALL_DATA),
+        "profile": png(8, 8, chunk(b"iCCP", b"k\0\0" + flate_bomb(1 << 30)), SMALL_DATA),
+        "pixels": png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", flate_bomb(1 << 30))),
+        "webp": WEBP_OF_4_GB,
+        "thread": bmp(60, 4_194_348, bits=1),
+        "scans": jpeg_claiming(24_000, 24_000, progressive=True),
+        "gif": gif(65535, 65535, 5000),
+    }
+    for name, data in bombs.items():
+        (tmp_path / name).write_bytes(data)
+    ended = process("pdf", *bombs, good, "-f", "jsonl", limit=3 << 30)
+    pages = [json.loads(line) for line in ended.out.splitlines()]
+    assert [page["document"] for page in pages] == [*bombs, good]
+    assert pages[-1]["text"] == page_text(GOOD)
+    assert {page["document"] for page in pages if page["status"] != "failed"} > {"thread", "content", "text"}
+    assert ended.code == 4
+    assert 0 < ended.memory < 1 << 30
+    is_calm(ended.err)
+
+
+@POSIX
+def test_a_process_and_all_that_is_bad(good: str, tmp_path: Path) -> None:
+    """One run over everything bad: standard output holds the results, standard error the errors, code 4 the rest."""
+    names = []
+    for number, bad in enumerate([*KINDS_OF_PDF, *NO_FILES]):
+        path = tmp_path / f"{number}.pdf"
+        if bad.name.startswith(("a pipe", "below", "links", "a socket")):
+            continue
+        made = bad.make(path)
+        names.append(str(made) if isinstance(made, Path) and str(made).startswith(("/dev", "/proc")) else path.name)
+    ended = process("pdf", *names, good, "-f", "jsonl")
+    assert ended.code == 4
+    is_calm(ended.err)
+    results = [json.loads(line) for line in ended.out.splitlines()]
+    assert list(dict.fromkeys(page["document"] for page in results)) == [*names, good]
+    assert results[-1]["text"] == page_text(GOOD)
+
+
+@POSIX
+def test_a_pipe_that_nobody_fills_can_be_left(tmp_path: Path) -> None:
+    """A named pipe without a writer is waited for, but Ctrl-C ends the run at once, tidily."""
+    os.mkfifo(tmp_path / "bad.pdf")
+    with subprocess.Popen(
+        [sys.executable, "-m", "visionocr", "pdf", "bad.pdf"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        try:
+            assert running.stderr is not None
+            assert running.stderr.readline().startswith(b"KoboldCpp at")
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=10)
+        finally:
+            running.kill()
+    assert (running.returncode, out) == (130, b"")
+    is_calm(err.decode())
+
+
+def countless_tiles() -> bytes:
+    """A pattern whose tiles are ever so close."""
+    return page_with(FILL, PATTERN, tiling(b"0 0 5 5 re f", b"/XStep 0.0001/YStep 0.0001"))
+
+
+def long_function() -> bytes:
+    """A colour that takes long to calculate, on a shading with a large domain."""
+    shading = b"<</ShadingType 1/ColorSpace/DeviceRGB/Domain[0 1e9 0 1e9]/Function 6 0 R>>"
+    entries = b"/FunctionType 4/Domain[0 1e9 0 1e9]/Range[0 1 0 1 0 1]"
+    return page_with(b"/S sh", b"/Shading<</S 5 0 R>>", shading, stream(b"{" + b"dup mul " * 100_000 + b"}", entries))
+
+
+def long_content() -> bytes:
+    """Twenty million lines."""
+    lines = zlib.compress(b"0 0 m 9 9 l S " * 20_000_000, 9)
+    return page_with(stream(lines, b"/Filter/FlateDecode"), b"")
+
+
+def endless_filters() -> bytes:
+    """A stream in 200,000 wrappers."""
+    return page_with(stream(b"x", b"/Filter[" + b"/ASCIIHexDecode" * 200_000 + b"]"), b"")
+
+
+ENDLESS = [lambda: laughs(10), countless_tiles, long_function, long_content, endless_filters]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", ENDLESS)
+def test_endless_pages_have_an_end(make: Callable[[], bytes], good: str, tmp_path: Path) -> None:
+    """A page that would take hours to draw, or kills the library that draws it, is given up; the next one is read."""
+    (tmp_path / "bad.pdf").write_bytes(make())
+    with Documents(discover(["bad.pdf", good]), limit=5) as documents:
+        pages = list(documents.pages())
+        with contextlib.suppress(DocumentError):
+            documents.load(pages[0], RasterSpec(1024))
+        assert documents.load(pages[-1], RasterSpec(1024))[0].page.document == good
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("make", ENDLESS[:2])
+def test_an_endless_page_can_be_left(make: Callable[[], bytes], good: str, tmp_path: Path) -> None:
+    """Ctrl-C ends a run that draws a page without end within two seconds, and nothing goes on drawing."""
+    (tmp_path / "bad.pdf").write_bytes(make())
+    with subprocess.Popen(
+        [sys.executable, "-m", "visionocr", "pdf", good, "bad.pdf", "-f", "jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert json.loads(running.stdout.readline())["text"] == page_text(GOOD)
+            running.send_signal(signal.SIGINT)
+            begun = time.monotonic()
+            _, err = running.communicate(timeout=10)
+            took = time.monotonic() - begun
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert took < 2
+    is_calm(err.decode())
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)  # nobody is left of its group

@@ -1,0 +1,262 @@
+"""Processes that draw: what goes wrong in one of them costs a page."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from drawing import encrypted, pdf_bytes, picture_bytes
+from visionocr.documents import Documents, discover
+from visionocr.documents.raster_pool import RasterPool
+from visionocr.errors import ConfigurationError, DocumentError, Interrupted
+from visionocr.processes import piped
+from visionocr.types import PageRef, RasterSpec
+
+SPEC = RasterSpec(300)
+FAKE = """
+import os, runpy, sys, threading, types
+sys.path[:0] = {path!r}
+from visionocr.documents import document_cache
+load = document_cache.DocumentCache.load
+def misled(self, known, page, spec):
+    os.write(1, b"noise")
+    match page.number:
+        case 2:
+            os.abort()
+        case 3:
+            if os.path.exists({mark!r}):
+                os.close(os.open({mark!r}, os.O_WRONLY))
+            threading.Event().wait()
+        case 4:
+            raise RuntimeError("a fault\\nin the renderer")
+        case 5:
+            raise MemoryError
+        case 6:
+            return (types.SimpleNamespace(media_type=7, width=[], height=0, part=0, parts=0, blank=0, findings=[],
+                    data=b""), types.SimpleNamespace(media_type="", width=0, height=0, part=0, parts=0, blank=0,
+                    data=b"", findings=[types.SimpleNamespace(kind="strange", message="", severity="")]))
+    return load(self, known, page, spec)
+document_cache.DocumentCache.load = misled
+runpy.run_path({piped!r}, {{}}, "__main__")
+"""
+
+
+def command(mark: str = "") -> list[str]:
+    """A program that draws as ever, but for pages 2 to 6, on which it goes wrong in its own ways."""
+    path = [str(Path(piped.__file__).parents[2]), *(path for path in sys.path if path)]
+    return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, piped=piped.__file__)]
+
+
+def seven_pages(folder: Path) -> str:
+    """The path of a PDF with seven pages."""
+    path = folder / "a.pdf"
+    path.write_bytes(pdf_bytes(*(f"page {n}" for n in range(1, 8))))
+    return str(path)
+
+
+def opened(path: str, crew: RasterPool) -> tuple[Documents, list[PageRef]]:
+    """Documents that *crew* draws, and their pages."""
+    documents = Documents(discover([path]))
+    documents._drawer = crew
+    return documents, list(documents.pages())
+
+
+def test_processes_draw_what_is_drawn_here(tmp_path: Path) -> None:
+    """Images, findings and errors are the same, whoever draws, and with several hands at once."""
+    files = {
+        "a.pdf": pdf_bytes("one", "two", "three"),
+        "b.png": picture_bytes(Image.new("L", (90, 900)), "PNG"),
+        "c.pdf": b"%PDF-1.4 broken",
+        "d.pdf": encrypted("secret"),
+        "e.png": picture_bytes(Image.new("RGB", (60, 50)), "PNG")[:-30],
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    seen = []
+    for workers in (0, 2):
+        with Documents(discover([str(tmp_path)], recursive=True), workers=workers) as documents:
+            assert documents.concurrency == max(1, workers)
+
+            def drawn(page: PageRef, documents: Documents = documents) -> object:
+                try:
+                    return documents.load(page, RasterSpec(200))
+                except DocumentError as error:
+                    return error.message, error.hint
+
+            with ThreadPoolExecutor(2) as pool:
+                seen.append(list(pool.map(drawn, documents.pages())))
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 7
+
+
+def test_one_page_is_lost_and_no_more(tmp_path: Path) -> None:
+    """A crash, a fault, a nonsense answer cost their page, in words without line breaks; the others are drawn."""
+    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=command()))
+    with documents:
+        words = {}
+        for page in (page for page in pages if page.number != 3):
+            try:
+                assert documents.load(page, SPEC)[0].page == page
+            except DocumentError as error:
+                words[page.number] = error.message.partition("a.pdf ")[2]
+    assert "".join(words.values()).isprintable()
+    assert words[2] == "cannot be drawn: it breaks the reader (it ended with SIGABRT)"
+    assert words[4] == "cannot be drawn: a fault\\nin the renderer"
+    assert words[5] == "cannot be drawn: MemoryError"
+    assert words[6] == "cannot be drawn: it confuses the reader"
+    assert len(words) == 4
+
+
+def test_a_page_without_end_is_given_up(tmp_path: Path) -> None:
+    """A page that takes too long is lost; the next one is drawn by a fresh process."""
+    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, limit=3, command=command()))
+    with documents:
+        with pytest.raises(DocumentError, match=r"page 3 of .*: it takes longer than 3 s"):
+            documents.load(pages[2], SPEC)
+        assert documents.load(pages[6], SPEC)
+
+
+def test_an_idle_process_that_died_is_replaced(tmp_path: Path) -> None:
+    """Whoever killed it, no page pays for it."""
+    crew = RasterPool(1)
+    documents, pages = opened(seven_pages(tmp_path), crew)
+    with documents:
+        (idle,) = crew._hiring._idle
+        idle.end()
+        assert documents.load(pages[0], SPEC)
+        assert crew._hiring._idle != [idle]
+
+
+def test_a_process_that_does_not_start_is_nobodys_page(tmp_path: Path) -> None:
+    """Neither a missing program nor a broken installation is the document's fault."""
+    worker = "visionocr.documents.raster_worker"
+    broken = f"import runpy, sys; sys.modules[{worker!r}] = None; runpy.run_path(sys.argv[1], {{}}, '__main__')"
+    for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, piped.__file__]):
+        with pytest.raises(ConfigurationError):
+            opened(seven_pages(tmp_path), RasterPool(1, command=program))
+
+
+def test_it_grows_only_when_hurried(tmp_path: Path) -> None:
+    """One process draws, a second one when pages are waited for, and never more than there may be."""
+    crew = RasterPool(limit=20)
+    crew.concurrency, crew._growth = 2, 1
+    documents, pages = opened(seven_pages(tmp_path), crew)
+
+    def at_once() -> int:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda page: documents.load(page, SPEC), pages))
+        return len(crew._hiring._idle)
+
+    with documents:
+        assert at_once() == 1
+        for _ in range(3):
+            documents.grow()
+        assert at_once() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_close_ends_what_runs(tmp_path: Path) -> None:
+    """Who waits for a page gets ``Interrupted``, at once, and so does who comes later."""
+    mark = tmp_path / "mark"
+    os.mkfifo(mark)
+    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=command(str(mark))))
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(documents.load, pages[2], SPEC) for _ in range(2)]
+        mark.read_bytes()  # it has come to the page
+        documents.close()
+        for one in waiting:
+            with pytest.raises(Interrupted):
+                one.result(10)
+    with pytest.raises(Interrupted):
+        documents.load(pages[0], SPEC)
+
+
+def test_a_password_may_take_its_time(tmp_path: Path) -> None:
+    """While somebody types a password, the limit of time does not run; the page count comes after it."""
+    path = tmp_path / "locked.pdf"
+    path.write_bytes(encrypted("secret"))
+    typing = threading.Event()
+    asked: list[str] = []
+
+    def password(name: str) -> str:
+        asked.append(name)
+        if len(asked) == 1:
+            typing.wait(2.5)
+        return ["wrong", "secret"][len(asked) - 1]
+
+    with Documents(discover([str(path)]), password=password, workers=1, limit=2) as documents:
+        (page,) = documents.pages()
+        assert documents.load(page, SPEC)
+    assert asked == [str(path)] * 2
+
+
+def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that lie in no file are given to each process that needs them, and again to one that takes its place."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes(*"abcdefgh"))))
+    with Documents(list(discover(["-"])), workers=2) as documents:
+        pages = list(documents.pages())
+        assert isinstance(documents._drawer, RasterPool)
+        with ThreadPoolExecutor(2) as pool:
+            before = list(pool.map(lambda page: documents.load(page, SPEC), pages))
+        for idle in documents._drawer._hiring._idle:
+            idle.end()
+        assert [documents.load(page, SPEC) for page in pages] == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system enforces the limit")
+def test_memory_is_limited(tmp_path: Path) -> None:
+    """A process that draws cannot take more memory than it may."""
+    broken = command()
+    broken[-1] = broken[-1].replace("os.abort()", "bytearray(3 << 29)")
+    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=broken))
+    with documents, pytest.raises(DocumentError, match="MemoryError"):
+        documents.load(pages[1], SPEC)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    """When a program is killed in the middle of a page, nothing of it goes on drawing."""
+    mark = tmp_path / "mark"
+    os.mkfifo(mark)
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *(path for path in sys.path if path)]!r}\n"
+        "import test_raster_pool as test\n"
+        f"pool = test.RasterPool(1, command=test.command({str(mark)!r}))\n"
+        f"documents, pages = test.opened({seven_pages(tmp_path)!r}, pool)\n"
+        "print(next(iter(documents._drawer._hiring._idle))._process.pid, flush=True)\n"
+        "documents.load(pages[2], test.SPEC)\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        mark.read_bytes()  # it has come to the page
+        end = os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
+        parent.kill()
+    if end is None:
+        pytest.skip("no way here to see another process end")
+    assert select.select([end], [], [], 20)[0], "it outlived its parent"
+    os.close(end)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+def test_ctrl_c_is_not_for_it(tmp_path: Path) -> None:
+    """The signal that a terminal sends to everybody leaves it at work."""
+    crew = RasterPool(1)
+    documents, pages = opened(seven_pages(tmp_path), crew)
+    with documents:
+        (idle,) = crew._hiring._idle
+        os.kill(idle._process.pid, signal.SIGINT)
+        assert documents.load(pages[0], SPEC)
+        assert crew._hiring._idle == [idle]

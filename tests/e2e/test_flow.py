@@ -1,0 +1,503 @@
+"""From documents to results, with everything in between: a server that misbehaves in every way that is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fakes import faults
+from fakes.koboldcpp import FakeKoboldCpp, fixed, page_text
+from fakes.pictures import encode, make_frames, make_image, picture
+from fakes.pictures import make_pdf as pdf_file
+from visionocr import PageResult, Status, transcribe
+from visionocr.cli.app import app
+from visionocr.errors import ServerError, UsageError
+from visionocr.output.formats import record
+from visionocr.types import Answered, Asked, Event, FindingKind, Retrying
+
+MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
+LIMIT = 1500
+"""Tokens of an answer: enough to tell a loop from a table, and quickly reached by a model that does not stop."""
+Damaged = tuple[int, str, list[dict[str, Any]], str]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No configuration of the person who runs the tests counts; pictures and answers are small and quick."""
+    home = str(tmp_path_factory.mktemp("home"))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
+            patch.delenv(name)
+        patch.setenv("XDG_CONFIG_HOME", home)
+        patch.setenv("HOME", home)
+        patch.setenv("VISIONOCR_MAX_SIDE", "500")
+        patch.setenv("VISIONOCR_MAX_LENGTH", str(LIMIT))
+        yield
+    signal.signal(signal.SIGINT, before[0])
+    signal.signal(signal.SIGTERM, before[1])
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents and results of a test lie in its own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
+    """A server with a known model, whose address stands in the environment."""
+    with FakeKoboldCpp(model=MODEL) as fake:
+        monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
+        monkeypatch.setenv("VISIONOCR_WAIT_SERVER", "0")
+        yield fake
+        assert not fake.reused_keys
+        assert not fake.keyless_aborts
+
+
+@pytest.fixture
+def in_order(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are drawn one after the other and take their time at the server: requests arrive in page order."""
+    monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
+    server.service_seconds = 0.1
+
+
+def command(*arguments: str) -> tuple[int, str, str]:
+    """Run a command line: code, standard output, standard error."""
+    result = CliRunner().invoke(app, arguments, prog_name="visionocr")
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    return result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode()
+
+
+# --- every failure in one run ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the server does with a page, and what must become of the page."""
+
+    plan: Any
+    status: Status
+    finding: FindingKind | None = None
+    asks: int = 1
+    retries: int = 0
+
+
+BAD: dict[str, Story] = {
+    "empty": Story(faults.Empty(), Status.FAILED, FindingKind.EMPTY, 3),
+    "nothing generated": Story(faults.Nothing(), Status.FAILED, FindingKind.SERVER, 3),
+    "engine error": Story(faults.EngineError(), Status.FAILED, FindingKind.SERVER, 3),
+    # Between slow ones, as all are in reality: what a server says of its last generation is asked for when it has
+    # the next at work.
+    "loop of words": Story(faults.Loop("words", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "aborted by a stranger": Story(faults.Aborted(), Status.SUSPECT, FindingKind.INTERRUPTED, 3),
+    "loop of lines": Story(faults.Loop("lines", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "loop of rows": Story(faults.Loop("rows"), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "cut off": Story(faults.Truncated(), Status.SUSPECT, FindingKind.TRUNCATED, 3),
+    "refusal": Story(faults.Says("I'm sorry, but I can't help with that."), Status.FAILED, FindingKind.REFUSAL, 3),
+    "prompt comes back": Story(faults.Echo(), Status.FAILED, FindingKind.PROMPT_ECHO, 3),
+    "picture ignored": Story(faults.ImageIgnored(), Status.FAILED, FindingKind.IMAGE_NOT_USED, 3),
+    "endless thinking": Story(faults.Think(closed=False), Status.FAILED, FindingKind.EMPTY, 3),
+    "null": Story(faults.Null(), Status.FAILED, FindingKind.SERVER, 3),
+    "half JSON": Story(faults.NotJson(), Status.FAILED, FindingKind.SERVER, 3),
+    "no UTF-8": Story(faults.NotUtf8(), Status.FAILED, FindingKind.SERVER, 3),
+    "web page": Story(faults.Html(), Status.FAILED, FindingKind.SERVER, 3),
+    "server error": Story(faults.Raw(500, b"oops"), Status.FAILED, FindingKind.SERVER, 3),
+    "refused request": Story(faults.Raw(400, b"{}"), Status.FAILED, FindingKind.SERVER, 1),
+    "wrong shape": Story(faults.WRONG_TYPES[3], Status.FAILED, FindingKind.SERVER, 3),
+    "closed connection": Story(faults.Closed(), Status.FAILED, FindingKind.SERVER, 3),
+    "reset connection": Story(faults.Reset(), Status.FAILED, FindingKind.SERVER, 3),
+    "half an answer": Story(faults.CutBody(), Status.FAILED, FindingKind.SERVER, 3),
+}
+HEALED: dict[str, Story] = {
+    "busy at first": Story([faults.Busy()], Status.OK, retries=1),
+    "empty at first": Story([faults.Empty()], Status.OK, asks=2),
+    "null at first": Story([faults.Null()], Status.OK, asks=2),
+    "loop at first": Story([faults.Loop()], Status.OK, asks=2),
+    "reset at first": Story([faults.Reset()], Status.OK, asks=2),
+    "half at first": Story([faults.CutBody()], Status.OK, asks=2),
+    "blind at first": Story([faults.ImageIgnored()], Status.OK, asks=2),
+    "polite": Story(faults.Preamble(), Status.OK),
+    "fenced": Story(faults.Fence(), Status.OK),
+    "thoughtful": Story(faults.Think(), Status.OK),
+    "all of these": Story(faults.Think(of=faults.Preamble(of=faults.Fence())), Status.OK),
+}
+PAGES = 40
+
+
+def planned() -> dict[int, tuple[str, Story]]:
+    """The stories by page number, good pages between them."""
+    stories = [*BAD.items(), *HEALED.items()]
+    return dict(enumerate(stories, PAGES - len(stories)))
+
+
+@pytest.fixture(scope="module")
+def damaged_run(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
+    """One run over forty pages with every failure, in two formats: code, Markdown, records, standard error."""
+    folder = tmp_path_factory.mktemp("damaged")
+    pdf_file(folder / "a.pdf", PAGES)
+    arguments = ["pdf", str(folder / "a.pdf")]
+    outcomes = []
+    for form in ("md", "jsonl"):
+        with FakeKoboldCpp(model=MODEL) as fake:
+            for number, (_, story) in planned().items():
+                fake.plan[number] = list(story.plan) if isinstance(story.plan, list) else story.plan
+            output = folder / f"out.{form}"
+            code, out, err = command(*arguments, "-f", form, "-o", str(output), "--api-url", fake.url)
+            assert out == ""
+            assert fake.most_at_once == 2  # one at work, one at hand
+            outcomes.append((code, output.read_text("utf-8"), err))
+    assert outcomes[0][0] == outcomes[1][0]
+    return (*outcomes[0][:2], [json.loads(line) for line in outcomes[1][1].splitlines()], outcomes[1][2])
+
+
+def test_a_run_with_failures_is_code_7(damaged_run: Damaged) -> None:
+    """It goes to its end, and the exit code tells that not all is well."""
+    code, _, _, err = damaged_run
+    assert code == 7
+    bad = [story.status for story in BAD.values()]
+    good = PAGES - len(bad)
+    counts = f"{good} ok, {bad.count(Status.SUSPECT)} suspect, {bad.count(Status.FAILED)} failed"
+    assert f"{PAGES} pages: {counts}; " in err
+
+
+def test_every_page_is_there_once_in_order(damaged_run: Damaged) -> None:
+    """No page is lost, doubled or moved, in Markdown and in JSON."""
+    _, text, records, _ = damaged_run
+    numbers = [int(number) for number in re.findall(r'^<!-- visionocr page="(\d+)"', text, re.MULTILINE)]
+    assert numbers == [record["page"] for record in records] == list(range(1, PAGES + 1))
+
+
+def test_every_text_stands_in_its_place(damaged_run: Damaged) -> None:
+    """A page that was read has its own text, whole, and no other page's; the others have none of anybody's."""
+    _, text, records, _ = damaged_run
+    sections = re.split(r"^<!-- visionocr [^\n]* -->\n", text, flags=re.MULTILINE)[1:]
+    stories = planned()
+    for number, (section, entry) in enumerate(zip(sections, records, strict=True), 1):
+        name, story = stories.get(number, ("good", Story(None, Status.OK)))
+        whole = page_text(number)
+        if story.status is Status.OK:
+            assert section.strip() == entry["text"] == whole, name
+        elif story.status is Status.SUSPECT:
+            assert section.strip() == entry["text"].strip(), name
+            assert entry["text"].startswith(f"Text of page {number}:"), name
+        else:
+            assert entry["text"] == "", name
+            assert f"Page {number} of " in section, name
+            assert "could not be read: " in section, name
+        others = set(re.findall(r"(?:Text of|Here ends) page (\d+)", section)) - {str(number)}
+        assert not others, name
+
+
+@pytest.mark.parametrize("name", [*BAD, *HEALED])
+def test_every_failure_is_reported(damaged_run: Damaged, name: str) -> None:
+    """Status, finding, asks and retries in the record; and what is not good in the file and on standard error."""
+    _, text, records, err = damaged_run
+    number, story = next((number, story) for number, (other, story) in planned().items() if other == name)
+    entry = records[number - 1]
+    assert (entry["status"], entry["asks"], entry["retries"]) == (story.status, story.asks, story.retries)
+    if story.finding is None:
+        assert entry["findings"] == []
+        return
+    assert story.finding in {finding["kind"] for finding in entry["findings"]}
+    (told,) = [line for line in err.splitlines() if re.match(rf"page {number} of \S+: {story.status}: .+", line)]
+    assert entry["findings"][0]["message"] in told
+    assert re.search(rf'^<!-- visionocr page="{number}" status="{story.status}" findings="[^"]+" ', text, re.MULTILINE)
+
+
+def test_a_refusal_in_other_words(server: FakeKoboldCpp) -> None:
+    """The commonest words of a refusal are no page's text."""
+    server.plan[1] = faults.Refusal()
+    (page,) = transcribe([pdf_file("a.pdf")])
+    assert page.status is Status.FAILED
+
+
+# --- batches -----------------------------------------------------------------------------------------------
+
+
+def read(*files: str | Path, **settings: Any) -> tuple[list[PageResult], list[Event]]:
+    """All results of the Python API, and the events on the way."""
+    events: list[Event] = []
+    return list(transcribe(files, observer=events.append, **settings)), events
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+def test_batches_give_each_page_its_text(server: FakeKoboldCpp, batch: int) -> None:
+    """Several pages share a request; the last one may have fewer; costs are shared, not multiplied."""
+    results, _ = read(pdf_file("a.pdf", 7), batch=batch)
+    assert [result.text for result in results] == [page_text(number) for number in range(1, 8)]
+    requests = sorted(arrival.numbers for arrival in server.generated)  # two are under way at once
+    assert [number for numbers in requests for number in numbers] == list(range(1, 8))
+    assert [len(numbers) for numbers in requests] == [batch] * (7 // batch) + [7 % batch] * bool(7 % batch)
+    spent = sum(result.completion_tokens or 0 for result in results)
+    single, _ = read(Path("a.pdf"))
+    assert spent < 1.2 * sum(result.completion_tokens or 0 for result in single)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+@pytest.mark.parametrize("missing", [None, 1, 2])
+def test_a_batch_without_marks_is_asked_page_by_page(server: FakeKoboldCpp, batch: int, missing: int | None) -> None:
+    """Where a mark is missing no text is guessed: each page is asked alone, and it is said."""
+    server.plan[1] = [faults.Unmarked(missing)]
+    results, _ = read(pdf_file("a.pdf", batch), batch=batch)
+    assert [result.text for result in results] == [page_text(number) for number in range(1, batch + 1)]
+    assert all([finding.kind for finding in result.findings] == [FindingKind.MARKS] for result in results)
+    assert all(result.status is Status.OK for result in results)
+    assert [arrival.numbers for arrival in server.generated[1:]] == [(number,) for number in range(1, batch + 1)]
+
+
+def test_a_bad_page_of_a_batch_is_asked_alone(server: FakeKoboldCpp) -> None:
+    """The others of the batch are not asked again."""
+
+    def text_of(number: int) -> str:
+        return "I'm sorry, but I can't help with that." if number == 2 else page_text(number)
+
+    server.text_of = text_of
+    results, _ = read(pdf_file("a.pdf", 3), batch=3)
+    assert [result.status for result in results] == [Status.OK, Status.FAILED, Status.OK]
+    assert (server.asked[1], server.asked[2], server.asked[3]) == (1, 3, 1)
+    assert results[2].text == page_text(3)
+
+
+def test_a_batch_never_exceeds_what_the_server_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that a small context has no room for are not sent; it is said that the batch is smaller."""
+    with FakeKoboldCpp(model="llava-v1.5-7b", context=2048, image_tokens=fixed(576)) as small:
+        monkeypatch.setenv("VISIONOCR_API_URL", small.url)
+        results, events = read(pdf_file("a.pdf", 4), batch=4, max_length=300)
+        assert [result.text for result in results] == [page_text(number) for number in range(1, 5)]
+        assert max(len(arrival.numbers) for arrival in small.generated) < 4
+        assert all(arrival.seen == arrival.numbers for arrival in small.generated)
+        assert any("pages a request" in getattr(event, "message", "") for event in events)
+
+
+# --- retries and asks --------------------------------------------------------------------------------------
+
+
+def test_a_busy_server_is_waited_for(server: FakeKoboldCpp) -> None:
+    """The same request again, with a key of its own, counted as retries; the page was asked once."""
+    server.plan[1] = [faults.Busy(2)]
+    (result,), events = read(pdf_file("a.pdf"))
+    assert (result.status, result.asks, result.retries) == (Status.OK, 1, 2)
+    assert len([event for event in events if isinstance(event, Retrying)]) == 2
+    bodies = [{**arrival.body, "genkey": ""} for arrival in server.generated]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert len(set(server.genkeys)) == 3
+
+
+def test_a_bad_answer_is_asked_for_differently(server: FakeKoboldCpp) -> None:
+    """Another seed and some temperature, up to ``max_asks`` times; the observer hears why."""
+    server.plan[1] = [faults.Empty(), faults.Loop()]
+    (result,), events = read(pdf_file("a.pdf"), max_asks=4)
+    assert (result.status, result.asks, result.text) == (Status.OK, 3, page_text(1))
+    sent = [(arrival.body["sampler_seed"], arrival.body["temperature"]) for arrival in server.generated]
+    assert len({seed for seed, _ in sent}) == 3
+    assert [temperature for _, temperature in sent] == sorted(temperature for _, temperature in sent)
+    asked = [event for event in events if isinstance(event, Asked)]
+    assert [event.ask for event in asked] == [1, 2, 3]
+    assert not asked[0].reason
+    assert all(event.reason for event in asked[1:])
+
+
+def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:
+    """What was read before an interruption is worth more than a refusal."""
+    server.plan[1] = [faults.Aborted(30), faults.Empty(), faults.Empty()]
+    (result,), _ = read(pdf_file("a.pdf"))
+    assert (result.status, result.asks) == (Status.SUSPECT, 3)
+    assert page_text(1).startswith(result.text)
+    assert [finding.kind for finding in result.findings] == [FindingKind.INTERRUPTED]
+
+
+@pytest.mark.parametrize("version", ["1.77", "1.86", "1.99", "1.104", "1.110", "1.115.1"])
+def test_old_and_new_servers(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    """Every version that counts its tokens reads the same, and shows when it ignores a picture."""
+    with FakeKoboldCpp(model=MODEL, version=version) as fake:
+        monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
+        monkeypatch.setenv("VISIONOCR_WAIT_SERVER", "0")
+        fake.plan[2] = faults.ImageIgnored()
+        results, _ = read(pdf_file("a.pdf", 3))
+        assert [result.status for result in results] == [Status.OK, Status.FAILED, Status.OK]
+        assert [result.text for result in results] == [page_text(1), "", page_text(3)]
+
+
+# --- documents ---------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_all_kinds_in_one_run(server: FakeKoboldCpp) -> None:
+    """Every format, turned, transparent, grey, coloured in other ways, of several frames: each is read upright."""
+    expected: list[int] = []
+
+    def add(make: Callable[[int], object], count: int = 1) -> None:
+        make(len(expected) + 1)
+        expected.extend(range(len(expected) + 1, len(expected) + 1 + count))
+
+    for fmt in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"):
+        add(lambda n, fmt=fmt: make_image(f"{n:02}.{fmt.lower()}", n, fmt))  # type: ignore[misc]
+    for turned in range(2, 9):
+        add(lambda n, turned=turned: make_image(f"{n:02}.jpg", n, "JPEG", exif=turned))  # type: ignore[misc]
+    for mode in ("1", "L", "P", "I;16"):
+        add(lambda n, mode=mode: make_image(f"{n:02}.png", n, "PNG", mode))  # type: ignore[misc]
+    add(lambda n: make_image(f"{n:02}.jpg", n, "JPEG", "CMYK"))
+    for mode in ("RGBA", "LA"):
+        add(lambda n, mode=mode: make_image(f"{n:02}.png", n, "PNG", mode, transparent=True))  # type: ignore[misc]
+    add(lambda n: make_frames(f"{n:02}.tiff", [n, n + 1, n + 2]), 3)
+    add(lambda n: Path(f"{n:02}.pdf").write_bytes(encode(picture(n))))  # a picture with a wrong name
+    files = [path.name for path in sorted(Path().iterdir()) if path.is_file()]
+    code, out, err = command("image", *files, "-f", "jsonl", "-q")
+    assert (code, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [entry["text"] for entry in records] == [page_text(number) for number in expected]
+    assert list(dict.fromkeys(entry["document"] for entry in records)) == files
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"turned": 90},
+        {"turned": 180},
+        {"turned": 270},
+        {"scanned": True},
+        {"size": (842.0, 595.0)},
+        {"size": (2400.0, 3400.0)},
+    ],
+)
+def test_pdf_pages_of_all_kinds(server: FakeKoboldCpp, options: dict[str, Any]) -> None:
+    """Turned, scanned, landscape and poster pages arrive upright and legible."""
+    results, _ = read(pdf_file("a.pdf", 2, **options), max_side=1000)
+    assert [result.text for result in results] == [page_text(1), page_text(2)]
+    assert all(max(result.width, result.height) <= 1000 for result in results)
+
+
+# --- the Python API ----------------------------------------------------------------------------------------
+
+
+def test_the_api_yields_what_the_command_writes(server: FakeKoboldCpp) -> None:
+    """Same documents, same settings, same results, in the same order."""
+    server.plan[2], server.plan[3] = faults.Empty(), faults.Truncated()
+    pdf_file("a.pdf", 4)
+    make_image("c.png", 9)
+    results, events = read("a.pdf", "none.pdf", "c.png", pages="1-3")
+    code, out, _ = command("pdf", "a.pdf", "none.pdf", "c.png", "--pages", "1-3", "-f", "jsonl")
+    assert code == 4
+
+    def comparable(entry: dict[str, Any]) -> dict[str, Any]:
+        return {**entry, "seconds": 0}
+
+    assert [comparable(record(result)) for result in results] == [
+        comparable(json.loads(line)) for line in out.splitlines()
+    ]
+    answered = [event.result for event in events if isinstance(event, Answered)]
+    assert sorted(answered, key=lambda result: (result.page.document, result.page.number)) == sorted(
+        results, key=lambda result: (result.page.document, result.page.number)
+    )
+
+
+@pytest.mark.usefixtures("in_order")
+def test_the_api_gives_pages_as_they_come(server: FakeKoboldCpp) -> None:
+    """The first page is there while the second is still being read; whoever stops early stops the server."""
+    server.plan[2] = faults.Hang()
+    pages = transcribe([pdf_file("a.pdf", 5)])
+    assert next(pages).text == page_text(1)
+    server.wait_for(lambda: server.asked[3] == 1 and server.waiting == 1)
+    keys = set(server.genkeys[-2:])
+    pages.close()  # type: ignore[attr-defined]
+    server.wait_for(lambda: server.running is None and not server.waiting)
+    assert set(server.abort_keys) == keys
+    assert server.asked[4] == 0
+
+
+def test_the_api_asks_for_passwords(server: FakeKoboldCpp) -> None:
+    """A function gives them; without it the document is a failed result, not an exception."""
+    pdf_file("a.pdf", 1, password="sesame")
+    given = iter(["wrong", "sesame"])
+    (result,) = transcribe(["a.pdf"], password=lambda _: next(given))
+    assert result.text == page_text(1)
+    (result,) = transcribe(["a.pdf"])
+    assert (result.status, result.page.number) == (Status.FAILED, 0)
+    assert result.findings[0].kind is FindingKind.UNREADABLE
+
+
+def test_the_api_raises_what_is_wrong(server: FakeKoboldCpp) -> None:
+    """Nonsense is raised with the first page, as an error with words and a code."""
+    pdf_file("a.pdf")
+    with pytest.raises(UsageError, match="not a page"):
+        next(transcribe(["a.pdf"], pages="x"))
+    server.vision = False
+    with pytest.raises(ServerError, match="cannot see pictures"):
+        next(transcribe(["a.pdf"]))
+
+
+# --- a server that dies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_order")
+def test_a_server_that_dies_keeps_what_was_read(server: FakeKoboldCpp) -> None:
+    """Code 5, the page is named, what was read is in the journal, an older result stays as it was."""
+    server.plan[4] = faults.Die()
+    pdf_file("a.pdf", 6)
+    Path("out.md").write_text("yesterday")
+    code, out, err = command("pdf", "a.pdf", "-o", "out.md")
+    assert (code, out) == (5, "")
+    records = [json.loads(line) for line in Path("out.md.journal").read_text().splitlines()[1:]]
+    pages = [(entry["page"], entry["text"]) for entry in records if "page" in entry]
+    assert sorted(pages) == [(n, page_text(n)) for n in (1, 2, 3)]
+    assert Path("out.md").read_text() == "yesterday"
+    assert not Path("out.md.part").exists()
+    lines = err.splitlines()
+    assert any(line.startswith("page 4 of a.pdf: failed: ") for line in lines)
+    assert "3 pages are in out.md.journal: repeat the command to go on" in lines
+    assert lines[-2].startswith("error: ")
+    assert "start it again" in lines[-1]
+
+
+@pytest.mark.usefixtures("in_order")
+def test_a_server_that_dies_does_not_spoil_standard_output(server: FakeKoboldCpp) -> None:
+    """What was read is printed, the lost page is marked, and nothing follows it."""
+    server.plan[3] = faults.Die()
+    pdf_file("a.pdf", 6)
+    code, out, _ = command("pdf", "a.pdf", "-f", "jsonl", "-q")
+    assert code == 5
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [entry["status"] for entry in records] == ["ok", "ok", "failed"]
+
+
+@pytest.mark.usefixtures("in_order")
+def test_the_api_raises_when_the_server_dies(server: FakeKoboldCpp) -> None:
+    """The results that are there come first, the lost page among them."""
+    server.plan[3] = faults.Die()
+    pages = transcribe([pdf_file("a.pdf", 6)])
+    got = [next(pages) for _ in range(3)]
+    assert [page.status for page in got] == [Status.OK, Status.OK, Status.FAILED]
+    with pytest.raises(ServerError, match="went away"):
+        next(pages)
+
+
+@pytest.mark.usefixtures("in_order")
+def test_finished_documents_of_a_folder_stay(server: FakeKoboldCpp) -> None:
+    """In ``-o DIR/`` what was complete before the server died is in place; the rest is in the journal."""
+    server.plan[3] = faults.Die()
+    pdf_file("a.pdf", numbers=[1])
+    pdf_file("b.pdf", numbers=[2, 3])
+    code, _, err = command("pdf", "a.pdf", "b.pdf", "-o", "out/", "-q")
+    assert code == 5
+    assert {path.name for path in Path("out").glob("[!.]*")} == {"a.md"}
+    assert "2 pages are in out/.visionocr.journal" in err
+
+
+@pytest.mark.usefixtures("in_order")
+def test_a_key_that_is_refused_in_the_middle(server: FakeKoboldCpp) -> None:
+    """It ends the run: the next pages would meet the same."""
+    server.plan[2] = faults.Raw(401, b'{"detail": {"msg": "no"}}')
+    pdf_file("a.pdf", 4)
+    code, out, err = command("pdf", "a.pdf", "-f", "jsonl", "-q")
+    assert code == 5
+    assert [json.loads(line)["page"] for line in out.splitlines()][:2] == [1, 2]
+    assert "VISIONOCR_API_KEY" in err

@@ -1,0 +1,73 @@
+"""What is built is what people need: the prompts inside, nothing heavy at import."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages that a statement brings into a fresh interpreter."""
+    script = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    )
+
+
+def test_import_costs_nothing() -> None:
+    """``import visionocr`` loads none of the libraries, and its public names are there on demand."""
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "tenacity", "numpy", "faster_paddle"}
+    assert not loaded_by("import visionocr") & heavy
+    assert not loaded_by("import visionocr; visionocr.Settings, visionocr.PageResult") & heavy
+
+
+def test_public_names_exist() -> None:
+    """Everything in ``__all__`` can be had, nothing else by chance."""
+    import visionocr
+
+    assert all(getattr(visionocr, name) is not None for name in visionocr.__all__)
+    with pytest.raises(AttributeError):
+        visionocr.nothing  # noqa: B018
+
+
+@pytest.mark.source_tree
+def test_every_room_is_packed() -> None:
+    """The list of packages has every folder with code: an editable installation does not show what a wheel lacks."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    rooms = {
+        ".".join(path.parent.relative_to(ROOT / "src").parts) for path in (ROOT / "src/visionocr").rglob("__init__.py")
+    }
+    assert set(packed) == {*rooms, "visionocr.prompts"}
+
+
+@pytest.mark.slow
+@pytest.mark.source_tree
+def test_the_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
+    """A built wheel has every module, every preset and task, the type marker and the licence."""
+    source = tmp_path / "source"  # a build leaves its own files behind, and finds those of the last one
+    for name in ("src", "prompts"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {
+        f"visionocr/{path.relative_to(ROOT / 'src/visionocr').as_posix()}" for path in (ROOT / "src").rglob("*.py")
+    }
+    data = {
+        f"visionocr/prompts/{path.relative_to(ROOT / 'prompts').as_posix()}"
+        for pattern in ("*.toml", "*.md", "__init__.py")
+        for path in (ROOT / "prompts").rglob(pattern)
+    }
+    assert modules | data | {"visionocr/py.typed"} <= names
+    assert any(name.endswith("licenses/LICENSE") for name in names)

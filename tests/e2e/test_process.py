@@ -1,0 +1,411 @@
+"""The program as a process: streams, pipes, signals, start-up."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import sysconfig
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exit_hook import with_last_words
+from fakes import faults
+from fakes.answers import Answer
+from fakes.koboldcpp import FakeKoboldCpp, page_text
+from fakes.loopback import Arrival
+from fakes.pictures import make_image
+from fakes.pictures import make_pdf as pdf_file
+
+MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
+PROGRAM = [sys.executable, "-m", "visionocr"]
+PATIENCE = 30
+"""Seconds after which a process that should have ended is a failure."""
+PROMPTLY = 2.0
+"""Seconds that a person waits for a command to stop."""
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and terminals of POSIX")
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeKoboldCpp]:
+    """A server with a known model."""
+    with FakeKoboldCpp(model=MODEL) as fake:
+        yield fake
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment without anybody's configuration; small pictures are quick."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
+    return {**kept, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "VISIONOCR_MAX_SIDE": "500"}
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Start the program with pipes; what still runs at the end of the test is killed."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start_it(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen([*PROGRAM, *arguments], cwd=tmp_path, env=environment, **{**pipes, **options})
+        processes.append(process)
+        return process
+
+    yield start_it
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+# --- start-up ----------------------------------------------------------------------------------------------
+
+
+def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
+    """The top-level packages that are loaded when a command line has been answered."""
+    script = with_last_words("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], env=environment, capture_output=True, check=True
+    )
+    loaded = set(result.stderr.decode().split())
+    assert "visionocr" in loaded
+    return loaded
+
+
+def test_the_version_costs_nothing(environment: dict[str, str]) -> None:
+    """Scripts ask for it often: no library is loaded."""
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle"}
+    assert not loaded_by(environment, "--version") & heavy
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["pdf", "--help"], ["presets"]])
+def test_help_and_presets_are_quick(environment: dict[str, str], arguments: list[str]) -> None:
+    """Nothing that opens documents, servers or terminals is loaded to answer from memory."""
+    heavy = {"requests", "urllib3", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "rich"}
+    assert not loaded_by(environment, *arguments) & heavy
+
+
+def test_module_and_script_are_the_same(environment: dict[str, str]) -> None:
+    """``python -m visionocr`` and ``visionocr`` answer alike, and call themselves ``visionocr``."""
+    script = Path(sysconfig.get_path("scripts"), "visionocr")
+    for arguments in (["--version"], ["pdf"]):
+        answers = [
+            subprocess.run([*command, *arguments], env=environment, capture_output=True, check=False)
+            for command in (PROGRAM, [str(script)])
+        ]
+        assert answers[0].returncode == answers[1].returncode == (0 if "--version" in arguments else 2)
+        assert answers[0].stdout == answers[1].stdout
+        assert answers[0].stderr == answers[1].stderr
+    assert answers[1].stderr.decode() == "error: missing argument 'FILE'\n  See: visionocr pdf --help\n"
+
+
+# --- streams -----------------------------------------------------------------------------------------------
+
+
+def test_standard_output_is_the_product(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """However much there is to say: every command's output is its result, byte for byte."""
+    server.plan[2] = [faults.Busy(), faults.Empty()]
+    pdf_file(tmp_path / "a.pdf", 2)
+    data = (tmp_path / "a.pdf").read_bytes()
+    (tmp_path / "torn.pdf").write_bytes(data[: data.rindex(b"startxref")])  # repaired, with complaints
+    make_image(tmp_path / "c.png", 3)
+    said = page_text(3)
+    url = ["--api-url", server.url, "-vv"]
+    running = {
+        "pdf": start("pdf", "a.pdf", "-f", "txt", *url),
+        "torn": start("pdf", "torn.pdf", "-f", "txt", *url),
+        "image": start("image", "c.png", "-f", "txt", *url),
+        "describe": start("describe", "c.png", *url),
+        "json": start("image", "c.png", "-f", "json", *url),
+    }
+    results = {name: ended(process) for name, process in running.items()}
+    assert all(code == 0 and "KoboldCpp at" in err for code, _, err in results.values()), results
+    assert results["pdf"][1] == results["torn"][1] == f"{page_text(1)}\n\f{page_text(2)}\n"
+    assert results["image"][1] == f"{said}\n"
+    assert results["describe"][1] == " ".join(said.split()) + "\n"
+    assert json.loads(results["json"][1])[0]["text"] == said
+    checked = {
+        "check": start("check", server.url, "--no-chart", "--json", "-vv"),
+        "presets": start("presets", "--json", "-vv"),
+    }
+    for process in checked.values():
+        code, out, err = ended(process)
+        assert (code, err) == (0, "")
+        json.loads(out)
+
+
+def test_a_pipe_that_closes_early_ends_the_run_quietly(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """``| head -1``: code 0, no complaint, and the rest of the document is not read."""
+    pdf_file(tmp_path / "a.pdf", 40)
+    server.service_seconds = 0.02
+    process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"<!-- visionocr page=")
+    process.stdout.close()
+    process.stdout = None
+    code, _, err = ended(process)
+    assert (code, err) == (0, "")
+    assert len(server.generated) < 30
+
+
+@pytest.mark.parametrize("arguments", [["presets", "--json"], ["pdf", "--help"], ["--version"]])
+def test_a_reader_that_never_was(start: Start, arguments: list[str]) -> None:
+    """Output that nobody takes is no error to talk about."""
+    read, write = os.pipe()
+    os.close(read)
+    process = start(*arguments, stdout=write)
+    os.close(write)
+    _, _, err = ended(process)
+    assert err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_output_error(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """Whatever was to be printed: code 6 and one line, never a traceback."""
+    pdf_file(tmp_path / "a.pdf")
+    url = ["--api-url", server.url]
+    with open("/dev/full", "wb") as full:
+        running = [
+            start(*arguments, stdout=full)
+            for arguments in (
+                ["pdf", "a.pdf", "-q", *url],
+                ["pdf", "a.pdf", "--dry-run", *url],
+                ["check", server.url],
+                ["presets"],
+                ["pdf", "--help"],
+                ["--version"],
+            )
+        ]
+        for process in running:
+            code, _, err = ended(process)
+            assert (code, err) == (6, "error: cannot write to standard output: No space left on device\n")
+    process = start("pdf", "a.pdf", "-q", "-o", "/dev/full", *url)
+    assert ended(process) == (6, "", "error: cannot write /dev/full: No space left on device\n")
+
+
+# --- signals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_run_tidily(
+    start: Start, server: FakeKoboldCpp, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Within two seconds: code 130, the generation aborted by its own key, what was read kept and named."""
+    pdf_file(tmp_path / "a.pdf", 5)
+    server.plan[3] = faults.Hang()
+    server.service_seconds = 0.1  # with pages drawn one after the other, they arrive in their order
+    command = ["pdf", "a.pdf", "-o", "out.md", "--api-url", server.url, "--raster-workers", "0"]
+    process = start(*command)
+    server.wait_for(lambda: server.asked[4] == 1 and server.waiting == 1, PATIENCE)  # page 4 waits behind page 3
+    keys = set(server.genkeys[-2:])
+    began = time.monotonic()
+    process.send_signal(number)
+    code, out, err = ended(process)
+    assert time.monotonic() - began < PROMPTLY
+    assert (code, out) == (130, "")
+    assert err.endswith("2 pages are in out.md.journal: repeat the command to go on\nstopped\n")
+    server.wait_for(lambda: server.running is None and not server.waiting)
+    assert set(server.abort_keys) == keys
+    assert server.asked[5] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md.journal"}
+    process = start(*command)
+    server.plan.clear()
+    assert ended(process)[0] == 0
+    assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 2, 1]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md"}
+    assert all(page_text(number) in (tmp_path / "out.md").read_text() for number in range(1, 6))
+
+
+def test_a_second_signal_leaves_at_once(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """Who presses Ctrl-C twice does not wait for a server that takes no notice."""
+    pdf_file(tmp_path / "a.pdf")
+    server.plan[1] = faults.Hang()
+    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
+    server.wait_for(lambda: server.running is not None, PATIENCE)
+    process.send_signal(signal.SIGINT)
+    server.wait_for(lambda: any(arrival.path.endswith("abort") for arrival in server.requests))
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, out, err = ended(process)
+    assert time.monotonic() - began < 0.5
+    assert (code, out, err) == (130, "", "")
+
+
+def test_a_server_that_takes_no_notice_does_not_hold_us(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """One Ctrl-C is enough: the abort is not waited for longer than two seconds."""
+    pdf_file(tmp_path / "a.pdf")
+    server.plan[1] = faults.Hang()
+    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
+    server.wait_for(lambda: server.running is not None, PATIENCE)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, "", "stopped\n")
+    assert time.monotonic() - began < PROMPTLY + 0.5
+
+
+# --- a terminal --------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A pseudo-terminal with the program in it."""
+
+    def __init__(self, start: Start, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.shown = ""
+        self.process = start(
+            *arguments, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=_take_terminal
+        )
+        self._theirs = theirs
+
+    def echoes(self) -> bool:
+        """Whether what is typed is shown."""
+        return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
+
+    def until(self, text: str) -> None:
+        """Read until *text* is shown."""
+        while text not in self.shown:
+            self.shown += os.read(self._ours, 4096).decode()
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self._ours, text.encode())
+
+    def wait(self) -> int:
+        """Wait for the end; the exit code."""
+        os.close(self._theirs)
+        with suppress(OSError):  # the terminal has no other end any more
+            while data := os.read(self._ours, 4096):
+                self.shown += data.decode()
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self._ours)
+
+
+def _take_terminal() -> None:
+    import fcntl
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.fixture
+def terminal(start: Start) -> Iterator[Callable[..., Terminal]]:
+    """Start the program in a terminal."""
+    made: list[Terminal] = []
+
+    def open_one(*arguments: str) -> Terminal:
+        made.append(Terminal(start, *arguments))
+        return made[-1]
+
+    yield open_one
+    for one in made:
+        one.close()
+
+
+def test_a_password_is_typed_unseen(terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """It is asked for again while it is wrong, and shows nowhere."""
+    pdf_file(tmp_path / "a.pdf", 1, password="sesame")
+    screen = terminal("pdf", "a.pdf", "-f", "txt", "--api-url", server.url)
+    for word in ("wrong", "sesame"):
+        screen.until("Password of a.pdf: ")
+        screen.shown = ""
+        assert not screen.echoes()
+        screen.type(f"{word}\n")
+    screen.until("Here ends page 1.")
+    assert "sesame" not in screen.shown
+    assert screen.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_ctrl_c_while_a_password_is_asked_for(
+    workers: str, terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
+) -> None:
+    """The command ends, and the terminal shows again what is typed."""
+    pdf_file(tmp_path / "a.pdf", 1, password="sesame")
+    screen = terminal("pdf", "a.pdf", "--api-url", server.url, "--raster-workers", workers)
+    screen.until("Password of a.pdf: ")
+    assert not screen.echoes()
+    screen.type("\x03")
+    screen.until("stopped")
+    assert screen.process.wait(PATIENCE) == 130
+    assert screen.echoes()
+
+
+def test_text_and_progress_share_a_terminal(
+    terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
+) -> None:
+    """Every line of the pages stands alone on its line: the bar is taken away before, and is gone at the end."""
+    pdf_file(tmp_path / "a.pdf", 3)
+    screen = terminal("pdf", "a.pdf", "-f", "txt", "--api-url", server.url)
+    screen.until("pages/min")
+    assert screen.wait() == 0
+    lines = screen.shown.replace("\r", "").split("\n")
+    for number in (1, 2, 3):
+        for line in page_text(number).splitlines():
+            assert any(shown.lstrip("\f").endswith(line) for shown in lines)
+    assert "reading" in screen.shown
+    assert "3 pages: 3 ok" in lines[-2]
+
+
+@pytest.mark.parametrize("profiled", [False, True])
+def test_the_process_ends_at_once(profiled: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Nothing is tidied up after the last word, unless a profiler has something to say; all words arrive."""
+    script = "import atexit, sys; atexit.register(print, 'tidied', file=sys.stderr); sys.argv[1:] = ['presets']; "
+    script += "sys.setprofile(lambda *_: None); " * profiled + "from visionocr.__main__ import main; main()"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert "qwen2.5-vl" in ran.stdout
+    assert ran.stdout.endswith("\n")
+    assert ("tidied" in ran.stderr) is profiled
+
+
+@pytest.mark.parametrize("last", ["", "sys.exit(3)", "for page in pages: sys.exit(3)", "1 / 0"])
+def test_a_program_may_end_with_pages_unread(
+    last: str, server: FakeKoboldCpp, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Whoever uses the library need not read to the end: the program ends, and what the server works on is aborted."""
+    pdf_file(tmp_path / "a.pdf", pages=12)
+    stuck: list[Arrival] = []
+
+    def hang(arrival: Arrival) -> faults.Kind | None:
+        answered = {number for earlier in server.generated if earlier.status for number in earlier.numbers}
+        if not {1, 2} <= answered:  # two pages are asked at once, in either order
+            return None
+        stuck.append(arrival)
+        return faults.Hang()
+
+    server.plan |= dict.fromkeys(range(3, 7), hang)
+    script = f"import sys, visionocr; pages = visionocr.transcribe('a.pdf', raster_workers=0, api_url={server.url!r})\n"
+    script += f"print(next(pages).text)\nsys.stdin.read()\n{last}"
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, **pipes)
+    try:
+        server.wait_for(lambda: bool(stuck) and server.waiting == 1, PATIENCE)
+        code, out, err = ended(process)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (code, out) == ({"": 0, "1 / 0": 1}.get(last, 3), page_text(1) + "\n")
+    assert not err or last == "1 / 0"
+    server.wait_for(lambda: server.running is None and not server.waiting, PATIENCE)

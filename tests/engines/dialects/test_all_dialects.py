@@ -1,0 +1,535 @@
+"""Every wire language by the same questions: the table of dialects and what is shown for each.
+
+``pytest --collect-only -q tests/test_dialects.py`` lists the table: a cell is ``test_<question>[<dialect>-<server>]``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fakes import faults
+from fakes.answers import Answer
+from fakes.koboldcpp import ANY, page_text
+from fakes.pictures import make_pdf as pdf_file
+from fakes.requests import B64, FULL, GREEDY, STOPS, engine_for
+from fakes.wires import SERVED, WIRES, Wire
+from visionocr import vision_check
+from visionocr.answers.judge import judge
+from visionocr.cli.app import app
+from visionocr.engines.dialects import ALL
+from visionocr.engines.http import Http
+from visionocr.engines.probe import probe
+from visionocr.engines.server import ServerEngine
+from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerRefused, ServerUnknown
+from visionocr.prompting.library import Library
+from visionocr.prompting.render import Question
+from visionocr.types import (
+    Completion,
+    FindingKind,
+    FinishReason,
+)
+
+KEY = "open-sesame-4711"
+OURS = [name for name in WIRES if name != "koboldcpp"]
+
+
+@pytest.fixture(params=WIRES)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    """Each server in turn."""
+    return WIRES[request.param]
+
+
+def question(wire: Wire) -> Question:
+    """What is asked of the pages."""
+    library = Library()
+    preset = library.preset(wire.preset)
+    return Question(preset, library.task("transcribe"), preset.sampler, 500)
+
+
+# --- telling them apart --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_recognised(name: str) -> None:
+    """The probe finds the server's own language by itself, or the one that it is told; and names the product."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        server, dialect = probe(Http(fake.url), wire.dialect)
+        assert (server.dialect, dialect.NAME, server.kind) == (wire.dialect, wire.dialect, wire.kind)
+        assert (server.url, server.model in {wire.model, "tiny-vision"}) == (fake.url, True)
+        if wire.auto:
+            assert probe(Http(fake.url))[0] == server
+
+
+def test_forced_and_wrong() -> None:
+    """A language that is forced on a server that does not speak it is an error that says so."""
+    with (
+        WIRES["openai-vllm"].fake() as fake,
+        pytest.raises(ServerUnknown, match="not in the language textgen") as caught,
+    ):
+        probe(Http(fake.url), "textgen")
+    assert "--dialect" in caught.value.hint
+
+
+def test_order() -> None:
+    """KoboldCpp, which answers for others, is asked first; the language that many share, last."""
+    names = [dialect.NAME for dialect in ALL]
+    assert (names[0], names[-1]) == ("koboldcpp", "openai")
+    assert len(set(names)) == len(names)
+
+
+# --- the table: one test a column ----------------------------------------------------------------------
+
+_COMMON = {"max_tokens": 500, "temperature": 0.5, "top_p": 0.9, "seed": 11, "stream": False, "stop": list(STOPS)}
+_MESSAGES = [
+    {"role": "system", "content": "Be exact."},
+    {
+        "role": "user",
+        "content": [
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{B64}"}},
+            {"type": "text", "text": "Read the page."},
+        ],
+    },
+]
+_THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
+_STREAM = {"stream": True, "stream_options": {"include_usage": True}}
+_OPENAI = {"model": "qwen2.5-vl-7b", "messages": _MESSAGES, **_COMMON}
+BODIES: dict[str, dict[str, Any]] = {
+    "koboldcpp": {
+        "prompt": "SYS:Be exact.\n### Human: Read the page.\n### Assistant:",
+        "images": [B64],
+        "max_length": 500,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+        "min_p": 0.05,
+        "rep_pen": 1.1,
+        "sampler_seed": 11,
+        "stop_sequence": list(STOPS),
+        "trim_stop": True,
+        "render_special": False,
+        "genkey": "k",
+        "replace_instruct_placeholders": False,
+    },
+    "ollama": {
+        "model": "qwen2.5-vl-7b",
+        "messages": [_MESSAGES[0], {"role": "user", "content": "Read the page.", "images": [B64]}],
+        "stream": True,
+        "think": False,
+        "options": {
+            "num_ctx": 16384,
+            "num_predict": 500,
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "top_k": 40,
+            "min_p": 0.05,
+            "repeat_penalty": 1.1,
+            "seed": 11,
+            "stop": list(STOPS),
+        },
+    },
+    "textgen": {
+        "prompt": f'SYS:Be exact.\n### Human: <img src="data:image/jpeg;base64,{B64}">Read the page.\n### Assistant:',
+        "max_new_tokens": 500,
+        "truncation_length": 2048,
+        "stopping_strings": list(STOPS),
+        "do_sample": True,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+        "min_p": 0.05,
+        "typical_p": 1.0,
+        "repetition_penalty": 1.1,
+        "encoder_repetition_penalty": 1.0,
+        "no_repeat_ngram_size": 0,
+        "seed": 11,
+        "add_bos_token": True,
+        "ban_eos_token": False,
+        "skip_special_tokens": True,
+    },
+    "openai-vllm": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, **_THOUGHTLESS},
+    "openai-lmstudio": {**_OPENAI, **_STREAM, "top_k": 40, "repeat_penalty": 1.1},
+    "openai-llamacpp": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, **_THOUGHTLESS},
+    "openai-webui": {**_OPENAI, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1},
+    "openai-ollama": {**_OPENAI, **_STREAM},
+    "openai-koboldcpp": {**_OPENAI, "top_k": 40, "min_p": 0.05, "rep_pen": 1.1, "sampler_seed": 11, **_THOUGHTLESS},
+    "openai-plain": {**_OPENAI, "stop": list(STOPS[:4])},
+    "llamacpp": {
+        "prompt": {
+            "prompt_string": f"SYS:Be exact.\n### Human: <__media_{1:032}__>Read the page.\n### Assistant:",
+            "multimodal_data": [B64],
+        },
+        "n_predict": 500,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+        "min_p": 0.05,
+        "repeat_penalty": 1.1,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "dry_multiplier": 0.0,
+        "seed": 11,
+        "stop": list(STOPS),
+        "stream": True,
+        "return_progress": True,
+        "model": "qwen2.5-vl-7b",
+    },
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_request_body(name: str) -> None:
+    """The whole body, field by field: nothing is missing and nothing is there that the server does not know."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        server, dialect = probe(Http(fake.url), wire.dialect)
+    assert json.loads(json.dumps(dialect.encode(server, FULL, "k"))) == BODIES[name]
+
+
+SPECIAL: dict[str, dict[str, Any]] = {
+    "koboldcpp": {"render_special": True},
+    "textgen": {"skip_special_tokens": False},
+    "openai-vllm": {"skip_special_tokens": False},
+    "openai-webui": {"skip_special_tokens": False},
+    "openai-koboldcpp": {"render_special": True},
+}
+"""What asks a server for the special tokens of an answer; others do not know such a thing."""
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_special_tokens(name: str) -> None:
+    """A model that answers with special tokens has them in its text, wherever a server can be told."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        server, dialect = probe(Http(fake.url), wire.dialect)
+    body = dialect.encode(server, replace(FULL, special_tokens=True), "k")
+    assert json.loads(json.dumps(body)) == {**BODIES[name], **SPECIAL.get(name, {})}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_reply_decoded(name: str) -> None:
+    """A page's picture goes out and its text comes back, ended by the model itself, with the counts there are."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        completion = engine_for(wire, fake).complete(GREEDY)
+        assert fake.generated[-1].numbers == (7,)
+    assert completion.text.strip() == page_text(7)
+    assert completion.finish_reason is FinishReason.STOP
+    assert (completion.server, completion.retries) == (fake.url, 0)
+    assert (completion.completion_tokens or 0) > 50
+    assert not judge(completion, completion.text.strip(), GREEDY)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_length_seen(name: str) -> None:
+    """An answer that was cut off at its limit is known to be."""
+    wire = SERVED[name]
+    with wire.fake() as fake:
+        completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=20))
+    assert completion.finish_reason is FinishReason.LENGTH
+    assert page_text(7).startswith(completion.text.strip())
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_image_use_proven(name: str) -> None:
+    """An answer that was given without the picture is found out: by its tokens, else before the first page."""
+    wire = WIRES[name]
+    with wire.fake(context=8192) as fake:
+        engine = engine_for(wire, fake)
+        vision_check.require_vision(engine, question(wire))
+        fake.plan[ANY] = faults.ImageIgnored()
+        if engine.server.counts_tokens:
+            completion = engine.complete(GREEDY)
+            findings = judge(completion, completion.text, GREEDY)
+            assert FindingKind.IMAGE_NOT_USED in {finding.kind for finding in findings}
+            return
+    # One says whether it sees; there a picture that does not fit is one that is not seen.
+    blind = wire.fake(context=300) if name == "textgen" else wire.fake(vision=False)
+    with blind as fake, pytest.raises(ServerRefused, match="ignores pictures") as caught:
+        vision_check.require_vision(engine_for(wire, fake), question(wire))
+    assert caught.value.hint.startswith(engine.server.vision_remedy)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_auth_error(name: str) -> None:
+    """A missing or wrong key is an error that says so and does not show the key; the right one opens."""
+    wire = SERVED[name]
+    with wire.fake(key=KEY) as fake:
+        for key in (None, "wrong-key-0815"):
+            with pytest.raises((ServerRefused, ServerUnknown), match="401") as caught:
+                engine_for(wire, fake, key=key)
+            assert "VISIONOCR_API_KEY" in caught.value.hint
+            assert "wrong-key-0815" not in f"{caught.value!r} {caught.value.hint}"
+        assert engine_for(wire, fake, key=KEY).complete(GREEDY).text.strip() == page_text(7)
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_overload(name: str) -> None:
+    """A server that has no time is asked again, and then answers; the words are its own."""
+    wire = WIRES[name]
+    busy = faults.Json({"error": {"message": "server busy, please try again"}}, wire.busy)
+    with wire.fake() as fake:
+        fake.plan[7] = [busy, busy]
+        http = Http(fake.url)
+        server, dialect = probe(http, wire.dialect)
+        sleeps: list[float] = []
+        completion = ServerEngine(http, server, dialect, sleep=sleeps.append).complete(GREEDY)
+        assert (completion.retries, len(sleeps)) == (2, 2)
+        fake.plan[7] = busy
+        with pytest.raises(ServerBusy, match="server busy, please"):
+            engine_for(wire, fake).complete(GREEDY)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_wrong_model(name: str) -> None:
+    """A model that is not there is refused before the first page, with the names of those that are."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        with pytest.raises(ServerRefused, match="has no model 'llava-99'") as caught:
+            engine_for(wire, fake, model="llava-99")
+        assert f"It has: {wire.model}" in caught.value.hint
+        assert engine_for(wire, fake, model=wire.model).server.model == wire.model
+        assert not fake.generated
+
+
+@pytest.mark.parametrize("name", ["ollama", "openai-vllm", "openai-lmstudio", "openai-ollama"])
+def test_model_gone(name: str) -> None:
+    """A model that goes away while pages are read ends the run, in the server's own words."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        engine = engine_for(wire, fake)
+        fake.model = "another"
+        with pytest.raises(ServerRefused, match=r"no such model.*404") as caught:
+            engine.complete(GREEDY)
+    assert "--model" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_abort(name: str) -> None:
+    """Whoever stops a run does not wait for the answer: it is aborted by its key, or the line is cut at once."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        engine = engine_for(wire, fake, timeout=60)
+        fake.plan[7] = faults.Hang(3)
+        caught: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                engine.complete(GREEDY)
+            except (Interrupted, ServerError) as error:
+                caught.append(error)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        by_key = name == "koboldcpp"
+        fake.wait_for(lambda: fake.running is not None if by_key else fake.hanging == 1)
+        started = time.monotonic()
+        engine.cancel()
+        asking.join(10)
+        assert time.monotonic() - started < 1.5
+        assert len(caught) == 1
+        if not by_key:
+            fake.wait_for(lambda: fake.hung_up == 1)
+
+
+# --- what silence, time and size do --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
+def test_silence(name: str) -> None:
+    """Where nothing can be seen of a running request, the time-out is one for the answer; then the line is cut."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        engine = engine_for(wire, fake, timeout=0.3)
+        engine.count_tokens("x")
+        fake.plan[7] = faults.Hang(3)
+        with pytest.raises(ServerError, match="no sign of life"):
+            engine.complete(GREEDY)
+        fake.wait_for(lambda: fake.hung_up == 1)
+
+
+@pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
+def test_too_long(name: str) -> None:
+    """An answer that takes longer than it may is given up at once: nothing of it can be had."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        engine = engine_for(wire, fake, timeout=60, max_time=0.2)
+        fake.plan[7] = faults.Hang(3)
+        started = time.monotonic()
+        with pytest.raises(ServerError, match="took longer than"):
+            engine.complete(GREEDY)
+        assert time.monotonic() - started < 4
+        fake.wait_for(lambda: fake.hung_up == 1)
+
+
+SSE, NDJSON = "text/event-stream", "application/x-ndjson"
+
+
+def _chat_line(text: str, **more: Any) -> bytes:
+    return json.dumps({"message": {"content": text}, "done": False, **more}).encode() + b"\n"
+
+
+def _delta(text: str) -> bytes:
+    return b"data: %s\n\n" % json.dumps({"choices": [{"delta": {"content": text}}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "piece"),
+    [("ollama", NDJSON, _chat_line), ("openai-vllm", SSE, _delta), ("openai-ollama", SSE, _delta)],
+)
+def test_a_loop_is_stopped_as_it_comes(name: str, kind: str, piece: Callable[[str], bytes]) -> None:
+    """An answer that only repeats itself is noticed while it is written; hanging up ends it in the server too."""
+    wire = WIRES[name]
+    with wire.fake() as fake:
+        hung_up = threading.Event()
+
+        def endless() -> Iterator[bytes]:
+            try:
+                while not fake.closing.wait(0.001):
+                    yield piece("The same line again.\n")
+            finally:
+                hung_up.set()
+
+        fake.plan[7] = [
+            faults.Door(Answer(200, b"", kind, more=endless()))
+        ]  # kept nowhere else: it ends when it is not sent
+        completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=4000))
+        assert completion.finish_reason is FinishReason.LOOP
+        assert completion.text.startswith("The same line again.\nThe same")
+        assert hung_up.wait(10)
+
+
+_END = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 2}
+
+
+def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
+    wire = WIRES["ollama"]
+    with wire.fake() as fake:
+        fake.plan[7] = faults.Door(Answer(200, b"", kind, more=chunks))
+        return engine_for(wire, fake).complete(GREEDY)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kind"),
+    [
+        ((_chat_line("so it "), _chat_line("says"), _chat_line("", **_END)), NDJSON),
+        ((_chat_line("so it ")[:20], _chat_line("so it ")[20:] + b"\n" + _chat_line("says", **_END)[:-1]), NDJSON),
+        ((_chat_line("so it "), _chat_line("says", **_END)), "Application/X-NDJSON; charset=utf-8"),
+        ((_chat_line("so it says", **_END),), "application/json"),
+        ((_chat_line("so it ", error=None), _chat_line("says", error=None, **_END)), NDJSON),
+    ],
+)
+def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
+    """However the lines are cut, and also where something in between makes one answer of them."""
+    completion = _ollama_says(*chunks, kind=kind)
+    assert (completion.text, completion.finish_reason) == ("so it says", FinishReason.STOP)
+    assert (completion.prompt_tokens, completion.completion_tokens) == (9, 2)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ((), "without a text"),
+        ((_chat_line("so it "),), "in the middle"),
+        ((_chat_line("so it "), b'{"error": "the runner died"}\n'), "the runner died"),
+        ((_chat_line("so it "), b'{"error": "the runner died"}\n', _chat_line("", **_END)), "the runner died"),
+        ((_chat_line("so it "), b"<html>\n"), "not JSON"),
+        ((b"[" * 50_000,), "not JSON"),
+        ((b"17\n",), "in the middle"),
+        ((_chat_line("so it ", **_END), b"null\n"), "in the middle"),
+    ],
+)
+def test_broken_lines_of_ollama(chunks: tuple[bytes, ...], words: str) -> None:
+    """An answer that is none, breaks off or ends in an error is no answer."""
+    with pytest.raises(ServerError, match=words):
+        _ollama_says(*chunks)
+
+
+OVERFULL = {"openai-vllm", "openai-lmstudio", "openai-llamacpp", "openai-plain"}
+
+
+@pytest.mark.parametrize("name", sorted(OVERFULL))
+def test_overflow(name: str) -> None:
+    """A request that does not fit the context is refused for good, with what makes it fit."""
+    wire = WIRES[name]
+    with wire.fake(context=90) as fake, pytest.raises(RequestRefused, match="does not fit the context") as caught:
+        engine_for(wire, fake).complete(GREEDY)
+    assert "--max-side" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["ollama", "openai-koboldcpp", "openai-ollama", "openai-webui"])
+def test_silent_overflow(name: str) -> None:
+    """A picture that is dropped because it does not fit, or an empty answer in its place, is never taken for good."""
+    wire = WIRES[name]
+    with wire.fake(context=90) as fake:
+        engine = engine_for(wire, fake)
+        asked = replace(GREEDY, context_length=90)
+        try:
+            completion = engine.complete(asked)
+        except ServerError as error:
+            assert "no text and no tokens" in error.message  # noqa: PT017 - either may happen
+            return
+        kinds_found = {finding.kind for finding in judge(completion, completion.text, asked)}
+    assert FindingKind.IMAGE_NOT_USED in kinds_found
+
+
+@pytest.mark.parametrize("name", ["ollama", "textgen", "openai-lmstudio", "openai-llamacpp", "openai-koboldcpp"])
+def test_no_vision(name: str) -> None:
+    """A server that says that its model cannot see is believed before the first page."""
+    wire = WIRES[name]
+    with wire.fake(vision=False) as fake:
+        server = engine_for(wire, fake).server
+    assert server.vision is False
+    assert server.vision_remedy.endswith((".", "qwen2.5vl"))
+
+
+@pytest.mark.parametrize("name", ["ollama", "openai-vllm", "openai-llamacpp"])
+def test_no_vision_in_its_words(name: str) -> None:
+    """A server that refuses pictures page by page ends the run at the first."""
+    wire = WIRES[name]
+    with wire.fake(vision=False) as fake, pytest.raises(ServerRefused, match="cannot see pictures"):
+        engine_for(wire, fake).complete(GREEDY)
+
+
+# --- the same pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_same_markdown(name: str, alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pages give the same Markdown through every dialect, in good order; and the dialect is shown."""
+    wire = SERVED[name]
+    monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
+    pdf_file("a.pdf", 3)
+    with wire.fake(model=wire.model, context=8192) as fake:
+        arguments = ["pdf", "a.pdf", "--api-url", f"{fake.url}/v1/", "--dialect", wire.dialect, "--max-length", "900"]
+        ran = CliRunner().invoke(app, arguments, prog_name="visionocr")
+        checked = CliRunner().invoke(
+            app, ["check", fake.url, "--no-chart", "--dialect", wire.dialect], prog_name="visionocr"
+        )
+    assert ran.exit_code == 0, ran.stderr
+    expected = [f'<!-- visionocr page="{n}" status="ok" document="a.pdf" -->\n{page_text(n)}\n\n' for n in (1, 2, 3)]
+    assert ran.stdout == "".join(expected)
+    assert f"{wire.kind} at {fake.url} (dialect {wire.dialect}), model {wire.model}, preset {wire.preset}" in ran.stderr
+    assert "warning" not in ran.stderr.lower() or wire.dialect == "textgen"
+    assert f"{fake.url}, dialect {wire.dialect}\n" in checked.stdout
+    assert checked.exit_code == (5 if wire.preset == "llava-v0" else 0), checked.stdout  # too coarse for a page
+    assert KEY not in ran.stderr
+
+
+def test_server_words_are_shown_harmless() -> None:
+    """Nothing that a server calls its models can steer a terminal or flood it."""
+    names = tuple(f"m{number}\x1b[2J" for number in range(500))
+    wire = WIRES["openai-plain"]
+    with wire.fake(models=names) as fake, pytest.raises(ServerRefused, match="has 501 models") as caught:
+        engine_for(wire, fake)
+    assert "\x1b" not in caught.value.hint
+    assert "and 493 more" in caught.value.hint
+    assert len(caught.value.hint) < 300

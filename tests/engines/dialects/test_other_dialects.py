@@ -1,0 +1,331 @@
+"""What is particular to the dialects ollama, textgen and openai: choice of a model, marks, counts, words of refusal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes import faults
+from fakes.koboldcpp import ANY, page_text
+from fakes.ollama import FakeOllama
+from fakes.openai import FakeOpenAI
+from fakes.requests import B64, GREEDY, IMAGE, engine_for
+from fakes.textgen import FakeTextgen
+from fakes.wires import WIRES
+from visionocr.answers.clean import clean
+from visionocr.engines.dialects import ollama, openai, textgen
+from visionocr.engines.dialects.choice import Model, choose
+from visionocr.engines.error_messages import meaning
+from visionocr.engines.http import Http, Reply
+from visionocr.engines.probe import probe
+from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
+from visionocr.prompting.render import wrap
+from visionocr.types import ChatMarkers, FinishReason, PageImage, Prompt, Server
+
+SERVER = Server("http://x", "any", model="m", context_length=4096)
+VISION, TEXT = ["completion", "vision"], ["completion"]
+
+
+# --- which model ---------------------------------------------------------------------------------------
+
+
+def chosen(*models: Model, wanted: str | None = None) -> str:
+    """The name of the model that is asked."""
+    return choose("Ollama at http://x", models, wanted).name
+
+
+def test_only_model() -> None:
+    """The only model is asked, whatever it can do."""
+    assert chosen(Model("a", vision=False)) == "a"
+
+
+def test_loaded_model() -> None:
+    """Of several, the one in memory that can see; a blind one in memory does not stand before one that can see."""
+    assert chosen(Model("a", vision=True), Model("b", True, True)) == "b"
+    assert chosen(Model("a", True, False), Model("b", vision=True), Model("c", vision=False)) == "b"
+    assert chosen(Model("a"), Model("b", loaded=True)) == "b"
+
+
+def test_no_telling_which() -> None:
+    """Several that can see: an error that names them, not those that cannot."""
+    with pytest.raises(ServerRefused, match="has 3 models: say which") as caught:
+        chosen(Model("a", vision=True), Model("b", vision=True), Model("blind", vision=False))
+    assert caught.value.hint == "Name it with --model. It has: a, b."
+    with pytest.raises(ServerRefused, match="has no model"):
+        chosen()
+
+
+def test_name_without_tag() -> None:
+    """Ollama's ``:latest`` may be left out; a name that is nearly right brings the right one first."""
+    assert chosen(Model("llava:latest"), Model("x"), wanted="llava") == "llava:latest"
+    with pytest.raises(ServerRefused) as caught:
+        chosen(*(Model(f"zz{number}") for number in range(20)), Model("qwen2.5vl:7b"), wanted="qwen2.5vl")
+    assert caught.value.hint.startswith("It has: qwen2.5vl:7b, zz0")
+    assert "and 13 more" in caught.value.hint
+
+
+def test_ollama_asks_each_model_what_it_can() -> None:
+    """Of many models the only one that can see is taken; none is loaded for that."""
+    with FakeOllama(model="llava:7b", others={"llama3:8b": TEXT, "nomic-embed": []}) as fake:
+        server, _ = probe(Http(fake.url))
+        assert (server.model, server.vision, server.context_length) == ("llava:7b", True, 16384)
+        assert not fake.generated
+
+
+@pytest.mark.parametrize(
+    ("trained", "loaded", "context"), [(128_000, {}, 16384), (4096, {}, 4096), (128_000, {"llava:7b": 32768}, 32768)]
+)
+def test_ollama_context(trained: int, loaded: dict[str, int], context: int) -> None:
+    """The context that is asked for holds a page, is none that the model lacks, and does not unload a larger one."""
+    with FakeOllama(model="llava:7b", trained=trained, loaded=loaded) as fake:
+        engine = engine_for_dialect("ollama", fake)
+        engine.complete(GREEDY)
+        assert fake.generated[-1].body["options"]["num_ctx"] == engine.server.context_length == context
+
+
+@pytest.mark.parametrize("vision", [True, False])
+def test_ollama_before_capabilities(vision: bool) -> None:
+    """A version that lists no capabilities is believed where the model's parts tell, else nothing is claimed."""
+    with FakeOllama(vision=vision, capable=False) as fake:
+        assert probe(Http(fake.url))[0].vision is (True if vision else None)
+
+
+def test_vllm_adapters_are_no_choice() -> None:
+    """What vLLM lists besides, with a parent, is an adapter and does not make the choice unclear."""
+    listed = {"data": [{"id": "base", "owned_by": "vllm"}, {"id": "lora", "owned_by": "vllm", "parent": "base"}]}
+    with FakeOpenAI("vllm") as fake:
+        assert openai.probe(Http(fake.url), listed).model == "base"
+
+
+def engine_for_dialect(name: str, fake: Any, **options: Any) -> Any:
+    """An engine in front of a fake."""
+    return engine_for(WIRES[name], fake, **options)
+
+
+# --- what is sent --------------------------------------------------------------------------------------
+
+
+def test_wrap_writes_images() -> None:
+    """A mark may stand where an image stands, numbered from 0 in their order; without one there is no trace."""
+    prompt = Prompt("S", ("a", IMAGE, "b", IMAGE), ChatMarkers("<", "[", "]", "(", ")", "|"))
+    assert wrap(prompt) == "<[S](ab)|"
+    assert wrap(prompt, lambda image, number: f"{{{number}:{image.width}}}") == "<[S](a{0:200}b{1:200})|"
+
+
+def test_ollama_marks() -> None:
+    """Images before all text need no mark; others get one where they stand; a mark in a text is none."""
+    turns: list[tuple[tuple[str | PageImage, ...], str]] = [
+        ((IMAGE, "Read."), "Read."),
+        (("Read.", IMAGE), "Read.[img]"),
+        ((IMAGE, "one", IMAGE), "[img]one[img]"),
+        ((IMAGE, "say [img-0]"), "say [ img-0]"),
+        ((IMAGE,), ""),
+    ]
+    for parts, text in turns:
+        body = ollama.encode(SERVER, replace(GREEDY, prompt=Prompt("", parts, ChatMarkers())), "k")
+        (message,) = body["messages"]
+        assert (message["content"], len(message["images"])) == (text, sum(part is IMAGE for part in parts))
+
+
+def test_textgen_takes_no_image_from_a_text() -> None:
+    """A tag in a user's text, or a document's name, is no image; greedy asks for no sampling."""
+    tag = f'<img src="data:image/jpeg;base64,{B64}">'
+    prompt = Prompt(tag, (f"a {tag}", IMAGE, tag.upper()), ChatMarkers())
+    body = textgen.encode(SERVER, replace(GREEDY, prompt=prompt), "k")
+    assert body["prompt"].count(tag) == 1
+    assert (body["do_sample"], body["temperature"]) == (False, 1.0)
+    with FakeTextgen() as fake:
+        Http(fake.url).post(textgen.GENERATE, body)
+        assert fake.generated[0].numbers == (7,)
+
+
+def test_openai_order_and_empty_parts() -> None:
+    """Parts keep the order of the preset; an empty text is not sent; no system message without a text for it."""
+    body = openai.encode(SERVER, replace(GREEDY, prompt=Prompt("", ("Read.", IMAGE, ""), ChatMarkers())), "k")
+    (message,) = body["messages"]
+    assert [part["type"] for part in message["content"]] == ["text", "image_url"]
+
+
+@pytest.mark.parametrize("name", ["openai-vllm", "ollama"])
+def test_text_is_counted_once(name: str) -> None:
+    """The text's tokens are learned from one short request without pictures, and remembered."""
+    with WIRES[name].fake() as fake:
+        engine = engine_for_dialect(name, fake)
+        for _ in range(3):
+            completion = engine.complete(GREEDY)
+            assert completion.prompt_tokens - completion.text_tokens == 8 * 9  # squares of 28 pixels in 200 x 250
+        assert [len(arrival.numbers) for arrival in fake.generated] == [0, 1, 1, 1]
+
+
+def test_refused_count_costs_no_page() -> None:
+    """A server that cannot answer without a picture is used all the same."""
+    with FakeOpenAI("vllm") as fake:
+        engine = engine_for_dialect("openai-vllm", fake)
+        original = fake.generate
+        fake.generate = lambda arrival, text, pictures, *rest: (  # type: ignore[method-assign]
+            original(arrival, text, pictures, *rest) if pictures else faults.Json({"error": "no image"}, 400).answer
+        )
+        completion = engine.complete(GREEDY)
+    assert (completion.text.strip(), completion.text_tokens) == (page_text(7), None)
+
+
+# --- what comes back -----------------------------------------------------------------------------------
+
+
+def test_textgen_remnant_of_a_stop() -> None:
+    """The piece of a stop sequence that the server leaves at the end does not reach the page."""
+    with FakeTextgen() as fake:
+        fake.plan[ANY] = faults.Says(f"{page_text(7)}\n##")
+        text = engine_for_dialect("textgen", fake).complete(GREEDY).text
+    assert clean(text, stop_sequences=("\n###",), chat=ChatMarkers()) == page_text(7)
+
+
+def test_textgen_empty_is_a_failure() -> None:
+    """An empty text with status 200 is a failure on the server's console."""
+    with FakeTextgen() as fake:
+        fake.plan[ANY] = faults.Says("")
+        with pytest.raises(AnswerUnusable, match="its console says why"):
+            engine_for_dialect("textgen", fake).complete(GREEDY)
+
+
+@pytest.mark.parametrize("name", [None, "None"])
+def test_textgen_without_a_model(name: str | None) -> None:
+    """A server without a model says so before the first page."""
+    with FakeTextgen(model=name) as fake, pytest.raises(ServerError, match="no model loaded"):
+        probe(Http(fake.url))
+
+
+def test_textgen_that_does_not_say() -> None:
+    """A version that names no extensions is used, with a warning that sight is not sure."""
+    with FakeTextgen(informs=False) as fake:
+        server, _ = probe(Http(fake.url))
+    assert (server.vision, server.context_length, server.counts_tokens) == (None, 2048, False)
+    assert "does not say" in server.warnings[0]
+
+
+def test_koboldai_is_no_textgen() -> None:
+    """A KoboldAI, which has the same path for its model and takes no pictures, is not taken for one."""
+    with FakeTextgen() as fake:
+        fake.speak = lambda arrival: (  # type: ignore[method-assign]
+            faults.Json({"result": "KoboldAI/fairseq"}).answer if arrival.method == "GET" else faults.Html(404).answer
+        )
+        assert textgen.recognise(Http(fake.url)) is None
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=True) | st.sampled_from(["", "stop", "text"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("message", "content", "done_reason", "eval_count", "choices", "finish_reason", "usage", "results", "text")
+ANSWERS = st.recursive(
+    JSON_VALUES, lambda inner: st.dictionaries(st.sampled_from(FIELDS), inner | st.lists(inner, max_size=2), max_size=4)
+)
+
+
+@given(data=ANSWERS)
+@settings(deadline=None, max_examples=150)
+@pytest.mark.parametrize("dialect", [ollama, openai, textgen], ids=lambda dialect: dialect.NAME)
+def test_any_json(dialect: Any, data: object) -> None:
+    """Any JSON at all becomes a completion with sane fields, or an unusable answer."""
+    try:
+        completion = dialect.decode(Http("http://127.0.0.1:9"), Reply(200, data, 0.0), GREEDY)
+    except AnswerUnusable:
+        return
+    assert isinstance(completion.text, str)
+    assert isinstance(completion.finish_reason, FinishReason)
+    for count in (completion.prompt_tokens, completion.completion_tokens):
+        assert count is None or (type(count) is int and count >= 0)
+
+
+@given(identity=ANSWERS)
+@settings(deadline=None, max_examples=40)
+def test_any_list_of_models(identity: object) -> None:
+    """Whatever a server lists, a probe ends with a server or with an error of ours."""
+    listed = {"data": identity, "models": identity, "result": identity}
+    for dialect in (ollama, openai, textgen):
+        try:
+            assert dialect.probe(Http("http://127.0.0.1:9"), listed).dialect == dialect.NAME
+        except ServerError:
+            continue
+
+
+@pytest.mark.parametrize("reason", ["load", "unload", ""])
+def test_ollama_says_nothing(reason: str) -> None:
+    """An empty answer without tokens, such as that of a model that was only loaded, is unusable."""
+    data = {"message": {"content": ""}, "done": True, "done_reason": reason}
+    with pytest.raises(AnswerUnusable, match="no text and no tokens"):
+        ollama.decode(Http("http://x"), Reply(200, data, 0.0), GREEDY)
+
+
+@pytest.mark.parametrize("dialect", [ollama, openai], ids=lambda dialect: dialect.NAME)
+def test_error_with_status_200(dialect: Any) -> None:
+    """An error in the place of an answer is unusable, in the server's words."""
+    with pytest.raises(AnswerUnusable, match="out of cheese"):
+        dialect.decode(Http("http://x"), Reply(200, {"error": "out of cheese"}, 0.0), GREEDY)
+
+
+def streamed(*events: object) -> Reply:
+    """An answer that came in pieces."""
+    return Reply(200, events[-1], 0.5, events)
+
+
+def test_pieces() -> None:
+    """The pieces of a stream are one answer; the reason and the counts come late, in any order."""
+    text = [{"choices": [{"delta": {"content": piece}}]} for piece in ("Te", None, "xt")]
+    end = {"choices": [{"delta": {}, "finish_reason": "length"}]}
+    counts = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 2}}
+    completion = openai.decode(Http("http://x"), streamed(*text, end, counts), GREEDY)
+    assert (completion.text, completion.finish_reason) == ("Text", FinishReason.LENGTH)
+    assert (completion.prompt_tokens, completion.completion_tokens) == (90, 2)
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([{"choices": [{"delta": {"content": "Te"}}]}], "in the middle"),
+        ([{"choices": [{"delta": {"content": "Te"}}]}, {"error": {"message": "out of cheese"}}], "out of cheese"),
+        ([None, 7, []], "in the middle"),
+    ],
+)
+def test_broken_pieces(events: list[object], words: str) -> None:
+    """A stream that breaks off, or ends in an error, is no answer."""
+    with pytest.raises(AnswerUnusable, match=words):
+        openai.decode(Http("http://x"), streamed(*events), GREEDY)
+
+
+WORDS = [
+    (400, "request (9000 tokens) exceeds the available context size (8192 tokens)", RequestRefused),
+    (400, "This model's maximum context length is 4096 tokens. However, your prompt contains 9", RequestRefused),
+    (500, "Context size has been exceeded.", RequestRefused),
+    (400, "At most 1 image(s) may be provided in one prompt.", RequestRefused),
+    (500, "Failed to load image or audio file", RequestRefused),
+    (500, "image input is not supported - hint: you may need to provide the mmproj", ServerRefused),
+    (400, "llama is not a multimodal model", ServerRefused),
+    (500, "this model is missing data required for image input", ServerRefused),
+    (404, 'model "x" not found, try pulling it first', ServerRefused),
+    (404, "The model `x` does not exist.", ServerRefused),
+    (500, "model requires more system memory (9 GiB) than is available", ServerRefused),
+    (400, "Invalid host header", ServerRefused),
+    (404, "Not Found", None),
+    (404, "File Not Found", None),
+    (500, "internal error", None),
+    (503, "Loading model", None),
+    (401, "context length", None),
+]
+
+
+@pytest.mark.parametrize(("status", "words", "kind"), WORDS)
+def test_words_of_refusal(status: int, words: str, kind: type[ServerError] | None) -> None:
+    """What servers say in an error answer is understood, quoted, and has a remedy; what is not, is left alone."""
+    error = meaning("http://x", status, words)
+    assert type(error) is (kind or type(None))
+    if error is not None:
+        assert words in error.message
+        assert error.message.startswith(("http://x", "the "))
+        json.dumps(error.hint)

@@ -1,0 +1,280 @@
+"""A model without any server: what the settings may say, what the child may do, and what is left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tiny_vlm
+from fakes.llamacpp import FakeLlama
+from fakes.pictures import encode, picture
+from fakes.words import page_text
+from visionocr import job, local_llama
+from visionocr.check import examine
+from visionocr.engines import llama
+from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
+from visionocr.errors import ConfigurationError, ServerError, UsageError
+from visionocr.gguf import pair
+from visionocr.gguf.choice import Choice
+from visionocr.prompting.library import Library
+from visionocr.settings import load_settings
+from visionocr.types import ChatMarkers, Event, Notice, PageImage, PageRef, Prompt, Request, Sampler
+
+LAUNCH = Launch("model.gguf", "projector.gguf", 4096)
+READ_ORDER = "import json, os, sys, time\norder = json.loads(sys.stdin.readline())\n"
+STAY = "sys.stdin.read()\n"
+
+
+def child(*lines: str) -> list[str]:
+    """A child that reads its order, does what it is told here, and nothing of llama.cpp."""
+    return [sys.executable, "-I", "-S", "-c", READ_ORDER + "\n".join(lines)]
+
+
+def reply(value: object) -> str:
+    """The line of a child that answers its parent."""
+    return f"print({json.dumps(value)!r}, flush=True)"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    """Settings that name a pair."""
+    tiny = tiny_vlm.write_pair(tmp_path)
+    return {"gguf": str(tiny.model), "mmproj": str(tiny.projector)}
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is there, whether it is or not."""
+    monkeypatch.setattr(llama, "installed", lambda: True)
+
+
+# --- the settings ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "expected"),
+    [
+        ({}, {}, False),
+        ({"gguf": "a", "mmproj": "b"}, {}, True),
+        ({"gguf": "a"}, {"VISIONOCR_MMPROJ": "b"}, True),
+        ({"gguf": "a", "mmproj": "b"}, {"VISIONOCR_API_URL": "http://x"}, True),
+        ({"api_url": "http://x"}, {"VISIONOCR_GGUF": "a", "VISIONOCR_MMPROJ": "b"}, False),
+    ],
+)
+def test_what_is_wanted(flags: dict[str, str], environment: dict[str, str], expected: bool) -> None:
+    """A model is run when it is named; between it and an address the nearer layer decides."""
+    assert local_llama.wanted(load_settings(flags, environment=environment)) is expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"gguf": "a"}, "--gguf is given without --mmproj"),
+        ({"mmproj": "a"}, "--mmproj is given without --gguf"),
+        ({"gguf": "a", "mmproj": "b", "api_url": "http://x"}, "exclude each other"),
+        ({"gguf": "a", "mmproj": "b", "api_url": "local:"}, "exclude each other"),
+    ],
+)
+def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
+    """Half a pair, or a pair and an address at once, is a mistake in the command line, also for ``check``."""
+    settings = load_settings(flags, environment={})
+    with pytest.raises(UsageError, match=words):
+        job.open_engine(settings)
+    with pytest.raises(UsageError, match=words):
+        examine.validate(settings, Library(None))
+
+
+@pytest.mark.parametrize("broken", ["gguf", "mmproj"])
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"GGUF and more"])
+@pytest.mark.usefixtures("installed")
+def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes | None) -> None:
+    """A file that is missing, damaged or of another kind is named before anything is started."""
+    path = Path(files[broken])
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        local_llama.open_engine(load_settings(files, environment={}))
+    assert path.name in caught.value.message
+
+
+@pytest.mark.usefixtures("installed")
+def test_folder(files: dict[str, Any], tmp_path: Path) -> None:
+    """A folder is no model, but there is a command that looks for pairs in it."""
+    with pytest.raises(ConfigurationError, match="is a folder") as caught:
+        local_llama.open_engine(load_settings({**files, "gguf": str(tmp_path)}, environment={}))
+    assert f"visionocr gguf {tmp_path}" in caught.value.hint
+
+
+@pytest.mark.usefixtures("installed")
+def test_pair_that_cannot_load(files: dict[str, Any]) -> None:
+    """Widths that differ are found before anything is started."""
+    tiny_vlm.write_projector(Path(files["mmproj"]), width=96)
+    with pytest.raises(ConfigurationError, match="puts out 96 numbers a token, the model takes 64"):
+        local_llama.open_engine(load_settings(files, environment={}))
+
+
+def test_pair_that_is_doubtful(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of a pair is told as warnings, and picks the preset."""
+    presets = Library(None).presets()
+    facts = pair.examine(Path(files["gguf"]), Path(files["mmproj"]), presets)
+    told = replace(facts, fit=pair.Fit.DOUBTFUL, reason="odd", notes=("old",), choice=Choice(presets[0], "", True))
+    monkeypatch.setattr(pair, "examine", lambda *given: told)
+    events: list[Event] = []
+    name = local_llama._check_pair(Path(files["gguf"]), Path(files["mmproj"]), presets, events.append)
+    assert name == presets[0].name
+    assert events == [
+        Notice("tiny-llama.gguf with tiny-mmproj.gguf: odd", warning=True),
+        Notice("old", warning=True),
+    ]
+    match = job.choose_preset(load_settings({}, environment={}), Library(None), "what ever", name)
+    assert (match.preset, match.known) == (presets[0], True)
+
+
+def test_missing_package(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package the command that installs it is named."""
+    monkeypatch.setattr(llama, "installed", lambda: False)
+    with pytest.raises(ConfigurationError) as caught:
+        local_llama.open_engine(load_settings(files, environment={}))
+    assert 'pip install "visionocr[llama]"' in caught.value.hint
+
+
+# --- the child ---------------------------------------------------------------------------------------------
+
+
+def test_order(tmp_path: Path) -> None:
+    """The child gets everything through its input; the key is in no argument, and it ends with its input."""
+    server = LlamaServer(LAUNCH, child(reply({"address": "http://127.0.0.1:1"}), "print(order, file=sys.stderr)", STAY))
+    assert server.wait() == "http://127.0.0.1:1"
+    assert len(server.key) >= 32
+    assert server.key not in " ".join(map(str, server._process.args))  # type: ignore[arg-type]
+    server.close()
+    server.close()
+    assert server.gone(0)
+    assert f"'key': '{server.key}'" in server._lines[0]
+    assert "'context': 4096" in server._lines[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["print('0.01 W careful\\n0.02 E first cause\\n0.03 E then', file=sys.stderr)", "sys.exit(1)"], "first cause"),
+        (["print('0.01 I some\\nlast line', file=sys.stderr)", "sys.exit(3)"], "it ended with code 3: last line"),
+        ([reply({"error": "no memory"})], "no memory"),
+        ([reply({"error": "no memory"}), "print('0.1 E better', file=sys.stderr)"], "better"),
+        ([reply(["what"])], "it ended with code 0"),
+        ([reply({"address": 7})], "it ended with code 0"),
+        (["print('nonsense', flush=True)"], "it ended with code 0"),
+        (["sys.stderr.buffer.write(b'\\xff' * 300_000 + b'\\n0.1 E at last\\n')"], "at last"),
+    ],
+)
+def test_child_that_does_not_start(lines: list[str], words: str) -> None:
+    """Its last words are told: the first error of its log, what it says itself, or how it ended."""
+    server = LlamaServer(LAUNCH, child(*lines))
+    with pytest.raises(LlamaFailed) as caught:
+        server.wait()
+    assert str(caught.value) == words
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such signals")
+def test_child_that_crashes() -> None:
+    """A crash is told by the name of its signal."""
+    server = LlamaServer(LAUNCH, child("os.kill(os.getpid(), 11)"))
+    with pytest.raises(LlamaFailed, match="it ended with SIGSEGV"):
+        server.wait()
+
+
+def test_child_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that does not end with its input is killed."""
+    monkeypatch.setattr(llama, "_LEAVE", 0.1)
+    server = LlamaServer(LAUNCH, child(reply({"address": "x"}), "time.sleep(60)"))
+    server.wait()
+    server.close()
+    assert server.gone(0)
+
+
+def test_child_of_a_program_that_is_none() -> None:
+    """A program that cannot be started is an error of the system."""
+    with pytest.raises(FileNotFoundError):
+        LlamaServer(LAUNCH, ["/nowhere/at/all"])
+
+
+# --- the engine --------------------------------------------------------------------------------------------
+
+
+def request() -> Request:
+    """A request about page 3."""
+    image = PageImage(PageRef("a.pdf", 3), "image/png", encode(picture(3, (320, 400)), "PNG"), 320, 400)
+    return Request(Prompt("", (image, "Read."), ChatMarkers()), Sampler(), 400)
+
+
+@pytest.mark.usefixtures("installed")
+def test_engine(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child's server is asked in its own language; it has a name that stays the same from run to run."""
+    with FakeLlama() as fake:
+        monkeypatch.setattr(llama, "command", lambda: child(reply({"address": fake.url}), STAY))
+        engine = local_llama.open_engine(load_settings(files, environment={}))
+        assert isinstance(engine, local_llama.LocalLlamaEngine)
+        assert engine.complete(request()).text == page_text(3)
+        assert engine.count_tokens("one two") == 3
+        assert (engine.server.url, engine.server.kind) == ("gguf:tiny-llama.gguf", "llama.cpp")
+        assert {arrival.headers.get("authorization") for arrival in fake.requests} == {f"Bearer {engine.process.key}"}
+        engine.cancel()
+        engine.close()
+        assert engine.process.gone(0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_engine_that_breaks_down(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process is gone the reason is told at once; a living one's errors stay what they are."""
+    with FakeLlama() as fake:
+        ending = ["print('0.1 E out of memory', file=sys.stderr)", STAY, "sys.exit(1)"]
+        monkeypatch.setattr(llama, "command", lambda: child(reply({"address": fake.url}), *ending))
+        engine = local_llama.open_engine(load_settings(files, environment={}))
+        assert isinstance(engine, local_llama.LocalLlamaEngine)
+        fake.die()
+        engine.process.kill()
+        with pytest.raises(ServerError, match="broke down: out of memory"):
+            engine.complete(request())
+        engine.close()
+
+
+@pytest.mark.usefixtures("installed")
+def test_child_ends_when_its_server_is_none(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what the child serves cannot be used, the child is ended too."""
+    started: list[LlamaServer] = []
+
+    class Noted(LlamaServer):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            started.append(self)
+
+    monkeypatch.setattr(llama, "LlamaServer", Noted)
+    with FakeLlama(key="another") as fake:
+        monkeypatch.setattr(llama, "command", lambda: child(reply({"address": fake.url}), STAY))
+        with pytest.raises(ServerError, match="refuses access"):
+            local_llama.open_engine(load_settings(files, environment={}))
+    assert started[0].gone(0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_failure_names_the_files(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that llama.cpp refuses is named, with the reason and what to do."""
+    monkeypatch.setattr(llama, "command", lambda: child(reply({"error": "mismatch"})))
+    with pytest.raises(ServerError, match=r"cannot run tiny-llama\.gguf with tiny-mmproj\.gguf: mismatch") as caught:
+        local_llama.open_engine(load_settings(files, environment={}))
+    assert "belong together" in caught.value.hint
+
+
+def test_patience_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a large model is told so, once."""
+    monkeypatch.setattr(local_llama, "_TELL_AFTER", -1.0)
+    events: list[Event] = []
+    waiting = local_llama._patient("large.gguf", events.append)
+    waiting()
+    waiting()
+    assert events == [Notice("loading large.gguf; a large model takes minutes")]

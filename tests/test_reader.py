@@ -1,0 +1,272 @@
+"""All pages: order, bounds, threads, ends."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.stand_ins import QUESTION, SPEC, FakeEngine, FakeSource, pipeline
+from interrupts import struck_everywhere
+from visionocr.asking import Asker
+from visionocr.errors import ServerUnreachable
+from visionocr.reader import Pipeline
+from visionocr.threads import Workers
+from visionocr.types import Answered, Event, PageImage, PageRef, PageResult, RasterSpec, Request, Status
+
+PATIENCE = 20.0
+
+
+def take_all(stream: Iterator[PageResult], into: list[PageResult]) -> None:
+    """Keep what came before an error."""
+    for result in stream:
+        into.append(result)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_results_come_in_page_order(slots: int, batch: int) -> None:
+    """Whatever the order of the answers, every page comes once, in its place."""
+    engine, source = FakeEngine(slots=slots), FakeSource(23, broken=frozenset({5, 23}))
+    waits = random.Random(slots * batch)
+    gate = threading.Event()
+
+    def dawdle(_request: Request) -> None:
+        gate.wait(waits.random() / 500)
+
+    engine.before = dawdle
+    results = list(pipeline(source, engine, batch=batch).results())
+    assert [result.page.number for result in results] == list(range(1, 24))
+    assert [result.page.number for result in results if result.status is Status.FAILED] == [5, 23]
+    assert all(result.text == f"text {result.page.number}.1" for result in results if result.status is Status.OK)
+    assert source.closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_rasters_are_made_only_a_few_ahead(concurrency: int) -> None:
+    """While the first page is being answered, no more pages are loaded than the window holds, by its hands only."""
+    engine, source = FakeEngine(), FakeSource(100)
+    source.concurrency = concurrency
+    release = threading.Event()
+    loaded_meanwhile: list[int] = []
+
+    def hold(request: Request) -> None:
+        if request.prompt.images[0].page.number == 1:
+            release.wait(PATIENCE)
+
+    engine.before = hold
+    stream = pipeline(source, engine).results()
+    taker = threading.Thread(target=next, args=(stream,))
+    taker.start()
+    while len(source.loaded) < 4:  # rasterizing runs ahead of the held page
+        threading.Event().wait(0.001)
+    loaded_meanwhile += source.loaded
+    release.set()
+    taker.join(PATIENCE)
+    stream.close()
+    assert len(loaded_meanwhile) <= 4
+    assert source.threads <= {"find-0", *(f"raster-{n}" for n in range(concurrency))}
+
+
+def test_a_source_with_several_hands_keeps_the_order() -> None:
+    """Pages are loaded at the same time, and still come in order."""
+    engine, source = FakeEngine(slots=2), FakeSource(30, broken=frozenset({4}))
+    source.concurrency = 3
+    barrier = threading.Barrier(3)
+    load = source.load
+
+    def together(page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        barrier.wait(PATIENCE)
+        return load(page, spec)
+
+    source.load = together  # type: ignore[method-assign]
+    results = list(pipeline(source, engine).results())
+    assert [result.page.number for result in results] == list(range(1, 31))
+    assert not barrier.broken
+
+
+def test_a_source_that_is_waited_for_is_told_to_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that waits for rasters lets the source know; one that is slower than they are does not."""
+    monkeypatch.setattr("visionocr.reader._STARVED", 0.02)
+    pause = threading.Event()
+    waited, busy = FakeSource(40), FakeSource(40)
+    load = waited.load
+
+    def slowly(page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        pause.wait(0.005)
+        return load(page, spec)
+
+    waited.load = slowly  # type: ignore[method-assign]
+    list(pipeline(waited, FakeEngine()).results())
+    engine = FakeEngine()
+    engine.before = lambda request: pause.wait(0.005) and None  # type: ignore[assignment]
+    list(pipeline(busy, engine).results())
+    assert waited.grown >= 2
+    assert busy.grown == 0
+
+
+def test_slots_are_all_used_and_never_exceeded() -> None:
+    """With three slots three requests run at the same time, and not a fourth."""
+    engine = FakeEngine(slots=3)
+    barrier = threading.Barrier(3)
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    def meet(request: Request) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        if request.prompt.images[0].page.number <= 3:
+            barrier.wait(PATIENCE)
+        with lock:
+            running -= 1
+
+    engine.before = meet
+    assert len(list(pipeline(FakeSource(12), engine).results())) == 12
+    assert most == 3
+
+
+def test_events_come_in_completion_order() -> None:
+    """Every page is answered once, told when it is done, not when its turn comes."""
+    events: list[Event] = []
+    engine = FakeEngine(slots=2)
+    second_done = threading.Event()
+
+    def slow_first(request: Request) -> None:
+        if request.prompt.images[0].page.number == 1:
+            second_done.wait(PATIENCE)
+
+    def note(event: Event) -> None:
+        events.append(event)
+        second_done.set()
+
+    engine.before = slow_first
+    stream = Pipeline(
+        FakeSource(2),
+        engine,
+        Asker(engine, QUESTION, max_asks=1),
+        SPEC,
+        observer=note,
+    ).results()
+    assert [result.page.number for result in stream] == [1, 2]
+    assert [event.result.page.number for event in events if isinstance(event, Answered)] == [2, 1]
+
+
+def test_a_dead_server_costs_nothing_that_was_read() -> None:
+    """The page it died on is marked, finished pages after it are still given, and then the error is raised."""
+    engine = FakeEngine(slots=2)
+    engine.says[3] = [ServerUnreachable("gone")]
+    third_may_fail = threading.Event()
+
+    def order(request: Request) -> None:
+        number = request.prompt.images[0].page.number
+        if number == 3:
+            third_may_fail.wait(PATIENCE)
+        if number == 5:
+            third_may_fail.set()
+
+    engine.before = order
+    results: list[PageResult] = []
+    stream = pipeline(FakeSource(50), engine).results()
+    with pytest.raises(ServerUnreachable):
+        take_all(stream, results)
+    statuses = {result.page.number: result.status for result in results}
+    assert [statuses[number] for number in (1, 2, 3, 4)] == [Status.OK, Status.OK, Status.FAILED, Status.OK]
+    assert "gone" in next(result for result in results if result.page.number == 3).findings[0].message
+    assert engine.cancelled.is_set()
+
+
+def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
+    """Who stops taking results stops the work."""
+    engine, source = FakeEngine(), FakeSource(50)
+    stream = pipeline(source, engine).results()
+    next(stream)
+    stream.close()
+    assert engine.cancelled.is_set()
+    assert source.closed.wait(PATIENCE)
+    assert len(source.loaded) < 10
+
+
+def test_ctrl_c_between_any_two_steps() -> None:
+    """Wherever the signal strikes whoever takes the results: the run ends, the engine is stopped, the source closed."""
+    engine, source, taken = FakeEngine(), FakeSource(0), 0
+    stream = pipeline(source, engine).results()
+
+    def begin() -> Callable[[], object]:
+        nonlocal engine, source, stream, taken
+        engine, source = FakeEngine(slots=2), FakeSource(9)
+        stream = pipeline(source, engine).results()
+        next(stream)
+        taken = 1
+
+        def take() -> None:
+            nonlocal taken
+            for _ in stream:
+                taken += 1
+
+        return take
+
+    strikes = 0
+    for strikes in struck_everywhere(begin):  # noqa: B007 - the number is wanted afterwards
+        stream.close()
+        assert source.closed.wait(PATIENCE)
+        assert engine.cancelled.is_set() or taken == 9
+    assert strikes > 50
+
+
+def test_ctrl_c_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has not yet begun is tidied up as any other, and nothing is asked."""
+    submit: Any = Workers.submit
+
+    def struck(self: Workers, function: Any, *arguments: Any) -> Any:
+        if function is next:
+            raise KeyboardInterrupt
+        return submit(self, function, *arguments)
+
+    engine, source = FakeEngine(), FakeSource(9)
+    monkeypatch.setattr(Workers, "submit", struck)
+    with pytest.raises(KeyboardInterrupt):
+        next(pipeline(source, engine).results())
+    assert source.closed.is_set()
+    assert engine.cancelled.is_set()
+    assert not source.loaded
+
+
+def test_a_run_that_is_left_at_the_end_of_the_program() -> None:
+    """Its threads do not run any more when Python tidies up: they are not waited for."""
+    script = """
+from fakes.stand_ins import FakeEngine, FakeSource
+from fakes.stand_ins import pipeline
+results = pipeline(FakeSource(9), FakeEngine()).results()
+print(next(results).page.number)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1\n", "")
+
+
+def test_a_finished_run_does_not_cancel_its_engine() -> None:
+    """An engine can be used for the next run."""
+    engine = FakeEngine()
+    assert len(list(pipeline(FakeSource(3), engine).results())) == 3
+    assert not engine.cancelled.is_set()
+
+
+def test_workers_hand_over_results_and_errors() -> None:
+    """What a function returns or raises comes out of its call; the threads are daemons and end when closed."""
+    workers = Workers(2, "test")
+    thread = workers.submit(threading.current_thread).outcome()
+    assert thread.daemon
+    with pytest.raises(ZeroDivisionError):
+        workers.submit(lambda: 1 / 0).outcome()
+    workers.close()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()

@@ -1,0 +1,183 @@
+"""Small questions before the first page: how far a server shrinks pictures, and whether it looks at them at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes import faults
+from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, squares
+from visionocr.engines.http import Http
+from visionocr.engines.probe import probe
+from visionocr.engines.retry_policy import RetryPolicy
+from visionocr.engines.server import ServerEngine
+from visionocr.errors import ServerBusy, ServerRefused
+from visionocr.prompting import budget
+from visionocr.prompting.library import Library
+from visionocr.prompting.render import Question
+from visionocr.vision_check import measure_clamped_side, picture, require_vision
+
+LIBRARY = Library()
+CONTEXT = 8192
+
+
+def question(preset: str = "qwen2.5-vl", task: str = "transcribe") -> Question:
+    """What is asked of the pages."""
+    chosen = LIBRARY.preset(preset)
+    return Question(chosen, LIBRARY.task(task), chosen.sampler, 2000)
+
+
+def engine(fake: FakeKoboldCpp) -> ServerEngine:
+    """An engine for a fake server, which does not wait."""
+    http = Http(fake.url)
+    server, dialect = probe(http)
+    return ServerEngine(http, server, dialect, patience=RetryPolicy(busy=0), sleep=lambda _: None)
+
+
+# --- the clamp -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.83", "1.104", "1.115.1"])
+@pytest.mark.parametrize("side", [512, 1024, 1536, 2048])
+@pytest.mark.parametrize(("preset", "px"), [("qwen2.5-vl", 28), ("qwen3-vl", 32), ("olmocr", 28)])
+def test_clamp(version: str, side: int, preset: str, px: int) -> None:
+    """The operator's ``--visionmaxres`` is found out from one short answer, on every version and encoder."""
+    with FakeKoboldCpp(version=version, visionmaxres=side, context=CONTEXT, image_tokens=squares(px)) as fake:
+        assert measure_clamped_side(engine(fake), question(preset)) == side
+        (arrival,) = fake.generated
+    assert arrival.body["max_length"] == 1
+    assert len(arrival.body["images"]) == 1
+
+
+@pytest.mark.parametrize("version", ["1.77", "1.82"])
+def test_old_clamp(version: str) -> None:
+    """Before the flag existed, 2048 px were kept, and that is what is measured."""
+    with FakeKoboldCpp(version=version, context=CONTEXT) as fake:
+        assert measure_clamped_side(engine(fake), question()) == 2048
+
+
+def test_no_counts() -> None:
+    """A server that counts no tokens cannot be measured."""
+    with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
+        assert measure_clamped_side(engine(fake), question()) is None
+
+
+def test_no_token_count_of_the_text() -> None:
+    """Without the tokens of the text alone there is no measurement, rather than a wrong one."""
+    with FakeKoboldCpp(context=CONTEXT) as fake:
+        fake.plan["/api/extra/tokencount"] = faults.Html(500)
+        assert measure_clamped_side(engine(fake), question()) is None
+
+
+def test_blind() -> None:
+    """A server that counts no more tokens than the text has is refused: it ignores pictures."""
+    with FakeKoboldCpp(context=CONTEXT) as fake:
+        fake.plan[ANY] = faults.ImageIgnored()
+        with pytest.raises(ServerRefused, match="ignores pictures") as caught:
+            measure_clamped_side(engine(fake), question())
+    assert "--mmproj" in caught.value.hint
+
+
+@pytest.mark.parametrize("version", ["1.104", "1.115.1"])
+def test_no_projector(version: str) -> None:
+    """A server without a projector is found out by the same question."""
+    with FakeKoboldCpp(version=version, context=CONTEXT, vision=False) as fake, pytest.raises(ServerRefused):
+        measure_clamped_side(engine(fake), question())
+
+
+def test_context_too_small_for_the_picture() -> None:
+    """A server that drops the picture because it does not fit is refused, with the flag that makes room."""
+    large = FakeKoboldCpp(context=CONTEXT, image_tokens=fixed(CONTEXT))
+    with large as fake, pytest.raises(ServerRefused) as caught:
+        measure_clamped_side(engine(fake), question())
+    assert "--contextsize" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", [faults.Null(), faults.EngineError(), faults.Closed(), faults.Json({}, 400)], ids=repr)
+def test_chance(kind: faults.Kind) -> None:
+    """A question that fails says nothing: the run goes on with what is assumed."""
+    with FakeKoboldCpp(context=CONTEXT) as fake:
+        fake.plan[ANY] = kind
+        assert measure_clamped_side(engine(fake), question()) is None
+
+
+def test_busy() -> None:
+    """A server that stays busy ends the run here as it would later."""
+    with FakeKoboldCpp(context=CONTEXT) as fake:
+        fake.plan[ANY] = faults.Busy()
+        with pytest.raises(ServerBusy):
+            measure_clamped_side(engine(fake), question())
+
+
+def test_the_plan_after_it() -> None:
+    """What was measured makes the raster as large as server and model can use, and the request still fits."""
+    with FakeKoboldCpp(visionmaxres=2048, context=CONTEXT) as fake:
+        asker = engine(fake)
+        asked = question()
+        kept = measure_clamped_side(asker, asked)
+        made = budget.plan(asked.preset, asker.server, asked.task, clamped_side=kept)
+    assert made.spec.max_side == asked.preset.image.koboldcpp_longest_side
+    assert made.max_length < CONTEXT
+
+
+# --- sight ---------------------------------------------------------------------------------------------
+
+
+def test_sight() -> None:
+    """An old server that sees answers differently with and without a picture, and is accepted."""
+    with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
+        require_vision(engine(fake), question())
+        asks = fake.generated
+    assert [len(arrival.body.get("images", [])) for arrival in asks] == [0, 1, 1]
+    assert asks[1].body["images"] != asks[2].body["images"]
+    assert {arrival.body["prompt"] for arrival in asks} == {asks[0].body["prompt"]}
+    assert all(arrival.body["temperature"] == 0 and arrival.body["max_length"] <= 16 for arrival in asks)
+
+
+def test_blind_old_server() -> None:
+    """An old server that ignores pictures is refused before the first page, with the flag that is missing."""
+    blind = FakeKoboldCpp(version="1.76", context=CONTEXT, vision=False)
+    with blind as fake, pytest.raises(ServerRefused, match="ignores pictures") as caught:
+        require_vision(engine(fake), question())
+    assert "--mmproj" in caught.value.hint
+
+
+def test_old_server_with_too_little_context() -> None:
+    """An old server whose context has no room for a picture is blind as well."""
+    with FakeKoboldCpp(version="1.76", context=2048, image_tokens=fixed(2100)) as fake, pytest.raises(ServerRefused):
+        require_vision(engine(fake), question())
+
+
+@pytest.mark.parametrize("version", ["1.77", "1.104", "1.115.1"])
+def test_newer_servers_are_not_asked(version: str) -> None:
+    """A server whose answers carry the proof is not asked anything here."""
+    with FakeKoboldCpp(version=version) as fake:
+        require_vision(engine(fake), question())
+        assert not fake.generated
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_sight_by_chance(at: int) -> None:
+    """A question that fails says nothing about sight."""
+    with FakeKoboldCpp(version="1.76", context=CONTEXT, vision=False) as fake:
+        fake.plan[ANY] = lambda arrival: faults.Null() if len(fake.generated) == at else None
+        require_vision(engine(fake), question())
+        assert len(fake.generated) == at
+
+
+@pytest.mark.parametrize("preset", ["chatml", "deepseek-ocr", "glm-ocr", "granite-docling", "olmocr", "pixtral-12b"])
+def test_any_preset(preset: str) -> None:
+    """Presets with a text before the picture, or none at all, are asked in their own way."""
+    with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
+        require_vision(engine(fake), question(preset))
+        assert len(fake.generated) == 3
+
+
+def test_pictures() -> None:
+    """The pictures that are shown are RGB, of the size that is said, and differ by their shade."""
+    white, black = picture(64, 32), picture(64, 32, 0)
+    assert (white.width, white.height) == (64, 32)
+    assert white.media_type in {"image/png", "image/jpeg"}
+    assert white.data != black.data
+    assert replace(white, data=b"") == replace(black, data=b"", media_type=white.media_type)
