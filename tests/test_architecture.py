@@ -11,9 +11,9 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"types", "errors"},
-    {"text", "pace", "stop"},
+    {"text", "pace"},
     {"prompting", "answers"},
-    {"threads", "processes", "settings", "console"},
+    {"workers", "stop", "settings", "console"},
     {"gguf", "output", "documents"},
     {"engines"},
     {"connecting", "local_llama", "server_info", "vision_check"},
@@ -40,7 +40,7 @@ HOMES = {
         "cli/run.py",
     },
 }
-WRITERS = {"output/writer.py", "console.py", "processes/piped.py"}
+WRITERS = {"output/writer.py", "console.py", "workers.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

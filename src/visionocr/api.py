@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 from weakref import WeakSet
 
 from visionocr import job
@@ -16,36 +15,13 @@ from visionocr.documents.discovery import discover
 from visionocr.documents.resumed import Source
 from visionocr.documents.selection import parse_pages
 from visionocr.prompting.library import Library
-from visionocr.settings import load_settings
+from visionocr.settings import Settings, load_settings
 from visionocr.types import Observer, PageResult, ignore
 
-_P = ParamSpec("_P")
-_open: WeakSet[Generator[PageResult, None, None]] = WeakSet()
-"""What was begun and perhaps not read to its end."""
+_open_runs: WeakSet[Generator[PageResult, None, None]] = WeakSet()
+"""Runs that were begun and perhaps not read to their end."""
 
 
-def _closed_at_exit(
-    reading: Callable[_P, Generator[PageResult, None, None]],
-) -> Callable[_P, Iterator[PageResult]]:
-    """Close what is left unread while there are threads to do it: Python's own tidying comes too late for them."""
-
-    @wraps(reading)
-    def begun(*args: _P.args, **kwargs: _P.kwargs) -> Iterator[PageResult]:
-        pages = reading(*args, **kwargs)
-        _open.add(pages)
-        return pages
-
-    return begun
-
-
-@atexit.register
-def _close() -> None:
-    for pages in list(_open):
-        with contextlib.suppress(ValueError):  # another thread is in the middle of it
-            pages.close()
-
-
-@_closed_at_exit
 def transcribe(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
@@ -56,7 +32,7 @@ def transcribe(
     presets: Path | None = None,
     observer: Observer = ignore,
     **settings: Any,
-) -> Generator[PageResult, None, None]:
+) -> Iterator[PageResult]:
     """Read documents, page by page.
 
     Yields one ``PageResult`` for every page, in order, as soon as it is there. A page that could not be read is a
@@ -72,18 +48,35 @@ def transcribe(
     settings and absent servers, later when the server goes away for good.
     """
     chosen = load_settings(settings, config=config, required=config is not None)
-    selection = parse_pages(pages) if pages else None
     several = [files] if isinstance(files, str | os.PathLike) else files
-    found = discover([os.fspath(file) for file in several], recursive=recursive)
     source = Source(
-        found,
-        selection=selection,
+        discover([os.fspath(file) for file in several], recursive=recursive),
+        selection=parse_pages(pages) if pages else None,
         password=password,
         workers=chosen.raster_workers,
         spool=chosen.cluster is not None,
     )
-    prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
+    run = _read(chosen, Library(presets), source, observer)
+    _open_runs.add(run)
+    return run
+
+
+def _read(
+    settings: Settings, library: Library, source: Source, observer: Observer
+) -> Generator[PageResult, None, None]:
+    prepared = job.prepare(settings, library, task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)
     finally:
         prepared.close()
+
+
+def _close_open_runs() -> None:
+    for run in list(_open_runs):
+        with contextlib.suppress(ValueError):  # another thread is in the middle of it
+            run.close()
+
+
+# A program may end with pages unread. Python then waits for the threads of executors, and these for servers: before
+# that, what runs is stopped. ``atexit`` comes after that wait, and Python has no public hook before it.
+threading._register_atexit(_close_open_runs)  # type: ignore[attr-defined]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from visionocr.errors import ConfigurationError, ServerRefused, UsageError, VisionOcrError
 from visionocr.settings import Settings
 from visionocr.text import printable
-from visionocr.threads import Workers
 from visionocr.types import Engine, Notice, Observer
 
 if TYPE_CHECKING:
@@ -68,10 +68,8 @@ def servers_of(engine: Engine) -> Sequence[Engine]:
 def together(function: Callable[[_T], _R], values: Iterable[_T]) -> list[_R]:
     """*function* of each value, all at the same time: they wait for different servers. Raises the first error."""
     values = list(values)
-    workers = Workers(max(1, len(values)), "server")
-    calls = [workers.submit(function, value) for value in values]
-    workers.close()
-    return [call.outcome() for call in calls]
+    with ThreadPoolExecutor(max(1, len(values)), "server") as executor:
+        return list(executor.map(function, values))
 
 
 def _check_vision(member: PoolMember) -> ServerEngine | VisionOcrError:

@@ -14,9 +14,10 @@ from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
-from visionocr.reader import Pipeline
+from visionocr.reader import Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
 from visionocr.settings import DEFAULT_URL, Settings, Wire
+from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
     Engine,
@@ -59,6 +60,8 @@ class Job:
     observer: Observer = field(default=ignore, repr=False)
     clamped_side: int | None = None
     """The long side in pixels to which the server was seen to shrink larger pictures."""
+    stop: Stop = field(default_factory=Stop, repr=False)
+    """Ends a run of it."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -88,10 +91,10 @@ class Job:
     ) -> Generator[PageResult, None, None]:
         """The results of all pages of *source*, in order.
 
-        See ``Pipeline`` for ``known`` and ``record``, and ``Pipeline.results`` for what is raised when.
+        See ``Reader`` for ``known`` and ``record``, and ``Reader.results`` for what is raised when.
         """
         asker = Asker(self.engine, self.question, max_asks=self.max_asks, observer=self.observer)
-        pipeline = Pipeline(
+        reader = Reader(
             source,
             self.engine,
             asker,
@@ -100,8 +103,9 @@ class Job:
             known=known,
             record=record,
             observer=self.observer,
+            stop=self.stop,
         )
-        return pipeline.results()
+        return reader.results()
 
     def close(self) -> None:
         """Give the engine back."""
@@ -114,17 +118,19 @@ def prepare(
     *,
     task: str,
     observer: Observer = ignore,
+    stop: Stop | None = None,
     opened: Callable[[bool], Engine] | None = None,
 ) -> Job:
-    """Decide everything. ``task`` is the default where the settings name none.
+    """Decide everything. *task* is the default where the settings name none. *stop* ends this and the run.
 
-    ``opened`` gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
+    *opened* gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
     ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
+    stop = stop or Stop()
     if settings.cluster is not None and opened is None:
         from visionocr.cluster import cluster
 
-        return cluster.prepare(settings, library, task=task, observer=observer)
+        return cluster.prepare(settings, library, task=task, observer=observer, stop=stop)
     chosen = library.task(settings.task or task)
     for name in ("prompt", "system"):
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
@@ -133,7 +139,9 @@ def prepare(
     opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
     engine = opened(chosen.markdown)
     try:
-        return prepared(engine, settings, library, chosen, observer)
+        with stop.waking(engine.cancel):
+            decided = prepared(engine, settings, library, chosen, observer)
+        return replace(decided, stop=stop)
     except BaseException:
         engine.close()
         raise

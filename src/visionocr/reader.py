@@ -1,23 +1,23 @@
-"""The conductor: pages from a source, through rasters and an engine, to results in page order.
+"""Reads pages from a source with an engine: an ordered map with bounded memory.
 
-One thread finds pages, as many as the source has hands load them, one thread for each request in flight asks. Pages
-are taken from the source only when there is room in the window, so memory is a few images for each request in flight,
-however long the documents are, and rasterizing is always a few pages ahead, so that the engine does not wait.
+One thread finds pages, a few render them, one for each request in flight asks; whoever takes the results only waits.
+Pages are taken from the source only while there is room in the window, so memory is a few images for each request in
+flight, however long the documents are, and rendering is always a few pages ahead, so that the engine does not wait.
 """
 
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from visionocr.asking import Asker, Loaded
 from visionocr.errors import DocumentError, Interrupted, ServerError
-from visionocr.threads import Call, Workers, apart
+from visionocr.stop import Stop
 from visionocr.types import (
     Answered,
     Engine,
@@ -35,25 +35,25 @@ from visionocr.types import (
 )
 
 MOST_FINISHED = 512
-"""Results that wait for an earlier page: texts, which are small, where the images of pages on their way are not."""
-_GLANCE = 0.2
-"""Seconds between looks, while waiting, at whether the run was left."""
-_STARVED = 0.5
-"""Seconds that the engine as a whole waits for rasters before the source is told to hurry: about what it costs it."""
+"""Results that wait for an earlier page: texts, which are small, unlike the images of pages on their way."""
+_TICK = 0.2
+"""Seconds between looks at the stop flag while waiting."""
+_LEAVE = 1.8
+"""Seconds that requests in flight get to be aborted when a run is stopped."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(eq=False, slots=True)
 class _Group:
     """Pages that share a request."""
 
-    pages: list[PageRef]
-    """Empty until the thread that finds them has been there."""
-    answer: Call[list[PageResult]]
-    finished: bool = False
-    """Whether the answer is there."""
+    pages: list[PageRef] = field(default_factory=list)
+    """Empty until they were found."""
+    results: Future[list[PageResult]] = field(init=False)
 
 
-class Pipeline:
+class Reader:
     """Reads the pages of a source with an engine. Use once."""
 
     def __init__(
@@ -67,121 +67,119 @@ class Pipeline:
         known: Callable[[PageRef], PageResult | None] = lambda page: None,  # noqa: ARG005
         record: Callable[[PageResult], None] = lambda result: None,  # noqa: ARG005
         observer: Observer = ignore,
+        stop: Stop | None = None,
     ) -> None:
-        """Wire the stages.
+        """*known* gives the results of an earlier run.
 
-        ``known`` gives the results of an earlier run. ``record`` keeps each new one, in completion order and before
-        anything else is done with it; what it raises ends the run.
+        *record* keeps each new result, in completion order and before anything else is done with it; what it raises
+        ends the run. *stop* ends it too.
         """
-        self._source = source
-        self._engine = engine
-        self._asker = asker
-        self._spec = spec
-        self._batch = batch
-        self._known = known
-        self._record = record
-        self._observer = observer
+        self._source, self._engine, self._asker, self._spec = source, engine, asker, spec
+        self._batch, self._known, self._record, self._observer = batch, known, record, observer
+        self._stop = stop or Stop()
         self._pages: Iterator[PageRef] | None = None
         slots = max(1, engine.server.in_flight)
-        self._window = 2 * slots + 2
-        self._done = threading.Condition()
-        """Notified when a group is finished."""
-        self._finished = 0
-        """Groups in the window that are finished and wait for their turn in the output."""
+        self._most_unfinished = 2 * slots + 2
+        self._window: deque[_Group] = deque()
+        self._finding = ThreadPoolExecutor(1, "find")
+        self._rendering = ThreadPoolExecutor(max(1, source.concurrency), "render")
+        self._asking = ThreadPoolExecutor(slots, "ask")
+        self._news: SimpleQueue[None] = SimpleQueue()
+        """Something for each group that is finished, to wake whoever takes the results."""
         self._ended = False
         """There are no more pages."""
-        self._left = False
-        """Nobody wants the rest of the results."""
-        self._lock = threading.Lock()
-        self._slots = slots
-        self._first = 0.0
-        """When the first raster was there."""
-        self._starved = 0.0
-        """Seconds that the engine waited for rasters since the source was told to hurry."""
-        self._find = Workers(1, "find")
-        self._raster = Workers(max(1, source.concurrency), "raster")
-        self._ask = Workers(slots, "ask")
 
     def results(self) -> Generator[PageResult, None, None]:
         """Every page's result, in page order.
 
         When the engine fails for good, the page it failed on is marked, what was finished after it is still
-        given, and then the error is raised.
+        given, and then the error is raised. Raises ``Interrupted`` when the run is stopped.
         """
-        yield from apart(self._groups(), self._leave, "conductor")
+        complete = False
+        with self._stop.waking(self._engine.cancel), self._stop.waking(self._wake):
+            try:
+                self._fill()
+                while (results := self._take()) is not None:
+                    yield from results
+                complete = True
+            finally:
+                if not complete:
+                    self._stop.request()
+                self._source.close()
+                for executor in (self._finding, self._rendering, self._asking):
+                    executor.shutdown(wait=False, cancel_futures=True)
+                wait([group.results for group in self._window if not group.results.done()], _LEAVE)
 
-    def _leave(self) -> None:
-        self._left = True
-
-    def _groups(self) -> Generator[list[PageResult], None, None]:
-        """The results, by groups."""
-        window: deque[_Group] = deque()
-        finished = False
+    def _take(self) -> Iterator[PageResult] | list[PageResult] | None:
+        """The results of the next group; ``None`` at the end."""
+        group = self._window[0]
+        self._stop.check()
+        self._wait(group)
+        self._window.popleft()
         try:
-            while not self._left:
-                self._fill(window)
-                group = window[0]
-                try:
-                    while not self._await(group):
-                        if self._left:
-                            return
-                        self._fill(window)
-                    window.popleft()
-                    results = self._taken(group)
-                except ServerError as error:
-                    yield from self._rest(group, window, error)
-                    raise
-                if not group.pages:
-                    finished = True
-                    return
-                yield results
-        finally:
-            if not finished:
-                self._engine.cancel()
-            self._source.close()
-            for workers in (self._find, self._raster, self._ask):
-                workers.close()
+            results = group.results.result()
+        except ServerError as error:
+            return self._finish_after(group, error)
+        self._ended = self._ended or not group.pages
+        self._fill()
+        return results if group.pages else None
 
-    def _submit(self) -> _Group:
-        pages: list[PageRef] = []
-        finding = self._find.submit(self._found, pages)
-        loading = self._raster.submit(self._loaded, finding)
-        group = _Group(pages, Call(partial(self._read, loading)))
-        self._ask.submit(self._answer, group)
-        return group
+    def _wait(self, group: _Group) -> None:
+        """Wait until *group* is finished. Begin further groups meanwhile: a page that takes long holds up the output,
+        not the work on the pages after it.
+        """
+        while not group.results.done():
+            self._stop.check()
+            try:
+                self._news.get(timeout=_TICK)
+            except Empty:
+                continue
+            self._fill()
 
-    def _found(self, pages: list[PageRef]) -> list[Loaded]:
-        """The next *pages*, not yet rasterized; runs in the thread that finds. Empty at the end of the source."""
+    def _wake(self) -> None:
+        self._news.put(None)
+
+    def _fill(self) -> None:
+        """Begin groups while there is room in the window."""
+        unfinished = sum(not group.results.done() for group in self._window)
+        while (
+            not self._ended
+            and unfinished < self._most_unfinished
+            and len(self._window) < self._most_unfinished + MOST_FINISHED
+        ):
+            group = _Group()
+            finding = self._finding.submit(self._find, group)
+            loading = self._rendering.submit(self._load, finding)
+            group.results = self._asking.submit(self._read, loading)
+            group.results.add_done_callback(lambda _: self._wake())
+            self._window.append(group)
+            unfinished += 1
+
+    def _find(self, group: _Group) -> list[Loaded]:
+        """The next pages, not yet rendered. None at the end of the source."""
         if self._pages is None:
             self._pages = iter(self._source.pages())
-        pages.extend(itertools.islice(self._pages, self._batch))
-        return [Loaded(page, known=self._known(page)) for page in pages]
+        group.pages.extend(itertools.islice(self._pages, self._batch))
+        self._ended = self._ended or not group.pages
+        return [Loaded(page, known=self._known(page)) for page in group.pages]
 
-    def _loaded(self, finding: Call[list[Loaded]]) -> list[Loaded]:
-        return [loaded if loaded.known is not None else self._rasterized(loaded.page) for loaded in finding.outcome()]
+    def _load(self, finding: Future[list[Loaded]]) -> list[Loaded]:
+        return [page if page.known is not None else self._render(page.page) for page in self._result(finding)]
 
-    def _rasterized(self, page: PageRef) -> Loaded:
+    def _render(self, page: PageRef) -> Loaded:
         try:
             return Loaded(page, self._source.load(page, self._spec))
         except DocumentError as error:
             return Loaded(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
-        """A page's images again, smaller; for the threads that ask. A raster thread does it in its turn."""
+        """A page's images again, smaller; for the threads that ask. A rendering thread does it in its turn."""
         side = max(1, int(max(image.width, image.height) * scale))
         spec = replace(self._spec, dpi=None, max_side=side)
-        return self._raster.submit(self._source.load, image.page, spec).outcome()
+        return self._result(self._rendering.submit(self._source.load, image.page, spec))
 
-    def _answer(self, group: _Group) -> None:
-        group.answer.run()
-        with self._done:
-            group.finished = True
-            self._finished += 1
-            self._ended = self._ended or not group.pages
-            self._done.notify()
-
-    def _read(self, loading: Call[list[Loaded]]) -> list[PageResult]:
-        pages = self._look_out(loading)
+    def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
+        pages = self._result(loading)
         results = self._asker.read(pages, self._redraw)
         for loaded, result in zip(pages, results, strict=True):
             if loaded.known is None:
@@ -189,59 +187,30 @@ class Pipeline:
             self._observer(Answered(result, known=loaded.known is not None))
         return results
 
-    def _fill(self, window: deque[_Group]) -> None:
-        """Begin further groups: a page that takes long holds up the output, not the work on the pages after it."""
-        while (
-            not (self._ended and window)
-            and len(window) - self._finished < self._window
-            and len(window) < self._window + MOST_FINISHED
-        ):
-            window.append(self._submit())
+    def _result(self, future: Future[_T]) -> _T:
+        """Wait for another thread's result. Raises ``Interrupted`` when the run is stopped meanwhile."""
+        while not wait([future], _TICK).done:
+            self._stop.check()
+        try:
+            return future.result()
+        except CancelledError:
+            raise Interrupted("stopped") from None
 
-    def _await(self, group: _Group) -> bool:
-        """Wait until something is finished; whether *group* is."""
-        with self._done:
-            if not group.finished:
-                self._done.wait(_GLANCE)
-            return group.finished
-
-    def _taken(self, group: _Group) -> list[PageResult]:
-        """The results of a group that leaves the window."""
-        with self._done:
-            self._finished -= 1
-        return group.answer.outcome()
-
-    def _look_out(self, loading: Call[list[Loaded]]) -> list[Loaded]:
-        """Wait for rasters. Where that takes long, page after page, more of them must be made at once."""
-        started = time.monotonic()
-        pages = loading.outcome()
-        now = time.monotonic()
-        with self._lock:
-            self._first = self._first or now  # that the first raster takes its time says nothing about the others
-            self._starved += (now - max(started, self._first)) / self._slots
-            grow = self._starved > _STARVED
-            if grow:
-                self._starved = 0.0
-        if grow:
-            self._source.grow()
-        return pages
-
-    def _rest(self, failed: _Group, window: deque[_Group], error: ServerError) -> Iterator[list[PageResult]]:
-        """What the window still holds after the engine failed on a group: its marks, then finished results."""
+    def _finish_after(self, failed: _Group, error: ServerError) -> Iterator[PageResult]:
+        """What is left after the engine failed on a group: its marks, then finished results, then the error."""
         self._engine.cancel()
-        yield [self._lost(page, error) for page in failed.pages]
-        for group in window:
+        for page in failed.pages:
+            finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)
+            result = PageResult(page, "", Status.FAILED, (finding,), server=self._engine.server.url)
+            self._observer(Answered(result))
+            yield result
+        self._ended = True
+        while self._window:
+            group = self._window[0]
+            self._wait(group)
+            self._window.popleft()
             try:
-                while not self._await(group):
-                    if self._left:
-                        return
-                yield self._taken(group)
+                yield from group.results.result()
             except (ServerError, Interrupted):
-                # Not asked: not part of this run's results. A repeated command will ask for them.
-                continue
-
-    def _lost(self, page: PageRef, error: ServerError) -> PageResult:
-        finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)
-        result = PageResult(page, "", Status.FAILED, (finding,), server=self._engine.server.url)
-        self._observer(Answered(result))
-        return result
+                continue  # not asked: not part of this run's results. A repeated command will ask for them.
+        raise error

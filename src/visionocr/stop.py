@@ -6,11 +6,25 @@ registers what wakes it.
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
-from visionocr.errors import Interrupted
+from visionocr.errors import ExitCode, Interrupted
+
+_T = TypeVar("_T")
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+"""Ctrl-C, a request to end, a closed terminal, Ctrl-Break (Windows)."""
+_GRACE = 2.0
+"""Seconds that a command gets to end after the first signal."""
+_TICK = 0.2
+"""Seconds between two chances for a signal to be handled: a wait without end is deaf to them on Windows."""
 
 
 class Stop:
@@ -61,3 +75,57 @@ class Stop:
             with self._lock:
                 if wake in self._wakers:
                     self._wakers.remove(wake)
+
+
+def run_stoppable(command: Callable[[Stop], _T]) -> _T:
+    """Run *command* in a thread of its own, and wait for it or for signals here, in the main thread.
+
+    The first signal requests the stop that *command* is given, and ``Interrupted`` is raised when it does not end soon;
+    a second signal ends the process at once. Signals that are ignored (``nohup``, a background job) stay so.
+    """
+    stop = Stop()
+    outcome: Future[_T] = Future()
+    news: SimpleQueue[str] = SimpleQueue()  # unlike other queues, it may be used in a signal handler
+
+    def run() -> None:
+        try:
+            outcome.set_result(command(stop))
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+            outcome.set_exception(error)
+        news.put("ended")
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_requested:
+            os._exit(ExitCode.INTERRUPTED)
+        news.put("signal")
+
+    with _handling(handle):
+        threading.Thread(target=run, name="command", daemon=True).start()
+        deadline = float("inf")
+        while time.monotonic() < deadline:
+            try:
+                if news.get(timeout=_TICK) == "ended":
+                    return outcome.result()
+            except Empty:
+                continue
+            if not stop.is_requested:
+                deadline = time.monotonic() + _GRACE
+                stop.request()
+    raise Interrupted("stopped")
+
+
+@contextmanager
+def _handling(handle: Callable[[int, object], None]) -> Iterator[None]:
+    """Let *handle* have the signals within the block. Does nothing outside the main thread of a program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

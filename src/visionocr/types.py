@@ -456,10 +456,6 @@ class PageSource(Protocol):
         """
         ...
 
-    def grow(self) -> None:
-        """The engine waits for pages: draw more of them at once, if that is possible."""
-        ...
-
     def close(self) -> None:
         """Stop what runs and close what is open; callable from any thread. What was interrupted raises."""
         ...

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupts import struck_everywhere
 
 from fakes.pictures import make_image
-from interrupts import struck_everywhere
 from visionocr.cluster.dispatch import Dispatch
 from visionocr.cluster.document_cache import Part
 from visionocr.cluster.remote import Order, Outcome

@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from drawing import encrypted, pdf_bytes, picture_bytes
+from visionocr import workers
 from visionocr.documents import Documents, discover
 from visionocr.documents.raster_pool import RasterPool
 from visionocr.errors import ConfigurationError, DocumentError, Interrupted
-from visionocr.processes import piped
 from visionocr.types import PageRef, RasterSpec
 
 SPEC = RasterSpec(300)
@@ -48,14 +48,14 @@ def misled(self, known, page, spec):
                     data=b"", findings=[types.SimpleNamespace(kind="strange", message="", severity="")]))
     return load(self, known, page, spec)
 document_cache.DocumentCache.load = misled
-runpy.run_path({piped!r}, {{}}, "__main__")
+runpy.run_path({workers!r}, {{}}, "__main__")
 """
 
 
 def command(mark: str = "") -> list[str]:
     """A program that draws as ever, but for pages 2 to 6, on which it goes wrong in its own ways."""
-    path = [str(Path(piped.__file__).parents[2]), *(path for path in sys.path if path)]
-    return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, piped=piped.__file__)]
+    path = [str(Path(workers.__file__).parents[1]), *(path for path in sys.path if path)]
+    return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, workers=workers.__file__)]
 
 
 def seven_pages(folder: Path) -> str:
@@ -65,10 +65,10 @@ def seven_pages(folder: Path) -> str:
     return str(path)
 
 
-def opened(path: str, crew: RasterPool) -> tuple[Documents, list[PageRef]]:
-    """Documents that *crew* draws, and their pages."""
+def opened(path: str, pool: RasterPool) -> tuple[Documents, list[PageRef]]:
+    """Documents that *pool* draws, and their pages."""
     documents = Documents(discover([path]))
-    documents._drawer = crew
+    documents._drawer = pool
     return documents, list(documents.pages())
 
 
@@ -111,10 +111,10 @@ def test_one_page_is_lost_and_no_more(tmp_path: Path) -> None:
             except DocumentError as error:
                 words[page.number] = error.message.partition("a.pdf ")[2]
     assert "".join(words.values()).isprintable()
-    assert words[2] == "cannot be drawn: it breaks the reader (it ended with SIGABRT)"
+    assert words[2] == "cannot be drawn: the renderer crashed (it ended with SIGABRT)"
     assert words[4] == "cannot be drawn: a fault\\nin the renderer"
     assert words[5] == "cannot be drawn: MemoryError"
-    assert words[6] == "cannot be drawn: it confuses the reader"
+    assert words[6] == "cannot be drawn: the renderer returned invalid data"
     assert len(words) == 4
 
 
@@ -129,39 +129,39 @@ def test_a_page_without_end_is_given_up(tmp_path: Path) -> None:
 
 def test_an_idle_process_that_died_is_replaced(tmp_path: Path) -> None:
     """Whoever killed it, no page pays for it."""
-    crew = RasterPool(1)
-    documents, pages = opened(seven_pages(tmp_path), crew)
+    pool = RasterPool(1)
+    documents, pages = opened(seven_pages(tmp_path), pool)
     with documents:
-        (idle,) = crew._hiring._idle
-        idle.end()
+        (idle,) = pool._pool._idle
+        idle.close()
         assert documents.load(pages[0], SPEC)
-        assert crew._hiring._idle != [idle]
+        assert pool._pool._idle != [idle]
 
 
 def test_a_process_that_does_not_start_is_nobodys_page(tmp_path: Path) -> None:
     """Neither a missing program nor a broken installation is the document's fault."""
     worker = "visionocr.documents.raster_worker"
     broken = f"import runpy, sys; sys.modules[{worker!r}] = None; runpy.run_path(sys.argv[1], {{}}, '__main__')"
-    for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, piped.__file__]):
+    for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, workers.__file__]):
         with pytest.raises(ConfigurationError):
             opened(seven_pages(tmp_path), RasterPool(1, command=program))
 
 
-def test_it_grows_only_when_hurried(tmp_path: Path) -> None:
-    """One process draws, a second one when pages are waited for, and never more than there may be."""
-    crew = RasterPool(limit=20)
-    crew.concurrency, crew._growth = 2, 1
-    documents, pages = opened(seven_pages(tmp_path), crew)
+def test_the_pool_grows_while_pages_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process renders, a second one once callers have waited long enough, and never more than there may be."""
+    pool = RasterPool(limit=20)
+    pool._pool._most = 2
+    documents, pages = opened(seven_pages(tmp_path), pool)
 
     def at_once() -> int:
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda page: documents.load(page, SPEC), pages))
-        return len(crew._hiring._idle)
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda page: documents.load(page, SPEC), pages))
+        return len(pool._pool._idle)
 
     with documents:
+        monkeypatch.setattr(workers, "_WORTH_A_START", 60.0)
         assert at_once() == 1
-        for _ in range(3):
-            documents.grow()
+        monkeypatch.setattr(workers, "_WORTH_A_START", 0.0)
         assert at_once() == 2
 
 
@@ -209,8 +209,8 @@ def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.Monkey
         assert isinstance(documents._drawer, RasterPool)
         with ThreadPoolExecutor(2) as pool:
             before = list(pool.map(lambda page: documents.load(page, SPEC), pages))
-        for idle in documents._drawer._hiring._idle:
-            idle.end()
+        for idle in documents._drawer._pool._idle:
+            idle.close()
         assert [documents.load(page, SPEC) for page in pages] == before
 
 
@@ -235,7 +235,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         "import test_raster_pool as test\n"
         f"pool = test.RasterPool(1, command=test.command({str(mark)!r}))\n"
         f"documents, pages = test.opened({seven_pages(tmp_path)!r}, pool)\n"
-        "print(next(iter(documents._drawer._hiring._idle))._process.pid, flush=True)\n"
+        "print(next(iter(documents._drawer._pool._idle)).pid, flush=True)\n"
         "documents.load(pages[2], test.SPEC)\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
@@ -253,10 +253,10 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
 def test_ctrl_c_is_not_for_it(tmp_path: Path) -> None:
     """The signal that a terminal sends to everybody leaves it at work."""
-    crew = RasterPool(1)
-    documents, pages = opened(seven_pages(tmp_path), crew)
+    pool = RasterPool(1)
+    documents, pages = opened(seven_pages(tmp_path), pool)
     with documents:
-        (idle,) = crew._hiring._idle
-        os.kill(idle._process.pid, signal.SIGINT)
+        (idle,) = pool._pool._idle
+        os.kill(idle.pid, signal.SIGINT)
         assert documents.load(pages[0], SPEC)
-        assert crew._hiring._idle == [idle]
+        assert pool._pool._idle == [idle]

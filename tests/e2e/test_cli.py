@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -470,20 +469,6 @@ def test_an_unexpected_error_is_reported_without_traceback(
     assert (ran.code, ran.out) == (1, "")
     assert errors_of(ran.err)[0][0] == "unexpected: RuntimeError: oops"
     assert "Traceback" in run("pdf", "a.pdf", "-vv").err
-
-
-def test_what_ctrl_c_breaks_is_no_fault(run: Run, server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal inside the standard library can end in another error: the run was stopped, and that is what is said."""
-
-    def torn(*_: object, **__: object) -> None:
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise RuntimeError("release unlocked lock") from None
-
-    monkeypatch.setattr(job, "prepare", torn)
-    pdf_file("a.pdf")
-    assert run("pdf", "a.pdf") == Ran(130, "", "stopped\n")
 
 
 # --- results -----------------------------------------------------------------------------------------------

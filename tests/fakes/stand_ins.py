@@ -9,7 +9,8 @@ from typing import Any
 from visionocr.asking import Asker
 from visionocr.errors import DocumentError
 from visionocr.prompting.render import Question
-from visionocr.reader import Pipeline
+from visionocr.reader import Reader
+from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
     Completion,
@@ -101,7 +102,6 @@ class FakeSource:
         self.threads: set[str] = set()
         self.closed = threading.Event()
         self.concurrency = 1
-        self.grown = 0
 
     def pages(self) -> Iterator[PageRef]:
         """All pages of one document."""
@@ -119,16 +119,20 @@ class FakeSource:
         parts = 2 if page.number in self.strips else 1
         return tuple(image_of(page, part, parts) for part in range(1, parts + 1))
 
-    def grow(self) -> None:
-        """Count how often."""
-        self.grown += 1
-
     def close(self) -> None:
         """Remember that it was called."""
         self.closed.set()
 
 
-def pipeline(source: FakeSource, engine: FakeEngine, *, batch: int = 1, events: list[Event] | None = None) -> Pipeline:
-    """A pipeline over doubles."""
+def reader(
+    source: FakeSource,
+    engine: FakeEngine,
+    *,
+    batch: int = 1,
+    events: list[Event] | None = None,
+    stop: Stop | None = None,
+) -> Reader:
+    """A reader over stand-ins."""
     observer = events.append if events is not None else lambda event: None
-    return Pipeline(source, engine, Asker(engine, QUESTION, max_asks=2), SPEC, batch=batch, observer=observer)
+    asker = Asker(engine, QUESTION, max_asks=2)
+    return Reader(source, engine, asker, SPEC, batch=batch, observer=observer, stop=stop)

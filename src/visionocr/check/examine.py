@@ -14,7 +14,6 @@ from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, Serve
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import DEFAULT_URL, Settings
-from visionocr.threads import Workers
 from visionocr.types import Engine, Notice, Observer, Preset, Server, Task, ignore
 
 _PATIENCE = 10.0
@@ -211,12 +210,12 @@ class _Checkup:
     def show_chart(self, engine: Engine, seed: int) -> None:
         """Have the chart read, and say what follows from the answer."""
         try:
-            work = self._aside(lambda: job.prepared(engine, self._settings, self._library, self._task))
+            work = job.prepared(engine, self._settings, self._library, self._task)
             if work.clamped_side is not None:
                 self._say("clamp", results.about_clamp(work.clamped_side, work.question.preset))
             self.images(work.plan, engine.server)
             self._watch(Notice("having an eye chart read: it takes about as long as a page"))
-            chart_result = self._aside(lambda: chart_run.sit(work, seed, self._watch))
+            chart_result = chart_run.sit(work, seed, self._watch)
         except ServerError as error:
             cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
             cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
@@ -234,12 +233,3 @@ class _Checkup:
         self._report.chart_result = chart_result
         for statement in results.about_chart(chart_result, work, captions=self._captions):
             self._add(statement)
-
-    @staticmethod
-    def _aside(function: Callable[[], _Result]) -> _Result:
-        """What *function* returns, from a thread of its own: whoever stops the check stops what the server does."""
-        workers = Workers(1, "check")
-        try:
-            return workers.submit(function).outcome()
-        finally:
-            workers.close()

@@ -13,12 +13,13 @@ from visionocr import __version__
 from visionocr.cli.check import check
 from visionocr.cli.describe import describe
 from visionocr.cli.gguf import gguf
-from visionocr.cli.outcome import reported
+from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
 from visionocr.console import Console
 from visionocr.errors import UsageError
 from visionocr.output.writer import failed_output, write_stdout
+from visionocr.stop import Stop, run_stoppable
 
 _Mistake: Any = typer.BadParameter.__base__
 """Every error of Typer's about a command line; it has no public name."""
@@ -71,12 +72,13 @@ class Program(TyperGroup):
         extra["standalone_mode"] = False
         try:
             with reported(Console(), 0):
-                code = self._main(args, *rest, **extra)
+                code = run_stoppable(lambda stop: self._main(stop, args, *rest, **extra))
         except typer.Exit as end:
             code = end.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
-    def _main(self, *args: Any, **extra: Any) -> Any:
+    def _main(self, stop: Stop, *args: Any, **extra: Any) -> Any:
+        current_stop.set(stop)
         try:
             return super().main(*args, **extra)
         except _Mistake as error:

@@ -6,6 +6,7 @@ import contextlib
 
 from visionocr import job
 from visionocr.asking import Asker, Loaded
+from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
 from visionocr.output.writer import write_stdout
@@ -43,7 +44,7 @@ def _engine(settings: Settings, library: Library, source: PageSource, task: str,
             lines.append(("warning" if event.warning else "engine", event.message))
 
     try:
-        prepared = job.prepare(settings, library, task=task, observer=note)
+        prepared = job.prepare(settings, library, task=task, observer=note, stop=current_stop.get())
     except ServerError as error:
         _print("cannot", error.message, error.hint)
         return ExitCode.SERVER
@@ -52,13 +53,11 @@ def _engine(settings: Settings, library: Library, source: PageSource, task: str,
         if sample is None:
             return ExitCode.OK
         try:
-            return _forecast(prepared, source, sample)
+            with prepared.stop.waking(prepared.engine.cancel):
+                return _forecast(prepared, source, sample)
         except ServerError as error:
             _print("cannot", error.message, error.hint)
             return ExitCode.SERVER
-        except BaseException:
-            prepared.engine.cancel()
-            raise
 
 
 def _plan(prepared: Job, lines: list[tuple[str, str]]) -> None:

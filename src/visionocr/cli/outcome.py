@@ -1,20 +1,19 @@
-"""How a command ends: errors become two lines and an exit code, signals become a tidy end."""
+"""How a command ends: errors become two lines and an exit code."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 import typer
 
 from visionocr.console import Console
-from visionocr.errors import ExitCode, VisionOcrError
+from visionocr.errors import ExitCode, Interrupted, VisionOcrError
 from visionocr.output.writer import PipeClosed
+from visionocr.stop import Stop
 from visionocr.types import PageResult, Status
 
 
@@ -41,26 +40,28 @@ class Tally:
         return ExitCode.OK
 
 
+current_stop: ContextVar[Stop] = ContextVar("current_stop")
+"""The flag that ends the command at hand."""
+
+
 @contextlib.contextmanager
 def reported(console: Console, verbose: int) -> Iterator[None]:
     """Turn whatever ends the command into messages and an exit code. Tracebacks only with ``-vv``."""
-    stopped = _install_signals()
     try:
         yield
     except typer.Exit:
         raise
     except PipeClosed:
         raise typer.Exit(ExitCode.OK) from None
+    except Interrupted:
+        console.line("stopped")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     except VisionOcrError as error:
-        _trace(verbose)
+        _print_traceback(verbose)
         console.error(error.message, error.hint)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise _stopped(console) from None
     except Exception as error:  # noqa: BLE001 - nobody shall see a traceback who did not ask for one
-        _trace(verbose)
-        if stopped():  # the signal struck inside the standard library, which made something else of it
-            raise _stopped(console) from None
+        _print_traceback(verbose)
         console.error(
             f"unexpected: {type(error).__name__}: {error}",
             "This is a fault of visionocr. Please report it with what -vv prints.",
@@ -70,28 +71,6 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
         console.close()
 
 
-def _stopped(console: Console) -> typer.Exit:
-    console.line("stopped")
-    return typer.Exit(ExitCode.INTERRUPTED)
-
-
-def _trace(verbose: int) -> None:
+def _print_traceback(verbose: int) -> None:
     if verbose > 1 and sys.stderr is not None:
         traceback.print_exc(file=sys.stderr)
-
-
-def _install_signals() -> Callable[[], bool]:
-    """The first Ctrl-C or SIGTERM ends the run tidily, the second at once. Whether there was one."""
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        if stopping:
-            os._exit(ExitCode.INTERRUPTED)
-        stopping = True
-        raise KeyboardInterrupt
-
-    with contextlib.suppress(ValueError):  # not in the main thread: somebody else's program
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-    return lambda: stopping

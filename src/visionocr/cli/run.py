@@ -18,7 +18,7 @@ import typer
 
 from visionocr.cli.listing import listed
 from visionocr.cli.options import config_folder, readable_key, settings_from
-from visionocr.cli.outcome import Tally, reported
+from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.resume import Resume, journal_path
 from visionocr.cli.sinks import check_output, formatter_for, sink_for
 from visionocr.console import Console
@@ -111,7 +111,8 @@ def run(reading: Reading) -> None:
         several = len(reading.files) > 1 or reading.recursive or reading.files_from is not None
         formatter = formatter_for(settings, captions=reading.captions, several=several)
         tally = Tally(settings.strict)
-        prepared = job.prepare(settings, library, task=reading.task, observer=console)
+        stop = current_stop.get()
+        prepared = job.prepare(settings, library, task=reading.task, observer=console, stop=stop)
         try:
             resume = Resume(
                 None if reading.sink else journal_path(reading.output, reading.journal),

@@ -72,10 +72,6 @@ class Shelf:
         with self._drawing:
             return self._documents.load(page, spec)
 
-    def grow(self) -> None:
-        """See ``PageSource.grow``."""
-        self._documents.grow()
-
     def close(self) -> None:
         """Close everything, for good."""
         self._documents.close()
@@ -120,10 +116,6 @@ class PartPages:
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``PageSource.load``."""
         return self.shelf.load(page, spec)
-
-    def grow(self) -> None:
-        """See ``PageSource.grow``."""
-        self.shelf.grow()
 
     def close(self) -> None:
         """The shelf stays open: there will be more parts."""

@@ -1,4 +1,4 @@
-"""Documents at hand: opened when they are needed, a few at a time. Where the libraries that read files really run."""
+"""Open documents: opened when they are needed, a few at a time. Where the libraries that read files really run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from visionocr.errors import DocumentError, Interrupted
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef, RasterSpec
 
-_OPEN = 4
+_MOST_OPEN = 4
 """Documents that stay open: the one being read, and those whose last pages are still under way."""
-
-_RENEWED = 256
-"""Pages of a PDF after which it is opened anew: the library keeps something of every page that it has drawn."""
+_REOPEN_AFTER = 256
+"""Pages of a PDF after which it is opened anew: the library keeps some memory of every page that it has drawn."""
 
 Password = Callable[[str], str | None]
 """Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
@@ -38,16 +37,16 @@ class DocumentHandle:
 
 
 class Rasterizer(Protocol):
-    """Opens documents and draws their pages, here or elsewhere."""
+    """Opens documents and renders their pages, in this process or in others."""
 
     concurrency: int
     """Calls of ``load`` that it serves at once, at the most."""
 
-    def pages(self, known: DocumentHandle, password: Password | None) -> int:
+    def count_pages(self, document: DocumentHandle, password: Password | None) -> int:
         """How many pages a document has. Raises ``DocumentError`` when it cannot be opened."""
         ...
 
-    def load(self, known: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+    def load(self, document: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """The images of one page. Raises ``DocumentError`` when it cannot be drawn."""
         ...
 
@@ -55,12 +54,8 @@ class Rasterizer(Protocol):
         """A PDF will be opened soon: get ready in the background, if that is possible."""
         ...
 
-    def grow(self) -> None:
-        """Somebody waits for pages: draw more of them at once, if that is possible."""
-        ...
-
     def close(self) -> None:
-        """Stop what runs and close what is open, for good: later calls are ``Interrupted``. From any thread."""
+        """Stop what runs and close what is open, for good: later calls raise ``Interrupted``. From any thread."""
         ...
 
 
@@ -75,40 +70,37 @@ class _Document(Protocol):
 
 
 class DocumentCache:
-    """Draws in this process: a ``Rasterizer``. One call at a time, for the PDF renderer is not thread-safe."""
+    """Renders in this process: a ``Rasterizer``. One call at a time, for the PDF renderer is not thread-safe."""
 
     concurrency = 1
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, _Document] = OrderedDict()
-        self._drawn: Counter[int] = Counter()
-        """Pages of each of them."""
+        self._pages_drawn: Counter[int] = Counter()
+        """By document that is open."""
         self._lock = threading.Lock()
         self._closed = False
 
     def __contains__(self, number: int) -> bool:
         return number in self._open
 
-    def pages(self, known: DocumentHandle, password: Password | None) -> int:
-        """See ``Rasterizer.pages``."""
+    def count_pages(self, document: DocumentHandle, password: Password | None) -> int:
+        """See ``Rasterizer.count_pages``."""
         with self._lock:
-            return self._document(known, password and self._patient(password)).pages
+            return self._find(document, password and self._unlocked(password)).pages
 
-    def load(self, known: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+    def load(self, document: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Rasterizer.load``."""
         with self._lock:
-            document = self._document(known, None)
-            self._drawn[known.number] += 1
-            return document.load(page, spec)
+            found = self._find(document, None)
+            self._pages_drawn[document.number] += 1
+            return found.load(page, spec)
 
     def warm(self) -> None:
         """There is no background."""
 
-    def grow(self) -> None:
-        """There is no more than this one process."""
-
     def close(self) -> None:
-        """See ``Rasterizer.close``; waits for the page that is being drawn, and nothing is opened or drawn after it.
+        """See ``Rasterizer.close``; waits for the page that is being drawn.
 
         A program that ends while another of its threads is inside the renderer is aborted: its frames of C++ do not
         survive how Python ends threads.
@@ -118,65 +110,65 @@ class DocumentCache:
             while self._open:
                 self._drop(next(iter(self._open)))
 
-    def _patient(self, password: Password) -> Password:
-        """Whoever is asked may take for ever: meanwhile other documents can be drawn, and everything closed."""
+    def _unlocked(self, password: Password) -> Password:
+        """Give the lock back while a person is asked: meanwhile other documents can be drawn, and all be closed."""
 
-        def asked(name: str) -> str | None:
+        def ask(name: str) -> str | None:
             self._lock.release()
             try:
                 given = password(name)
             finally:
                 self._lock.acquire()
-            self._go_on()
+            self._check_open()
             return given
 
-        return asked
+        return ask
 
-    def _go_on(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
-            raise Interrupted("reading was stopped")
+            raise Interrupted("stopped")
 
-    def _document(self, known: DocumentHandle, password: Password | None) -> _Document:
-        self._go_on()
-        if self._drawn[known.number] >= _RENEWED and _can_be_opened_again(known):
-            self._drop(known.number)
-        document = self._open.get(known.number)
-        if document is None:
-            document = self._open[known.number] = _opened(known, password)
-            while len(self._open) > _OPEN:
+    def _find(self, document: DocumentHandle, password: Password | None) -> _Document:
+        self._check_open()
+        if self._pages_drawn[document.number] >= _REOPEN_AFTER and _can_reopen(document):
+            self._drop(document.number)
+        found = self._open.get(document.number)
+        if found is None:
+            found = self._open[document.number] = open_document(document, password)
+            while len(self._open) > _MOST_OPEN:
                 self._drop(next(iter(self._open)))
-        self._open.move_to_end(known.number)
-        return document
+        self._open.move_to_end(document.number)
+        return found
 
     def _drop(self, number: int) -> None:
-        del self._drawn[number]
+        del self._pages_drawn[number]
         self._open.pop(number).close()
 
 
-def _can_be_opened_again(known: DocumentHandle) -> bool:
-    """Not when it was changed or is gone: while it is open it can be read. Nor when its bytes came through a pipe.
+def _can_reopen(document: DocumentHandle) -> bool:
+    """Not a file that changed or is gone: while it is open it can be read. Nor bytes that came through a pipe.
 
     Pictures need not be: all frames of a long TIFF would have to be looked for again.
     """
     try:
-        return known.kind == "PDF" and known.content.state() == known.state
+        return document.kind == "PDF" and document.content.state() == document.state
     except DocumentError:
         return False
 
 
-def _opened(known: DocumentHandle, password: Password | None) -> _Document:
-    if known.content.state() != known.state:
-        raise DocumentError(
-            f"{printable(known.content.name)} was changed while it was being read", "run the command again"
-        )
+def open_document(document: DocumentHandle, password: Password | None) -> _Document:
+    """Open a document whose kind is known. Raises ``DocumentError``."""
+    name = document.content.name
+    if document.content.state() != document.state:
+        raise DocumentError(f"{printable(name)} was changed while it was being read", "run the command again")
     # The libraries are loaded with the first document: starting up must not wait for them.
-    if known.kind != "PDF":
+    if document.kind != "PDF":
         from visionocr.documents.picture import PictureFile
 
-        return PictureFile(known.content, known.kind)
+        return PictureFile(document.content, document.kind)
     from visionocr.documents.pdf import PdfFile
 
-    right = known.password
-    pdf = PdfFile(known.content, password if right is None else lambda _: right)
-    known.password = pdf.password
+    known = document.password
+    pdf = PdfFile(document.content, password if known is None else lambda _: known)
+    document.password = pdf.password
     return pdf

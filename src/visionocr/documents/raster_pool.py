@@ -1,119 +1,103 @@
-"""Processes that draw pages: what a hostile document does to one of them costs a page."""
+"""Child processes that render pages: what a hostile document does to one of them costs a page."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TypeVar
 
 from visionocr.documents.document_cache import DocumentHandle, Password
-from visionocr.documents.raster_worker import images_in, question
-from visionocr.errors import ConfigurationError, DocumentError, Interrupted
-from visionocr.processes.hiring import Hiring, cores
-from visionocr.processes.permits import Permits
-from visionocr.processes.piped import Failed, Frame, Head, Lost, Piped
+from visionocr.documents.raster_worker import decode_images, encode_question
+from visionocr.errors import ConfigurationError, DocumentError
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef, RasterSpec
+from visionocr.workers import CallFailed, Frame, Head, Worker, WorkerDied, WorkerPool, count_cores
 
 LIMIT = 120.0
-"""Seconds that drawing a page, or opening a document, may take."""
-MOST = 8
-"""Processes that are started because pages are waited for."""
+"""Seconds that rendering a page, or opening a document, may take."""
+_MOST_WORKERS = 8
 
 _Answer = TypeVar("_Answer")
 
 
 class RasterPool:
-    """Draws in processes of its own: a ``Rasterizer``. They start when they are first needed, and live until ``close``.
+    """Renders in child processes: a ``Rasterizer``. They start when they are first needed and live until ``close``.
 
-    *hands*: how many there may be; ``None``: one, and more, up to one for each core, while ``grow`` is called.
+    *workers*: how many there may be; ``None``: one, and more while pages are waited for, up to one for each core.
     *limit*: seconds for a page. *command*: the program to run, for tests.
     """
 
     def __init__(
-        self, concurrency: int | None = None, *, limit: float = LIMIT, command: Sequence[str] | None = None
+        self, workers: int | None = None, *, limit: float = LIMIT, command: Sequence[str] | None = None
     ) -> None:
-        self.concurrency = concurrency or min(MOST, cores())
+        self.concurrency = workers or min(_MOST_WORKERS, count_cores())
         self._limit = limit
         self._command = command
-        self._growth = 0 if concurrency else self.concurrency - 1
-        """Processes by which it may still grow."""
-        self._free = Permits(concurrency or 1)
-        self._growing = threading.Lock()
-        self._hiring: Hiring[Piped] = Hiring()
+        self._pool = WorkerPool(self._start, self.concurrency, first=workers or 1)
 
-    def pages(self, known: DocumentHandle, password: Password | None) -> int:
-        """See ``Rasterizer.pages``."""
+    def count_pages(self, document: DocumentHandle, password: Password | None) -> int:
+        """See ``Rasterizer.count_pages``."""
 
-        def answered(head: Head) -> Head:
+        def answer(head: Head) -> Head:
             name = head.get("password")
             return {"password": password(name) if password is not None and isinstance(name, str) else None}
 
         def read(frame: Frame) -> int:
             used = frame[0]["password"]
-            known.password = used if isinstance(used, str) else known.password
+            document.password = used if isinstance(used, str) else document.password
             return int(frame[0]["pages"])
 
-        return self._asked(f"{printable(known.content.name)} cannot be opened", known, question(known), read, answered)
+        what = f"{printable(document.content.name)} cannot be opened"
+        return self._call(what, document, encode_question(document), read, answer)
 
-    def load(self, known: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+    def load(self, document: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Rasterizer.load``."""
-        what = f"page {page.number} of {printable(known.content.name)} cannot be drawn"
-        return self._asked(what, known, question(known, page, spec), lambda frame: images_in(frame, page))
+        what = f"page {page.number} of {printable(document.content.name)} cannot be drawn"
+        question = encode_question(document, page, spec)
+        return self._call(what, document, question, lambda frame: decode_images(frame, page))
 
     def warm(self) -> None:
         """See ``Rasterizer.warm``."""
-        with self._hiring.hired(partial(self._started, warm=True)):
-            """It loads its libraries meanwhile."""
-
-    def grow(self) -> None:
-        """Let one process more draw, while there are cores for it."""
-        with self._growing:
-            if self._growth == 0:
-                return
-            self._growth -= 1
-        self._free.release()
+        self._pool.add(self._start(warm=True))
 
     def close(self) -> None:
-        """End all processes, for good; ``Interrupted`` is what waits for them gets."""
-        self._hiring.close()
+        """See ``Rasterizer.close``."""
+        self._pool.close()
 
-    def _asked(
+    def _call(
         self,
         what: str,
-        known: DocumentHandle,
-        head: Head,
+        document: DocumentHandle,
+        question: Head,
         read: Callable[[Frame], _Answer],
-        answered: Callable[[Head], Head] | None = None,
+        answer: Callable[[Head], Head] | None = None,
     ) -> _Answer:
-        """One question to any process. *what* begins the sentence that says it came to nothing."""
-        with self._free, self._hiring.hired(self._started) as hired:
+        """Ask any worker and *read* its reply. *what* begins the sentence that says that it failed."""
+        with self._pool.acquire() as worker:
             try:
-                frame = hired.call(head, timeout=self._limit, answer=answered)
+                frame = worker.call(question, timeout=self._limit, answer=answer)
                 if "send" in frame[0]:
-                    frame = hired.call(head, known.content.data, timeout=self._limit, answer=answered)
+                    frame = worker.call(question, document.content.data, timeout=self._limit, answer=answer)
                 if "refused" in frame[0]:
                     raise DocumentError(*map(str, frame[0]["refused"]))
                 return read(frame)
-            except Failed as error:
+            except CallFailed as error:
                 if error.setup:
                     raise ConfigurationError(
                         f"pages cannot be drawn: {error}",
                         "PyMuPDF or Pillow may not fit this system; install them again.",
                     ) from None
                 raise DocumentError(f"{what}: {printable(str(error))[:200]}") from None
-            except Lost as error:
-                if self._hiring.closed:
-                    raise Interrupted("reading was stopped") from None
-                why = f"it takes longer than {self._limit:g} s" if error.hung else f"it breaks the reader ({error})"
+            except WorkerDied as error:
+                if self._pool.is_closed:
+                    raise
+                why = f"it takes longer than {self._limit:g} s" if error.hung else f"the renderer crashed ({error})"
                 raise DocumentError(f"{what}: {why}") from None
             except (LookupError, TypeError, ValueError, AttributeError):
-                hired.end()
-                raise DocumentError(f"{what}: it confuses the reader") from None
+                worker.kill()
+                raise DocumentError(f"{what}: the renderer returned invalid data") from None
 
-    def _started(self, *, warm: bool = False) -> Piped:
+    def _start(self, *, warm: bool = False) -> Worker:
         try:
-            return Piped("visionocr.documents.raster_worker", {"warm": warm}, command=self._command)
+            return Worker("visionocr.documents.raster_worker", {"warm": warm}, command=self._command)
         except OSError as error:
-            raise ConfigurationError(f"the process that draws pages does not start: {error}") from None
+            raise ConfigurationError(f"the process that renders pages does not start: {error}") from None

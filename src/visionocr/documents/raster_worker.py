@@ -1,47 +1,48 @@
-"""What crosses the pipe between us and a process that draws: documents, pages and images as frames, and back.
-
-``serve`` is the end that draws.
-"""
+"""What runs in a child process that renders pages, and the frames that cross the pipe to it and back."""
 
 from __future__ import annotations
 
 import importlib
 import itertools
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle
 from visionocr.errors import DocumentError
-from visionocr.processes import memory
-from visionocr.processes.piped import Ask, Frame, Handler, Head
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
+from visionocr.workers import Ask, Frame, Handler, Head
 
 MEMORY = 1 << 30
-"""Bytes of memory that a drawing process may take, where the system can enforce it (Linux)."""
+"""Bytes of memory that the process may take, where the system can enforce it (Linux)."""
+_TRIM_EVERY = 64
+"""Answers after which freed memory is given back to the system."""
+_KEEP_AT_TOP = 64 << 20
+"""Bytes at the end of the heap that are kept for the next picture: about what a large scan needs."""
+_LARGEST_IN_HEAP = 32 << 20
+"""Bytes up to which a block lies in the heap: the most that glibc takes."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 
 
-_TRIMMED = 64
-"""Answers between two clearings of the memory."""
-
-
-def question(known: DocumentHandle, page: PageRef | None = None, spec: RasterSpec | None = None) -> Head:
+def encode_question(document: DocumentHandle, page: PageRef | None = None, spec: RasterSpec | None = None) -> Head:
     """The frame that asks for a page's images; without a page, for the number of pages."""
-    content = known.content
+    content = document.content
     head: Head = {
-        "document": known.number,
+        "document": document.number,
         "name": content.name,
         "path": content.path,
-        "kind": known.kind,
-        "state": known.state,
-        "password": known.password,
+        "kind": document.kind,
+        "state": document.state,
+        "password": document.password,
     }
     if page is not None and spec is not None:
         head |= {"page": page.number, "pages": page.pages, "spec": asdict(spec)}
     return head
 
 
-def images_in(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
+def decode_images(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
     """The images of *page* that a frame holds. Raises one of Python's errors for a frame that makes no sense."""
     head, body = frame
     images, start = [], 0
@@ -56,7 +57,7 @@ def images_in(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
     return tuple(images)
 
 
-def _images_out(images: Iterable[PageImage]) -> Frame:
+def _encode_images(images: Iterable[PageImage]) -> Frame:
     head = [
         {
             "media_type": image.media_type,
@@ -74,34 +75,59 @@ def _images_out(images: Iterable[PageImage]) -> Frame:
 
 
 def serve(warm: bool) -> Handler:
-    """Answers ``question`` frames. Where a document came through a pipe, the frame's body holds its bytes.
+    """Answer ``encode_question`` frames. Where a document came through a pipe, the frame's body holds its bytes.
 
     *warm*: load what PDFs need before the first question.
 
     The answer holds ``images``, or ``pages`` and the ``password`` that opened the document, or ``refused`` (message
     and hint of a ``DocumentError``), or ``send``: the question again, please, with the document's bytes.
     """
-    memory.limit(MEMORY)
-    memory.reuse()
+    _limit_memory(MEMORY)
+    _call_glibc("mallopt", _MMAP_THRESHOLD, _LARGEST_IN_HEAP)
+    _call_glibc("mallopt", _TRIM_THRESHOLD, _KEEP_AT_TOP)  # fresh memory for each picture costs as much as shrinking it
     if warm:  # a PDF is to be expected, and its library takes the longest to load
         importlib.import_module("visionocr.documents.pdf")
-    opened = DocumentCache()
-    drawn = itertools.count(1)
+    documents = DocumentCache()
+    answers = itertools.count(1)
 
-    def draw(head: Head, body: bytes, ask: Ask) -> Frame:
-        if next(drawn) % _TRIMMED == 0:
-            memory.trim()
-        if not head["path"] and not body and head["document"] not in opened:
+    def render(head: Head, body: bytes, ask: Ask) -> Frame:
+        if next(answers) % _TRIM_EVERY == 0:
+            _call_glibc("malloc_trim", 0)
+        if not head["path"] and not body and head["document"] not in documents:
             return {"send": True}, b""
         content = Content(head["name"], head["path"], body)
-        known = DocumentHandle(head["document"], content, head["kind"], tuple(head["state"]), head["password"])
+        document = DocumentHandle(head["document"], content, head["kind"], tuple(head["state"]), head["password"])
         try:
             if "page" not in head:
-                pages = opened.pages(known, lambda name: ask({"password": name})["password"])
-                return {"pages": pages, "password": known.password}, b""
+                pages = documents.count_pages(document, lambda name: ask({"password": name})["password"])
+                return {"pages": pages, "password": document.password}, b""
             spec = RasterSpec(**head["spec"])
-            return _images_out(opened.load(known, PageRef(content.name, head["page"], head["pages"]), spec))
+            return _encode_images(documents.load(document, PageRef(content.name, head["page"], head["pages"]), spec))
         except DocumentError as error:
             return {"refused": [error.message, error.hint]}, b""
 
-    return draw
+    return render
+
+
+def _limit_memory(most: int) -> None:
+    """Refuse what is asked for beyond *most* bytes, instead of driving the machine into its swap (Linux)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    kind: Any = getattr(resource, "RLIMIT_DATA", None)
+    if kind is None:
+        return
+    soft, hard = resource.getrlimit(kind)
+    if soft == resource.RLIM_INFINITY or soft > most:
+        resource.setrlimit(kind, (most, hard))
+
+
+def _call_glibc(name: str, *arguments: int) -> None:
+    """Call a function of the C library, where it is glibc or has that function too."""
+    if sys.platform == "linux":
+        import ctypes
+
+        function: Any = getattr(ctypes.CDLL(None), name, None)
+        if function is not None:
+            function(*arguments)

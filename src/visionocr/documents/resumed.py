@@ -107,10 +107,6 @@ class Source:
         """See ``Documents.warm``."""
         self._documents.warm()
 
-    def grow(self) -> None:
-        """See ``PageSource.grow``."""
-        self._documents.grow()
-
     def place(self, page: PageRef) -> Place:
         """Where the document of *page* can be opened by somebody else; for pages that are under way."""
         return Place(os.path.abspath(self._places[page.document]), self._passwords.get(page.document))

@@ -66,7 +66,7 @@ class Documents:
         for found in self._found:
             try:
                 known, digest = self._meet(found)
-                count = self._drawer.pages(known, self._password)
+                count = self._drawer.count_pages(known, self._password)
             except DocumentError as error:
                 yield self._problem(PageRef(found.name, 0), error)
                 continue
@@ -84,10 +84,6 @@ class Documents:
     def warm(self) -> None:
         """A PDF will be read soon: get ready while a server is being looked for."""
         self._drawer.warm()
-
-    def grow(self) -> None:
-        """See ``PageSource.grow``."""
-        self._drawer.grow()
 
     def close(self) -> None:
         """Close all documents and delete what was kept of pipes."""

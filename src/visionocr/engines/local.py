@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
+from typing import Any
 
 from visionocr.engines.layout import Line
-from visionocr.engines.local_worker import Worker
 from visionocr.engines.markdown import page_text
-from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
-from visionocr.processes.hiring import Hiring, cores
-from visionocr.processes.permits import Permits
-from visionocr.processes.piped import Failed, Lost
+from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
 from visionocr.types import Completion, FinishReason, Request, Server
+from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool, count_cores
 
 SURE = 0.965
 """Below this confidence the small model has a look. Tried on pages drawn for the purpose at 100 to 200 dpi: of 48
@@ -94,14 +91,13 @@ class LocalEngine:
             raise ConfigurationError(f"unknown local model {str(model)!r}", f"Choose one of: {', '.join(_NAMES)}.")
         if not installed(model):
             raise missing(model)
-        slots = max(1, slots or min(cores(), MOST_WORKERS))
-        self._threads = max(1, threads or cores() // slots)
+        slots = max(1, slots or min(count_cores(), MOST_WORKERS))
+        self._threads = max(1, threads or count_cores() // slots)
         self._model = str(model)
         self._markdown = markdown
         self._timeout = timeout
         self._command = command
-        self._free = Permits(slots)
-        self._hiring: Hiring[Worker] = Hiring()
+        self._pool = WorkerPool(self._start, slots)
         package = "rapidocrlite" if model == LITE else "faster-paddle"
         self.server = Server(
             url="local:",
@@ -121,79 +117,81 @@ class LocalEngine:
 
         ``confidence`` is that of the least certain picture, ``None`` when nothing was found.
 
-        Raises ``AnswerUnusable`` when a picture could not be read or broke the worker, ``Interrupted`` after
-        ``cancel`` or ``close``, ``ConfigurationError`` when the engine does not start on this machine.
+        Raises ``AnswerUnusable`` when a picture could not be read or broke the worker, ``Interrupted`` once the
+        engine is stopped, ``ConfigurationError`` when it does not start on this machine.
         """
         pictures = request.prompt.images
         if not pictures:
             raise RequestRefused("the embedded engine reads pictures, and there is none in the request")
-        turn = self._hiring.turn
-        with self._free:
+        with self._pool.acquire() as worker:
             start = time.monotonic()
-            looks = [self._look(picture.data, request.deep, turn) for picture in pictures]
+            readings = [self._read(worker, picture.data, request.deep) for picture in pictures]
             seconds = time.monotonic() - start
-        texts = [page_text(lines, self._markdown) for lines, _ in looks]
-        sure = [value for lines, _ in looks if (value := confidence(lines)) is not None]
+        texts = [page_text(lines, self._markdown) for lines, _ in readings]
+        sure = [value for lines, _ in readings if (value := confidence(lines)) is not None]
         return Completion(
             text="\n\n".join(text for text in texts if text),
             finish_reason=FinishReason.STOP,
             server=self.server.url,
-            model=_NAMES[max((model for _, model in looks), key=_RANKS.index)],
+            model=_NAMES[max((model for _, model in readings), key=_RANKS.index)],
             seconds=seconds,
             confidence=min(sure, default=None),
-            final=self._model != "auto" or all(model == "small" for _, model in looks),
+            final=self._model != "auto" or all(model == "small" for _, model in readings),
         )
 
     def warm(self) -> None:
         """Let a worker start and load its first model, while there is something else to do."""
-        with self._hiring.hired(partial(self._started, warm=self._first(deep=False)), self._hiring.turn):
-            """It loads meanwhile."""
+        self._pool.add(self._start(warm=self._choose_first(deep=False)))
 
     def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the protocol's
         """``None``: there are no tokens here."""
         return None
 
     def cancel(self) -> None:
-        """Kill the workers that are reading; their ``complete`` raises ``Interrupted``. Later requests are served."""
-        self._hiring.cancel()
+        """End all workers; requests that run or come later raise ``Interrupted``."""
+        self._pool.close()
 
     def close(self) -> None:
-        """End all workers, for good."""
-        self._hiring.close()
+        """See ``cancel``."""
+        self._pool.close()
 
-    def _look(self, picture: bytes, deep: bool, turn: int) -> tuple[list[Line], str]:
+    def _read(self, worker: Worker, picture: bytes, deep: bool) -> tuple[list[Line], str]:
         """The lines of one picture and the model that found them."""
-        first = self._first(deep=deep)
-        lines = self._ask(first, picture, turn)
+        first = self._choose_first(deep=deep)
+        lines = self._ask(worker, first, picture)
         if self._model != "auto" or first == "small" or (confidence(lines) or 0.0) >= SURE:
             return lines, first
-        better = self._ask("small", picture, turn)
+        better = self._ask(worker, "small", picture)
         return (better, "small") if better or not lines else (lines, "tiny")
 
-    def _ask(self, model: str, picture: bytes, turn: int) -> list[Line]:
+    def _ask(self, worker: Worker, model: str, picture: bytes) -> list[Line]:
         try:
-            with self._hiring.hired(self._started, turn) as hired:
-                found = hired.ask(model, picture, self._timeout)
-        except Failed as error:
+            head, _ = worker.call({"model": model}, picture, timeout=self._timeout)
+            found = [_decode_line(*line) for line in head["lines"]]
+        except CallFailed as error:
             if error.setup:
                 raise ConfigurationError(
                     f"the embedded engine does not start: {error}", "Its package may not fit this system or Python."
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
-        except Lost as error:
-            if turn != self._hiring.turn:
-                raise Interrupted("reading was stopped") from None
+        except WorkerDied as error:
+            if self._pool.is_closed:
+                raise
             what = "took too long over the page" if error.hung else "crashed on the page"
             raise AnswerUnusable(f"the embedded engine {what}: {error}") from None
-        return [line for line in (Line(*raw) for raw in found) if line.text.strip() and not _stray(line)]
+        except (LookupError, TypeError, ValueError):
+            worker.kill()
+            raise AnswerUnusable("the embedded engine returned invalid data") from None
+        return [line for line in found if line.text.strip() and not _is_stray(line)]
 
-    def _first(self, *, deep: bool) -> str:
-        """The model that looks first."""
+    def _choose_first(self, *, deep: bool) -> str:
+        """The model that reads first."""
         return self._model if self._model != "auto" else "small" if deep else "tiny"
 
-    def _started(self, *, warm: str = "") -> Worker:
+    def _start(self, *, warm: str = "") -> Worker:
+        arguments = {"threads": self._threads, "warm": warm}
         try:
-            return Worker(self._threads, self._command, warm=warm)
+            return Worker("visionocr.engines.local_worker", arguments, command=self._command)
         except OSError as error:
             raise ConfigurationError(f"the embedded engine does not start: {error}") from None
 
@@ -214,7 +212,11 @@ def confidence(lines: Sequence[Line]) -> float | None:
     return None
 
 
-def _stray(line: Line) -> bool:
+def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: Any) -> Line:
+    return Line(float(left), float(top), float(right), float(bottom), str(text), float(sure))
+
+
+def _is_stray(line: Line) -> bool:
     return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
 
 

@@ -1,14 +1,11 @@
-"""The embedded engine's native code, in a process of its own: it reads untrusted pictures, and may crash or hang.
-
-Both ends: ``Worker`` is the handle that the engine holds, ``serve`` what runs in the process.
-"""
+"""What runs in a child process of the embedded engine: its native code reads untrusted pictures, and may crash or hang."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from visionocr.processes.piped import Ask, Frame, Handler, Head, Lost, Piped
+from visionocr.workers import Ask, Frame, Handler, Head
 
 RawLine = tuple[float, float, float, float, str, float]
 """left, top, right, bottom (pixels), text, confidence (0 to 1)"""
@@ -18,41 +15,13 @@ of rapidocrlite."""
 Reader = Callable[[bytes], list[RawLine]]
 
 
-class Worker(Piped):
-    """A running worker."""
-
-    def __init__(self, threads: int, command: Sequence[str] | None = None, *, warm: str = "") -> None:
-        """Start it; *threads* is the CPU budget of its engine, *warm* the model to load at once.
-
-        Raises ``OSError`` when it cannot be started.
-        """
-        super().__init__(__name__, {"threads": threads, "warm": warm}, command=command)
-
-    def ask(self, model: str, picture: bytes, timeout: float) -> list[RawLine]:
-        """The lines that *model* finds in an encoded picture; *timeout* in seconds.
-
-        Raises ``Failed`` or ``Lost``.
-        """
-        head, _ = self.call({"model": model}, picture, timeout=timeout)
-        try:
-            return [_raw(line) for line in head["lines"]]
-        except (KeyError, ValueError, TypeError) as error:
-            self.end()
-            raise Lost("it answered nonsense") from error
-
-
-def _raw(line: Any) -> RawLine:
-    left, top, right, bottom, text, confidence = line
-    return float(left), float(top), float(right), float(bottom), str(text), float(confidence)
-
-
 def serve(threads: int, warm: str = "") -> Handler:
-    """Answers ``{"model": name}`` and a picture with ``{"lines": [...]}``. *warm* is loaded at once."""
+    """Answer ``{"model": name}`` and a picture with ``{"lines": [...]}``. *warm* is a model to load at once."""
     readers: dict[str, Reader] = {}
 
-    def reader(model: str) -> Reader:
+    def load(model: str) -> Reader:
         if model not in readers:
-            readers[model] = _lite(threads) if model == "lite" else _paddle(model, threads)
+            readers[model] = _load_lite(threads) if model == "lite" else _load_paddle(model, threads)
         return readers[model]
 
     def read(head: Head, picture: bytes, _ask: Ask) -> Frame:
@@ -60,17 +29,17 @@ def serve(threads: int, warm: str = "") -> Handler:
         if model not in MODELS:
             return {"error": f"unknown model {model!r}", "setup": True}, b""
         try:
-            found = reader(model)
+            reader = load(model)
         except Exception as error:  # noqa: BLE001 - a wheel for another system can fail in any way
             return {"error": str(error) or type(error).__name__, "setup": True}, b""
-        return {"lines": found(picture)}, b""
+        return {"lines": reader(picture)}, b""
 
     if warm:
-        reader(warm)
+        load(warm)
     return read
 
 
-def _paddle(model: str, threads: int) -> Reader:
+def _load_paddle(model: str, threads: int) -> Reader:
     import faster_paddle
 
     engine: Any = faster_paddle.OcrEngine(model_size=model, threads=threads)
@@ -84,7 +53,7 @@ def _paddle(model: str, threads: int) -> Reader:
     return read
 
 
-def _lite(threads: int) -> Reader:
+def _load_lite(threads: int) -> Reader:
     import rapidocr
 
     engine: Any = rapidocr.RapidOCR(

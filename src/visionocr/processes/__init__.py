@@ -1,1 +1,0 @@
-"""Processes of our own, for native code that reads untrusted files."""

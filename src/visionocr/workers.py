@@ -1,0 +1,375 @@
+"""Child processes for native code that reads untrusted files: a crash or a hang costs one answer.
+
+This file is both ends of the pipe. Imported, it offers ``Worker``, the parent's handle, and ``WorkerPool``. Run as a
+program, which is started by its path in Python's isolated mode, it is the child: the first frame tells which module to
+load; the child calls the module's ``serve`` and answers frames until its input ends. Nothing of the caller's own program
+is run again, so a script without ``if __name__ == "__main__"`` is safe.
+
+A frame is two 32-bit lengths, a JSON object and raw bytes. JSON and not pickle: what comes back from a process that
+read a hostile file must not be able to run anything here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+_HEAD = struct.Struct(">II")
+_MAX_HEAD, _MAX_BODY = 1 << 26, 1 << 30
+_CRASHED = 70
+"""Exit code after a panic in native code."""
+_TICK = 0.5
+"""Seconds between looks at the time that a call has taken."""
+_WORTH_A_START = 0.5
+"""Seconds that callers wait, all in all, before a pool adds a worker: about what its start costs."""
+_GRACE = 10.0
+"""Seconds of processor time beyond its time limit after which a child ends itself: its parent may be gone."""
+
+Head = dict[str, Any]
+Frame = tuple[Head, bytes]
+Ask = Callable[[Head], Head]
+"""Asks the parent something in the middle of an answer."""
+Handler = Callable[[Head, bytes, Ask], Frame]
+"""Answers a frame. What it raises becomes a frame with the key ``error``."""
+
+
+class CallFailed(Exception):
+    """The worker could not do it, or could not load its module (``setup``); it lives on."""
+
+    def __init__(self, message: str, setup: bool = False) -> None:
+        super().__init__(message)
+        self.setup = setup
+
+
+class WorkerDied(Exception):
+    """The worker is gone: crashed, killed, or stopped because it took too long (``hung``)."""
+
+    def __init__(self, message: str, hung: bool = False) -> None:
+        super().__init__(message)
+        self.hung = hung
+
+
+class Worker:
+    """A running child process. ``call`` is for one thread at a time; ``kill`` may come from any."""
+
+    def __init__(
+        self, module: str, arguments: Mapping[str, Any] | None = None, *, command: Sequence[str] | None = None
+    ) -> None:
+        """Start the process (about 0.1 s, not waited for).
+
+        *module* offers ``serve``, which takes *arguments* and returns a ``Handler``; it is looked for where modules of
+        this process are. *command* is another program to run, for tests.
+
+        Raises ``OSError`` when the process cannot be started.
+        """
+        # Ctrl-C in the terminal is for the parent to act on: the child stands in a process group of its own.
+        group: dict[str, Any] = {"process_group": 0}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._process = subprocess.Popen(  # noqa: S603 - our own file
+            command or [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pipesize=1 << 20,  # images are large, and every filling of the pipe costs a switch between processes
+            **group,
+        )
+        self._killed = False
+        self._exchanges = ThreadPoolExecutor(1, "worker")
+        # An editable installation is found by a hook that the other process does not have: it is told the folder.
+        here = str(Path(__file__).parents[1])
+        path = [folder for folder in dict.fromkeys([*sys.path, here]) if folder]
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it ended already; the first call will say so
+            _send(self._process.stdin, {"path": path, "module": module, "arguments": dict(arguments or {})})
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs, and may go on."""
+        return not self._killed and self._process.poll() is None
+
+    def call(self, head: Head, body: bytes = b"", *, timeout: float, answer: Ask | None = None) -> Frame:
+        """Return the answer to a frame.
+
+        *timeout* is in seconds, without the time that *answer* takes for what it is asked, and without the time for
+        which this process itself was stopped (Ctrl-Z).
+
+        Raises ``CallFailed`` or ``WorkerDied``.
+        """
+        reply = self._exchange({**head, "timeout": timeout}, body, timeout)
+        while "ask" in reply[0] and answer is not None:
+            try:
+                given = answer(reply[0]["ask"])
+            except BaseException:
+                self.kill()  # it waits for an answer that will not come
+                raise
+            reply = self._exchange(given, b"", timeout)
+        if "error" in reply[0]:
+            raise CallFailed(str(reply[0]["error"]), setup=bool(reply[0].get("setup")))
+        return reply
+
+    def kill(self) -> None:
+        """End the process at once; a ``call`` that waits raises ``WorkerDied``."""
+        self._killed = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and close its pipes; not while a ``call`` runs."""
+        self.kill()
+        self._process.wait()
+        self._exchanges.shutdown(wait=False)
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
+                if pipe is not None:
+                    pipe.close()
+
+    def __del__(self) -> None:
+        """Nobody can call it any more: it ends."""
+        if "_exchanges" in vars(self):
+            self.close()
+
+    def _exchange(self, head: Head, body: bytes, timeout: float) -> Frame:
+        """Send a frame and wait for the next one. Raises ``WorkerDied``."""
+        exchange = self._exchanges.submit(self._send_and_receive, head, body)
+        left = timeout
+        while not exchange.done():
+            if left <= 0:
+                self.kill()
+                wait([exchange])
+                raise WorkerDied(f"it took more than {timeout:g} s", hung=True)
+            step, began = min(left, _TICK), time.monotonic()
+            wait([exchange], step)
+            left -= min(time.monotonic() - began, 2 * step)
+        try:
+            return exchange.result()
+        except (OSError, EOFError, ValueError, TypeError, RecursionError):  # a pipe that broke; a frame that is none
+            self.kill()
+            raise WorkerDied(self._describe_end()) from None
+
+    def _send_and_receive(self, head: Head, body: bytes) -> Frame:
+        pipe_in, pipe_out = self._process.stdin, self._process.stdout
+        assert pipe_in is not None
+        assert pipe_out is not None
+        _send(pipe_in, head, body)
+        if (frame := _receive(pipe_out)) is None:
+            raise EOFError
+        return frame
+
+    def _describe_end(self) -> str:
+        code = self._process.wait()
+        if code < 0 and -code in set(signal.Signals):
+            return f"it ended with {signal.Signals(-code).name}"
+        return "its native code panicked" if code == _CRASHED else f"it ended with code {code}"
+
+
+class WorkerPool:
+    """Workers that start when they are first needed, and live until they break or the pool is closed."""
+
+    def __init__(self, start: Callable[[], Worker], most: int, *, first: int | None = None) -> None:
+        """*start* starts a worker; what it raises is raised by ``acquire``.
+
+        *most* may work at once; only *first* of them until callers have waited so long that another one is worth its
+        start.
+        """
+        self._start = start
+        self._most = most
+        self._wanted = first or most
+        self._waited = 0.0
+        """Seconds that callers have waited for a worker since the last one was added."""
+        self._changed = threading.Condition()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    @contextmanager
+    def acquire(self) -> Iterator[Worker]:
+        """Wait for a worker and use it within the block. Raises ``Interrupted`` once the pool is closed."""
+        worker = self._take()
+        try:
+            yield worker
+        except WorkerDied:
+            self._check_open()
+            raise
+        finally:
+            with self._changed:
+                self._busy.discard(worker)
+                keep = worker.is_alive and not self._closed
+                if keep:
+                    self._idle.append(worker)
+                self._changed.notify()
+            if not keep:
+                worker.close()
+
+    def add(self, worker: Worker) -> None:
+        """Keep a worker that was started already."""
+        with self._changed:
+            self._idle.append(worker)
+
+    def close(self) -> None:
+        """End all workers, for good. Any thread; those who wait for an answer get ``Interrupted``."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            for worker in self._busy:
+                worker.kill()
+            self._changed.notify_all()
+        for worker in idle:
+            worker.close()
+
+    def _take(self) -> Worker:
+        with self._changed:
+            while True:
+                self._check_open()
+                worker = self._pop_idle()
+                if worker is None and len(self._busy) < self._wanted:
+                    worker = self._start()
+                if worker is not None:
+                    self._busy.add(worker)
+                    return worker
+                began = time.monotonic()
+                self._changed.wait(_WORTH_A_START)
+                self._waited += time.monotonic() - began
+                if self._waited >= _WORTH_A_START and self._wanted < self._most:
+                    self._wanted, self._waited = self._wanted + 1, 0.0
+
+    def _check_open(self) -> None:
+        if self._closed:
+            from visionocr.errors import Interrupted  # as a program, this file does not find it
+
+            raise Interrupted("stopped")
+
+    def _pop_idle(self) -> Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.close()  # something killed it meanwhile, out of memory perhaps
+        return None
+
+
+def count_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _send(pipe: IO[bytes], head: Head, body: bytes = b"") -> None:
+    encoded = json.dumps(head).encode("ascii")
+    pipe.write(_HEAD.pack(len(encoded), len(body)) + encoded)
+    pipe.write(body)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> Frame | None:
+    """The next frame, or ``None`` at the end of the pipe. Raises ``ValueError`` for what is no frame."""
+    sizes = pipe.read(_HEAD.size)
+    if len(sizes) < _HEAD.size:
+        return None
+    head_size, body_size = _HEAD.unpack(sizes)
+    if head_size > _MAX_HEAD or body_size > _MAX_BODY:
+        raise ValueError("not a frame")
+    head, body = pipe.read(head_size), pipe.read(body_size)
+    if len(head) < head_size or len(body) < body_size:
+        return None
+    fields = json.loads(head)
+    if not isinstance(fields, dict):
+        raise ValueError("not a frame")
+    return fields, body
+
+
+# --- the child ---------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Be the child."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they are for the parent, whose end is the end of the pipe
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    requests, replies = _take_pipes()
+    greeting = _receive(requests)
+    if greeting is None:
+        return
+    sys.path[:] = greeting[0]["path"]
+    handler: Handler | None = None
+    setup = ""
+    try:
+        handler = import_module(greeting[0]["module"]).serve(**greeting[0]["arguments"])
+    except Exception as error:  # noqa: BLE001 - a wheel for another system can fail in any way; the parent says so
+        setup = str(error) or type(error).__name__
+    frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, frames), daemon=True).start()
+
+    def ask(question: Head) -> Head:
+        _send(replies, {"ask": question})
+        return frames.get()[0]
+
+    while True:
+        head, body = frames.get()
+        _limit_processor_time(float(head["timeout"]))
+        try:
+            reply: Frame = ({"error": setup, "setup": True}, b"") if handler is None else handler(head, body, ask)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            reply = {"error": str(error) or type(error).__name__}, b""
+        except BaseException:  # noqa: BLE001 - a panic in native code: nothing can be trusted any more
+            os._exit(_CRASHED)
+        _send(replies, *reply)
+        del head, body, reply  # their memory is wanted for the next picture
+
+
+def _limit_processor_time(seconds: float) -> None:
+    """End this process when an answer takes far more than *seconds*, even if native code holds the interpreter lock.
+
+    The parent does that as a rule, and ``_listen`` notices when the parent is gone; a native loop without end that
+    keeps the interpreter to itself is noticed by neither once the parent is gone. Processor time and not the clock:
+    a stopped process (Ctrl-Z) is none that hangs.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, (seconds + _GRACE) * count_cores())
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Take the pipes to the parent away from the standard descriptors: native code may write to those.
+
+    On Windows it also keeps a library that looks at its standard input while loading from waiting for our reads.
+    """
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    return requests, replies
+
+
+def _listen(requests: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
+    """Pass frames on; when the parent is gone, however it went, go too, even in the middle of an answer."""
+    while (frame := _receive(requests)) is not None:
+        frames.put(frame)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
