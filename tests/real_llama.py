@@ -52,7 +52,7 @@ def serve(launch: Launch) -> Iterator[Http]:
     """A server while it is needed."""
     server = LlamaServer(launch)
     try:
-        yield Http(server.wait(), server.key, timeout=PATIENCE)
+        yield Http(server.load(), server.key, timeout=PATIENCE)
     finally:
         server.close()
 

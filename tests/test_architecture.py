@@ -16,7 +16,7 @@ LAYERS = (
     {"workers", "stop", "settings", "console"},
     {"gguf", "output", "documents"},
     {"engines"},
-    {"connecting", "local_llama", "server_info", "vision_check"},
+    {"connecting", "server_info", "vision_check"},
     {"asking"},
     {"reader"},
     {"job"},
@@ -32,7 +32,7 @@ HOMES = {
     "distributed": {"cluster/scheduler.py"},
     "dask": {"cluster/scheduler.py"},
     "faster_paddle": {"engines/local_worker.py"},
-    "xllamacpp": {"engines/llama.py"},
+    "xllamacpp": {"engines/llama_worker.py"},
     "rapidocr": {"engines/local_worker.py"},
     "rich": {"console.py"},
     "typer": {

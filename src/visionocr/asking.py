@@ -59,7 +59,7 @@ class _Answer:
     completion_tokens: int | None = None
 
     @property
-    def good(self) -> bool:
+    def is_good(self) -> bool:
         return status_of(self.findings) is Status.OK
 
 
@@ -112,8 +112,8 @@ class Asker:
         for index, (loaded, text) in enumerate(zip(group, texts, strict=True)):
             # The answer's end is the last page's end only; the token counts hold for the request as a whole.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
-            answer = _share(self._judged(own, self._clean(text, request), request), index, len(group))
-            good = answer.good
+            answer = _share(self._judge(own, self._clean(text, request), request), index, len(group))
+            good = answer.is_good
             results.append(self._result(loaded, [answer]) if good else self._read_page(loaded, redraw, answer))
         return results
 
@@ -122,30 +122,30 @@ class Asker:
         best, spent = earlier, [earlier] if earlier else []
         for ask in range(len(spent) + 1, max(self._max_asks, len(spent) + 1) + 1):
             findings = spent[-1].findings if spent else ()
-            image = _redrawn(image, redraw, ask)
+            image = _choose_image(image, redraw, ask)
             request = build_request(self._question, [image], resample(self._question.sampler, ask, findings))
             request = replace(request, deep=ask > 1)
             self._observer(Asked(image.page, ask, findings[0].message if findings else ""))
-            answer, final = self._once(request)
+            answer, final = self._complete(request)
             spent.append(answer)
             if best is None or score(answer.findings, answer.text) > score(best.findings, best.text):
                 best = answer
-            if answer.good or final:
+            if answer.is_good or final:
                 break
         assert best is not None
         return _without_loop(_with_total_cost(best, spent))
 
-    def _once(self, request: Request) -> tuple[_Answer, bool]:
+    def _complete(self, request: Request) -> tuple[_Answer, bool]:
         """One ask. The second value says that asking again would change nothing."""
         try:
             completion = self._engine.complete(request)
         except AnswerUnusable as error:
-            return _unanswered(error.message), False
+            return _make_failure(error.message), False
         except RequestRefused as error:
-            return _unanswered(error.message), True
-        return self._judged(completion, self._clean(completion.text, request), request), completion.final
+            return _make_failure(error.message), True
+        return self._judge(completion, self._clean(completion.text, request), request), completion.final
 
-    def _judged(self, completion: Completion, text: str, request: Request) -> _Answer:
+    def _judge(self, completion: Completion, text: str, request: Request) -> _Answer:
         return _Answer(
             text=text,
             findings=judge(completion, text, request),
@@ -165,7 +165,7 @@ class Asker:
         status = status_of(findings)
         joint = "\n\n" if self._question.task.markdown else "\n"
         text = joint.join(answer.text for answer in answers if answer.text)
-        if status is Status.FAILED and text and any(answer.good for answer in answers):
+        if status is Status.FAILED and text and any(answer.is_good for answer in answers):
             status = Status.SUSPECT  # of a page in several parts some were read: they are not thrown away
         return PageResult(
             page=loaded.page,
@@ -200,7 +200,7 @@ def _without_request(loaded: Loaded) -> PageResult | None:
     return None
 
 
-def _redrawn(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
+def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
     """The image for the *ask*-th ask: drawn smaller where the ladder says so and it comes in one piece."""
     scale = rescale(ask)
     if redraw is None or scale == 1.0:
@@ -217,7 +217,7 @@ def unreadable(page: PageRef, error: DocumentError) -> PageResult:
     return PageResult(page, "", Status.FAILED, (Finding(FindingKind.UNREADABLE, error.message, Severity.FAILED),))
 
 
-def _unanswered(message: str) -> _Answer:
+def _make_failure(message: str) -> _Answer:
     return _Answer("", (Finding(FindingKind.SERVER, message, Severity.FAILED),))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from visionocr import local_llama, vision_check
+from visionocr import vision_check
 from visionocr.asking import Asker
 from visionocr.connecting import connect_all, servers_of, together
+from visionocr.engines import llama
 from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
@@ -136,7 +137,9 @@ def prepare(
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    opened = opened or (lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer))
+    opened = opened or (
+        lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer, stop=stop)
+    )
     engine = opened(chosen.markdown)
     try:
         with stop.waking(engine.cancel):
@@ -148,7 +151,12 @@ def prepare(
 
 
 def open_engine(
-    settings: Settings, library: Library | None = None, *, markdown: bool = True, observer: Observer = ignore
+    settings: Settings,
+    library: Library | None = None,
+    *,
+    markdown: bool = True,
+    observer: Observer = ignore,
+    stop: Stop | None = None,
 ) -> Engine:
     """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
 
@@ -156,8 +164,8 @@ def open_engine(
 
     Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
     """
-    if local_llama.wanted(settings):
-        return local_llama.open_engine(settings, library.presets() if library else (), observer)
+    if llama.is_configured(settings):
+        return llama.open_engine(settings, library.presets() if library else (), observer, stop)
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
             raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")

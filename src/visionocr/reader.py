@@ -125,8 +125,9 @@ class Reader:
         return results if group.pages else None
 
     def _wait(self, group: _Group) -> None:
-        """Wait until *group* is finished. Begin further groups meanwhile: a page that takes long holds up the output,
-        not the work on the pages after it.
+        """Wait until *group* is finished, and begin further groups meanwhile.
+
+        A page that takes long holds up the output, not the work on the pages after it.
         """
         while not group.results.done():
             self._stop.check()

@@ -2,8 +2,8 @@
 
 This file is both ends of the pipe. Imported, it offers ``Worker``, the parent's handle, and ``WorkerPool``. Run as a
 program, which is started by its path in Python's isolated mode, it is the child: the first frame tells which module to
-load; the child calls the module's ``serve`` and answers frames until its input ends. Nothing of the caller's own program
-is run again, so a script without ``if __name__ == "__main__"`` is safe.
+load; the child calls the module's ``serve`` and answers frames until its input ends. Nothing of the caller's program is
+run again, so a script without ``if __name__ == "__main__"`` is safe.
 
 A frame is two 32-bit lengths, a JSON object and raw bytes. JSON and not pickle: what comes back from a process that
 read a hostile file must not be able to run anything here.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -34,6 +35,8 @@ _CRASHED = 70
 """Exit code after a panic in native code."""
 _TICK = 0.5
 """Seconds between looks at the time that a call has taken."""
+_MOST_LINE = 4096
+"""Bytes of a line of the log that are read at once."""
 _WORTH_A_START = 0.5
 """Seconds that callers wait, all in all, before a pool adds a worker: about what its start costs."""
 _GRACE = 10.0
@@ -67,12 +70,18 @@ class Worker:
     """A running child process. ``call`` is for one thread at a time; ``kill`` may come from any."""
 
     def __init__(
-        self, module: str, arguments: Mapping[str, Any] | None = None, *, command: Sequence[str] | None = None
+        self,
+        module: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        command: Sequence[str] | None = None,
+        log: Callable[[str], object] | None = None,
     ) -> None:
         """Start the process (about 0.1 s, not waited for).
 
         *module* offers ``serve``, which takes *arguments* and returns a ``Handler``; it is looked for where modules of
-        this process are. *command* is another program to run, for tests.
+        this process are. *command* is another program to run, for tests. *log* gets each line that the native code
+        writes to its standard error, in another thread; without it they are lost.
 
         Raises ``OSError`` when the process cannot be started.
         """
@@ -84,18 +93,22 @@ class Worker:
             command or [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if log else subprocess.DEVNULL,
             pipesize=1 << 20,  # images are large, and every filling of the pipe costs a switch between processes
             **group,
         )
         self._killed = False
         self._exchanges = ThreadPoolExecutor(1, "worker")
+        self._log = threading.Thread(target=self._read_log, args=(log,), name="worker log", daemon=True)
+        if log:
+            self._log.start()
         # An editable installation is found by a hook that the other process does not have: it is told the folder.
         here = str(Path(__file__).parents[1])
         path = [folder for folder in dict.fromkeys([*sys.path, here]) if folder]
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it ended already; the first call will say so
-            _send(self._process.stdin, {"path": path, "module": module, "arguments": dict(arguments or {})})
+            greeting = {"path": path, "module": module, "arguments": dict(arguments or {}), "log": log is not None}
+            _send(self._process.stdin, greeting)
 
     @property
     def pid(self) -> int:
@@ -107,22 +120,30 @@ class Worker:
         """Whether the process still runs, and may go on."""
         return not self._killed and self._process.poll() is None
 
-    def call(self, head: Head, body: bytes = b"", *, timeout: float, answer: Ask | None = None) -> Frame:
+    def call(
+        self,
+        head: Head,
+        body: bytes = b"",
+        *,
+        timeout: float | None,
+        answer: Ask | None = None,
+        waiting: Callable[[], object] = lambda: None,
+    ) -> Frame:
         """Return the answer to a frame.
 
         *timeout* is in seconds, without the time that *answer* takes for what it is asked, and without the time for
-        which this process itself was stopped (Ctrl-Z).
+        which this process itself was stopped (Ctrl-Z); ``None``: no limit. *waiting* is called twice a second.
 
         Raises ``CallFailed`` or ``WorkerDied``.
         """
-        reply = self._exchange({**head, "timeout": timeout}, body, timeout)
+        reply = self._exchange({**head, "timeout": timeout}, body, timeout, waiting)
         while "ask" in reply[0] and answer is not None:
             try:
                 given = answer(reply[0]["ask"])
             except BaseException:
                 self.kill()  # it waits for an answer that will not come
                 raise
-            reply = self._exchange(given, b"", timeout)
+            reply = self._exchange(given, b"", timeout, waiting)
         if "error" in reply[0]:
             raise CallFailed(str(reply[0]["error"]), setup=bool(reply[0].get("setup")))
         return reply
@@ -132,12 +153,31 @@ class Worker:
         self._killed = True
         self._process.kill()
 
+    def describe_end(self) -> str:
+        """Wait for the end of the process, and say how it ended."""
+        code = self._process.wait()
+        if code < 0 and -code in set(signal.Signals):
+            return f"it ended with {signal.Signals(-code).name}"
+        return "its native code panicked" if code == _CRASHED else f"it ended with code {code}"
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the process ends, and with it its log, within so many seconds."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        if self._log.is_alive():
+            self._log.join(seconds)
+        return True
+
     def close(self) -> None:
-        """End the process and close its pipes; not while a ``call`` runs."""
+        """End the process and close its pipes; not while a ``call`` runs. May be called twice."""
         self.kill()
         self._process.wait()
         self._exchanges.shutdown(wait=False)
-        for pipe in (self._process.stdin, self._process.stdout):
+        if self._log.is_alive():
+            self._log.join(_GRACE)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
                 if pipe is not None:
                     pipe.close()
@@ -147,23 +187,24 @@ class Worker:
         if "_exchanges" in vars(self):
             self.close()
 
-    def _exchange(self, head: Head, body: bytes, timeout: float) -> Frame:
+    def _exchange(self, head: Head, body: bytes, timeout: float | None, waiting: Callable[[], object]) -> Frame:
         """Send a frame and wait for the next one. Raises ``WorkerDied``."""
         exchange = self._exchanges.submit(self._send_and_receive, head, body)
-        left = timeout
+        left = math.inf if timeout is None else timeout
         while not exchange.done():
             if left <= 0:
                 self.kill()
                 wait([exchange])
-                raise WorkerDied(f"it took more than {timeout:g} s", hung=True)
+                raise WorkerDied(f"it took more than {timeout or 0:g} s", hung=True)
             step, began = min(left, _TICK), time.monotonic()
             wait([exchange], step)
             left -= min(time.monotonic() - began, 2 * step)
+            waiting()
         try:
             return exchange.result()
         except (OSError, EOFError, ValueError, TypeError, RecursionError):  # a pipe that broke; a frame that is none
             self.kill()
-            raise WorkerDied(self._describe_end()) from None
+            raise WorkerDied(self.describe_end()) from None
 
     def _send_and_receive(self, head: Head, body: bytes) -> Frame:
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
@@ -174,11 +215,11 @@ class Worker:
             raise EOFError
         return frame
 
-    def _describe_end(self) -> str:
-        code = self._process.wait()
-        if code < 0 and -code in set(signal.Signals):
-            return f"it ended with {signal.Signals(-code).name}"
-        return "its native code panicked" if code == _CRASHED else f"it ended with code {code}"
+    def _read_log(self, log: Callable[[str], object]) -> None:
+        assert self._process.stderr is not None
+        while line := self._process.stderr.readline(_MOST_LINE):
+            if text := " ".join(line.decode("utf-8", "replace").split()):
+                log(text)
 
 
 class WorkerPool:
@@ -314,6 +355,8 @@ def main() -> None:
     greeting = _receive(requests)
     if greeting is None:
         return
+    if not greeting[0]["log"]:
+        os.dup2(1, 2)
     sys.path[:] = greeting[0]["path"]
     handler: Handler | None = None
     setup = ""
@@ -330,7 +373,8 @@ def main() -> None:
 
     while True:
         head, body = frames.get()
-        _limit_processor_time(float(head["timeout"]))
+        if head["timeout"] is not None:
+            _limit_processor_time(float(head["timeout"]))
         try:
             reply: Frame = ({"error": setup, "setup": True}, b"") if handler is None else handler(head, body, ask)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
@@ -359,8 +403,15 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    if sys.platform == "linux":
+        import fcntl
+
+        # SIGIO tells of every frame, and of the parent's end: a module may let it end the process.
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+        fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(requests, fcntl.F_SETFL, fcntl.fcntl(requests, fcntl.F_GETFL) | os.O_ASYNC)
     return requests, replies
 
 

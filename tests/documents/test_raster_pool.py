@@ -84,9 +84,9 @@ def test_processes_draw_what_is_drawn_here(tmp_path: Path) -> None:
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     seen = []
-    for workers in (0, 2):
-        with Documents(discover([str(tmp_path)], recursive=True), workers=workers) as documents:
-            assert documents.concurrency == max(1, workers)
+    for count in (0, 2):
+        with Documents(discover([str(tmp_path)], recursive=True), workers=count) as documents:
+            assert documents.concurrency == max(1, count)
 
             def drawn(page: PageRef, documents: Documents = documents) -> object:
                 try:

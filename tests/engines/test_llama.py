@@ -1,313 +1,299 @@
-"""The real llama.cpp server, with a tiny model of random weights: what it answers, shows, refuses and lets go of."""
+"""A model without any server: what the settings may say, what the child may do, and what is left of it."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from visionocr.engines.dialects import llamacpp as dialect
-from visionocr.engines.http import Http
-from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
-from visionocr.engines.probe import probe
-from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerUnknown
-from visionocr.local_llama import LocalLlamaEngine, open_engine
-from visionocr.settings import load_settings
-from visionocr.types import ChatMarkers, Completion, Event, FinishReason, PageImage, Progress, Prompt, Request, Sampler
-
-pytest.importorskip("xllamacpp", reason="needs the extra [llama]")
-pytest.importorskip("gguf", reason="needs the package gguf to write a model")
-
 import tiny_vlm
-from real_llama import PATIENCE, busy, engine_at, picture, until
+from fakes.llamacpp import FakeLlama
+from fakes.pictures import encode, picture
+from fakes.words import page_text
+from visionocr import job, workers
+from visionocr.check import examine
+from visionocr.engines import llama
+from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
+from visionocr.errors import ConfigurationError, Interrupted, ServerError, UsageError
+from visionocr.gguf import pair
+from visionocr.gguf.choice import Choice
+from visionocr.prompting.library import Library
+from visionocr.settings import load_settings
+from visionocr.stop import Stop
+from visionocr.types import ChatMarkers, Event, Notice, PageImage, PageRef, Prompt, Request, Sampler
 
-pytestmark = pytest.mark.slow
-
-CHAT = ChatMarkers(user_start="<|im_start|>user\n", user_end="<|im_end|>\n", assistant_start="<|im_start|>assistant\n")
-
-
-def request(*parts: str | PageImage, max_length: int = 40) -> Request:
-    """A greedy request."""
-    return Request(Prompt("", parts or (picture("red"), "What is this?"), CHAT), Sampler(), max_length)
-
-
-# --- a server that runs ------------------------------------------------------------------------------------
-
-
-def test_probe(running: Http, endless: Http) -> None:
-    """Everything that a client must know is found, and agrees with how the server was started."""
-    server = engine_at(running).server
-    assert (server.dialect, server.kind, server.model) == ("llamacpp", "llama-server", "tiny-llama")
-    assert (server.vision, server.context_length, server.slots) == (True, 2048, 1)
-    assert server.marker.startswith("<__media")
-    other = engine_at(endless).server
-    assert (other.context_length, other.slots) == (32768, 2)
-    assert other.marker != server.marker
-
-
-def test_the_picture_counts(running: Http) -> None:
-    """Greedy answers to two pictures differ, to the same picture they do not; the tokens show each picture."""
-    engine = engine_at(running)
-
-    def answer(colour: str) -> Completion:
-        return engine.complete(request(picture(colour), "What is this?"))
-
-    red, blue = answer("red"), answer("blue")
-    assert red.text != blue.text
-    assert red.text == answer("red").text
-    assert red.prompt_tokens is not None
-    assert red.text_tokens is not None
-    assert tiny_vlm.IMAGE_TOKENS <= red.prompt_tokens - red.text_tokens <= tiny_vlm.IMAGE_TOKENS + 2
-    two = engine.complete(request(picture("red"), "and", picture("blue"), "What is this?")).prompt_tokens
-    assert two is not None
-    assert two - red.prompt_tokens >= tiny_vlm.IMAGE_TOKENS
+LAUNCH = Launch("model.gguf", "projector.gguf", 4096)
+FAKE = """
+import os, runpy, sys, time, types
+Params = types.SimpleNamespace
+def serve(params):
+    for line in {lines!r}:
+        exec(line)
+    return types.SimpleNamespace(listening_address={address!r})
+sys.modules["xllamacpp"] = types.SimpleNamespace(
+    CommonParams=lambda: Params(model=Params(), mmproj=Params(), cpuparams=Params(), cpuparams_batch=Params()),
+    Server=serve,
+)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 
-def test_text_is_counted_as_the_server_counts(running: Http) -> None:
-    """A prompt without a picture has exactly the tokens that were counted before."""
-    completion = engine_at(running).complete(request("What is this? <|im_end|> äöü"))
-    assert completion.prompt_tokens == completion.text_tokens
+def child(*lines: str, address: object = "http://127.0.0.1:1") -> list[str]:
+    """The worker as ever, but for llama.cpp in it, which does what it is told here."""
+    return [sys.executable, "-I", "-S", "-c", FAKE.format(lines=lines, address=address), workers.__file__]
 
 
-def test_words_are_no_pictures(running: Http) -> None:
-    """A prompt that holds the marker itself has still only its one picture."""
-    engine = engine_at(running)
-    marker = engine.server.marker
-    words = f"What is {marker} this <__media__> <__image__> [img-1]?"
-    assert engine.complete(request(picture("red"), words)).text
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    """Settings that name a pair."""
+    tiny = tiny_vlm.write_pair(tmp_path)
+    return {"gguf": str(tiny.model), "mmproj": str(tiny.projector)}
 
 
-def test_limit(running: Http, endless: Http) -> None:
-    """An answer that reaches its limit says so."""
-    completion = engine_at(endless).complete(request(max_length=5))
-    assert (completion.finish_reason, completion.completion_tokens) == (FinishReason.LENGTH, 5)
-    assert engine_at(running).complete(request(max_length=1500)).finish_reason is FinishReason.STOP
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is there, whether it is or not."""
+    monkeypatch.setattr(llama, "is_installed", lambda: True)
 
 
-def test_overlong_prompt(running: Http) -> None:
-    """A prompt over the context is refused in the server's words, with a remedy."""
-    with pytest.raises(RequestRefused, match="exceeds the available context size") as caught:
-        engine_at(running).complete(request(picture("red"), "the " * 3000))
-    assert "--max-side" in caught.value.hint
+# --- the settings ------------------------------------------------------------------------------------------
 
 
-def test_broken_picture(running: Http) -> None:
-    """A picture that cannot be decoded is refused; the next request is served."""
-    engine = engine_at(running)
-    broken = replace(picture("red"), data=b"\x89PNG\r\n\x1a\n broken")
-    with pytest.raises(RequestRefused, match="Failed to load image"):
-        engine.complete(request(broken, "What is this?"))
-    assert engine.complete(request()).text
+@pytest.mark.parametrize(
+    ("flags", "environment", "expected"),
+    [
+        ({}, {}, False),
+        ({"gguf": "a", "mmproj": "b"}, {}, True),
+        ({"gguf": "a"}, {"VISIONOCR_MMPROJ": "b"}, True),
+        ({"gguf": "a", "mmproj": "b"}, {"VISIONOCR_API_URL": "http://x"}, True),
+        ({"api_url": "http://x"}, {"VISIONOCR_GGUF": "a", "VISIONOCR_MMPROJ": "b"}, False),
+    ],
+)
+def test_what_is_wanted(flags: dict[str, str], environment: dict[str, str], expected: bool) -> None:
+    """A model is run when it is named; between it and an address the nearer layer decides."""
+    assert llama.is_configured(load_settings(flags, environment=environment)) is expected
 
 
-@pytest.mark.parametrize("key", [None, "wrong"])
-def test_wrong_key(running: Http, key: str | None) -> None:
-    """Without the right key nobody is served."""
-    with pytest.raises(ServerUnknown, match="Invalid API Key"):
-        probe(Http(running.base, key))
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"gguf": "a"}, "--gguf is given without --mmproj"),
+        ({"mmproj": "a"}, "--mmproj is given without --gguf"),
+        ({"gguf": "a", "mmproj": "b", "api_url": "http://x"}, "exclude each other"),
+        ({"gguf": "a", "mmproj": "b", "api_url": "local:"}, "exclude each other"),
+    ],
+)
+def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
+    """Half a pair, or a pair and an address at once, is a mistake in the command line, also for ``check``."""
+    settings = load_settings(flags, environment={})
+    with pytest.raises(UsageError, match=words):
+        job.open_engine(settings)
+    with pytest.raises(UsageError, match=words):
+        examine.validate(settings, Library(None))
 
 
-def test_marker_of_an_earlier_start(running: Http) -> None:
-    """The server complains of a marker that is not its own; then it is asked for the new one, and answers."""
-    engine = engine_at(running)
-    right = engine.server.marker
-    engine.server = replace(engine.server, marker="<__media_of_yesterday__>")
-    completion = engine.complete(request())
-    assert (completion.retries, engine.server.marker) == (1, right)
+@pytest.mark.parametrize("broken", ["gguf", "mmproj"])
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"GGUF and more"])
+@pytest.mark.usefixtures("installed")
+def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes | None) -> None:
+    """A file that is missing, damaged or of another kind is named before anything is started."""
+    path = Path(files[broken])
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        llama.open_engine(load_settings(files, environment={}))
+    assert path.name in caught.value.message
 
 
-def test_progress_and_the_longest_time(endless: Http) -> None:
-    """The text is seen as it grows; what takes longer than it may is stopped, kept, and no slot goes on."""
+@pytest.mark.usefixtures("installed")
+def test_folder(files: dict[str, Any], tmp_path: Path) -> None:
+    """A folder is no model, but there is a command that looks for pairs in it."""
+    with pytest.raises(ConfigurationError, match="is a folder") as caught:
+        llama.open_engine(load_settings({**files, "gguf": str(tmp_path)}, environment={}))
+    assert f"visionocr gguf {tmp_path}" in caught.value.hint
+
+
+@pytest.mark.usefixtures("installed")
+def test_pair_that_cannot_load(files: dict[str, Any]) -> None:
+    """Widths that differ are found before anything is started."""
+    tiny_vlm.write_projector(Path(files["mmproj"]), width=96)
+    with pytest.raises(ConfigurationError, match="puts out 96 numbers a token, the model takes 64"):
+        llama.open_engine(load_settings(files, environment={}))
+
+
+def test_pair_that_is_doubtful(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of a pair is told as warnings, and picks the preset."""
+    presets = Library(None).presets()
+    facts = pair.examine(Path(files["gguf"]), Path(files["mmproj"]), presets)
+    told = replace(facts, fit=pair.Fit.DOUBTFUL, reason="odd", notes=("old",), choice=Choice(presets[0], "", True))
+    monkeypatch.setattr(pair, "examine", lambda *given: told)
     events: list[Event] = []
-    completion = engine_at(endless, events=events, max_time=4.0).complete(request(max_length=30_000))
-    assert completion.finish_reason in (FinishReason.TIME, FinishReason.LOOP)
-    assert len(completion.text.split()) > 10
-    grown = [event.characters for event in events if isinstance(event, Progress)]
-    assert grown == sorted(grown)
-    assert grown[-1] > 0
-    until(lambda: busy(endless) == 0, "the slot goes on for nobody")
+    name = llama._check_pair(Path(files["gguf"]), Path(files["mmproj"]), presets, events.append)
+    assert name == presets[0].name
+    assert events == [
+        Notice("tiny-llama.gguf with tiny-mmproj.gguf: odd", warning=True),
+        Notice("old", warning=True),
+    ]
+    match = job.choose_preset(load_settings({}, environment={}), Library(None), "what ever", name)
+    assert (match.preset, match.known) == (presets[0], True)
 
 
-def test_slots_at_once_and_cancel(endless: Http) -> None:
-    """Two slots work at the same time; a run that is stopped frees both at once."""
-    engine = engine_at(endless)
-    assert dialect.is_idle(endless)
-    with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(engine.complete, request(picture(c), "?", max_length=30_000)) for c in ("red", "blue")]
-        until(lambda: busy(endless) == 2, "the requests do not run at once")
-        assert not dialect.is_idle(endless)
+def test_missing_package(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package the command that installs it is named."""
+    monkeypatch.setattr(llama, "is_installed", lambda: False)
+    with pytest.raises(ConfigurationError) as caught:
+        llama.open_engine(load_settings(files, environment={}))
+    assert 'pip install "visionocr[llama]"' in caught.value.hint
+
+
+# --- the child ---------------------------------------------------------------------------------------------
+
+
+def test_the_child_gets_everything_through_its_input() -> None:
+    """The key is in no argument; the child ends when it is closed, however often."""
+    server = LlamaServer(LAUNCH, child("print(params.api_keys, params.n_ctx, file=sys.stderr, flush=True)"))
+    assert server.load() == "http://127.0.0.1:1"
+    assert len(server.key) >= 32
+    assert server.key not in " ".join(map(str, server._worker._process.args))  # type: ignore[arg-type]
+    server.close()
+    server.close()
+    assert server.has_ended(0)
+    assert server._lines[0] == f"['{server.key}'] 4096"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["print('0.01 W careful\\n0.02 E first cause\\n0.03 E then', file=sys.stderr)", "os._exit(1)"], "first cause"),
+        (["print('0.01 I some\\nlast line', file=sys.stderr, flush=True)", "os._exit(3)"], "code 3: last line"),
+        (["raise RuntimeError('no memory')"], "no memory"),
+        (["print('0.1 E better', file=sys.stderr, flush=True)", "raise RuntimeError('no memory')"], "better"),
+        (["sys.stderr.buffer.write(b'\\xff' * 300_000 + b'\\n0.1 E at last\\n')", "os._exit(1)"], "at last"),
+    ],
+)
+def test_a_child_that_does_not_start_says_why(lines: list[str], words: str) -> None:
+    """The first error of its log is told, else what it answers, else how it ended."""
+    flush = [line.replace("os._exit(1)", "sys.stderr.flush(); os._exit(1)") for line in lines]
+    server = LlamaServer(LAUNCH, child(*flush))
+    with pytest.raises(LlamaFailed) as caught:
+        server.load()
+    assert str(caught.value).endswith(words)
+
+
+def test_an_address_that_is_none() -> None:
+    """What is no address is not used."""
+    with pytest.raises(LlamaFailed, match="no address"):
+        LlamaServer(LAUNCH, child(address=7)).load()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such signals")
+def test_a_child_that_crashes() -> None:
+    """A crash is told by the name of its signal."""
+    server = LlamaServer(LAUNCH, child("os.kill(os.getpid(), 11)"))
+    with pytest.raises(LlamaFailed, match="it ended with SIGSEGV"):
+        server.load()
+
+
+def test_a_program_that_cannot_be_started() -> None:
+    """It is an error of the system."""
+    with pytest.raises(FileNotFoundError):
+        LlamaServer(LAUNCH, ["/nowhere/at/all"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_stop_while_the_model_loads(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a large model and gives up is not told of a crash, and nothing goes on loading."""
+    started = use_child(monkeypatch, "time.sleep(60)")
+    stop = Stop()
+
+    def stop_it(event: Event) -> None:
+        stop.request()
+
+    monkeypatch.setattr(llama, "_EXPLAIN_AFTER", -1.0)
+    with pytest.raises(Interrupted):
+        llama.open_engine(load_settings(files, environment={}), observer=stop_it, stop=stop)
+    assert started[0].has_ended(0)
+
+
+def use_child(monkeypatch: pytest.MonkeyPatch, *lines: str, address: object = "") -> list[LlamaServer]:
+    """Let engines start that child; all that were started."""
+    started: list[LlamaServer] = []
+
+    class Started(LlamaServer):
+        def __init__(self, launch: Launch) -> None:
+            super().__init__(launch, child(*lines, address=address))
+            started.append(self)
+
+    monkeypatch.setattr(llama, "LlamaServer", Started)
+    return started
+
+
+# --- the engine --------------------------------------------------------------------------------------------
+
+
+def request() -> Request:
+    """A request about page 3."""
+    image = PageImage(PageRef("a.pdf", 3), "image/png", encode(picture(3, (320, 400)), "PNG"), 320, 400)
+    return Request(Prompt("", (image, "Read."), ChatMarkers()), Sampler(), 400)
+
+
+@pytest.mark.usefixtures("installed")
+def test_engine(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child's server is asked in its own language; it has a name that stays the same from run to run."""
+    with FakeLlama() as fake:
+        use_child(monkeypatch, address=fake.url)
+        engine = llama.open_engine(load_settings(files, environment={}))
+        assert isinstance(engine, llama.LlamaEngine)
+        assert engine.complete(request()).text == page_text(3)
+        assert engine.count_tokens("one two") == 3
+        assert (engine.server.url, engine.server.kind) == ("gguf:tiny-llama.gguf", "llama.cpp")
+        assert {arrival.headers.get("authorization") for arrival in fake.requests} == {f"Bearer {engine.process.key}"}
         engine.cancel()
-        until(lambda: busy(endless) == 0, "the slots go on for nobody")
-        for one in asked:
-            with pytest.raises((Interrupted, AnswerUnusable)):
-                one.result(PATIENCE)
-
-
-def test_command(running: Http, tmp_path: Path) -> None:
-    """``visionocr image`` reads pictures through it, and proves in its output that they were used."""
-    for colour in ("red", "blue"):
-        (tmp_path / f"{colour}.png").write_bytes(picture(colour).data)
-    done = command(
-        *("image", str(tmp_path / "red.png"), str(tmp_path / "blue.png"), "--api-url", running.base),
-        *("--format", "jsonl", "--max-asks", "1", "--keep-blank", "--preset", "chatml"),
-        key=running.key,
-    )
-    assert done.returncode in (0, 7), done.stderr
-    results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [result["document"] for result in results] == [str(tmp_path / "red.png"), str(tmp_path / "blue.png")]
-    assert len({result["text"] for result in results}) == 2
-    assert not any(finding["kind"] == "image-not-used" for result in results for finding in result["findings"])
-    assert results[0]["model"] == "tiny-llama"
-
-
-# --- a model without any server ----------------------------------------------------------------------------
-
-
-def command(*arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program as people do."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
-    return subprocess.run(
-        [sys.executable, "-m", "visionocr", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**environment, "NO_COLOR": "1"} | ({"VISIONOCR_API_KEY": key} if key else {}),
-        check=False,
-    )
-
-
-def own(tiny_pair: tiny_vlm.Pair) -> tuple[str, ...]:
-    """The options that name the pair."""
-    return "--gguf", str(tiny_pair.model), "--mmproj", str(tiny_pair.projector), "--threads", "1"
-
-
-def test_describe_without_a_server(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
-    """Two files and a picture are enough for a caption, on standard output and without llama.cpp's own words."""
-    (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("describe", *own(tiny_pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
-    assert done.returncode in (0, 7), done.stderr
-    assert "llama.cpp at gguf:tiny-llama.gguf (dialect llamacpp), model tiny-llama" in done.stderr
-    assert "load_model" not in done.stderr + done.stdout
-    assert done.stdout.strip()
-
-
-def test_check_without_a_server(tiny_pair: tiny_vlm.Pair) -> None:
-    """``check`` looks at the pair as at a server."""
-    done = command("check", *own(tiny_pair), "--no-chart")
-    assert done.returncode == 0, done.stdout
-    assert "the model can see pictures" in done.stdout
-
-
-def test_pair_that_does_not_fit(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
-    """A projector of another width is refused before it is loaded; llama.cpp would refuse it too, with its reason."""
-    wide = tmp_path / "wide.gguf"
-    tiny_vlm.write_projector(wide, width=96)
-    (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("image", str(tmp_path / "a.png"), "--gguf", str(tiny_pair.model), "--mmproj", str(wide))
-    assert done.returncode == 3
-    assert "the projector puts out 96 numbers a token, the model takes 64" in done.stderr
-    assert "Traceback" not in done.stderr
-    with pytest.raises(LlamaFailed, match=r"mismatch between text model \(n_embd = 64\) and mmproj \(n_embd = 96\)"):
-        LlamaServer(Launch(str(tiny_pair.model), str(wide), 2048)).wait()
-
-
-def test_broken_model(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
-    """A model that is not there completely is refused with llama.cpp's reason, should nobody have looked before."""
-    half = tmp_path / "half.gguf"
-    half.write_bytes(tiny_pair.model.read_bytes()[:300_000])
-    with pytest.raises(LlamaFailed, match="corrupted or incomplete"):
-        LlamaServer(Launch(str(half), str(tiny_pair.projector), 2048)).wait()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_never_an_orphan(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Signals) -> None:
-    """However the program ends, the model's process ends with it; the key is in nobody's arguments."""
-    model = tiny_pair.model.with_name("endless-alone.gguf")
-    tiny_vlm.write_model(model, trained_context=65536, endless=True)
-    (tmp_path / "a.png").write_bytes(picture("red").data)
-    program = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "visionocr", "image", str(tmp_path / "a.png"), "--keep-blank"),
-            *("--gguf", str(model), "--mmproj", str(tiny_pair.projector), "--threads", "1"),
-            *("--context", "65536", "--max-length", "30000"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert program.stderr is not None
-    try:
-        assert b"llama.cpp at gguf:" in program.stderr.readline()
-        (child,) = children(program.pid)
-        assert command_line(child)[-2:-1] == [str(Path(sys.modules[LlamaServer.__module__].__file__ or ""))]
-        program.send_signal(number)
-        assert program.wait(PATIENCE) == (130 if number is not signal.SIGKILL else -signal.SIGKILL)
-        until(lambda: not alive(child), "the model's process goes on")
-    finally:
-        program.kill()
-        program.stderr.close()
-        program.wait()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_end_while_the_model_loads(tiny_pair: tiny_vlm.Pair) -> None:
-    """A parent that is killed while the library holds the interpreter leaves no child either."""
-    program = (
-        "import os, signal, sys\n"
-        "from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer\n"
-        f"server = LlamaServer(Launch({str(tiny_pair.model)!r}, {str(tiny_pair.projector)!r}, 2048))\n"
-        "print(server._process.pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=PATIENCE, check=False)
-    until(lambda: not alive(int(done.stdout)), "the model's process goes on")
-
-
-def children(parent: int) -> list[int]:
-    """The processes that *parent* started."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := stat(int(entry.name))) and fields[1] == str(parent):
-            found.append(int(entry.name))
-    return found
-
-
-def stat(process: int) -> list[str]:
-    """State, parent and the rest of what the system knows of a process; empty when it is gone."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def alive(process: int) -> bool:
-    """Whether a process still runs."""
-    return stat(process)[:1] not in ([], ["Z"])
-
-
-def command_line(process: int) -> list[str]:
-    """The arguments that a process was started with."""
-    return Path(f"/proc/{process}/cmdline").read_text().rstrip("\0").split("\0")
-
-
-def test_breakdown(tiny_pair: tiny_vlm.Pair) -> None:
-    """A model's process that dies ends the run with the reason, and is not waited for."""
-    settings = load_settings(
-        {"gguf": str(tiny_pair.model), "mmproj": str(tiny_pair.projector), "threads": 1}, environment={}
-    )
-    engine = open_engine(settings)
-    assert isinstance(engine, LocalLlamaEngine)
-    try:
-        assert engine.complete(request()).text
-        engine.process.kill()
-        with pytest.raises(ServerError, match="broke down: it ended with SIGKILL"):
-            engine.complete(request())
-    finally:
         engine.close()
+        assert engine.process.has_ended(0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_engine_that_breaks_down(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process is gone the reason is told at once; a living one's errors stay what they are."""
+    with FakeLlama() as fake:
+        use_child(monkeypatch, "print('0.1 E out of memory', file=sys.stderr, flush=True)", address=fake.url)
+        engine = llama.open_engine(load_settings(files, environment={}))
+        assert isinstance(engine, llama.LlamaEngine)
+        fake.die()
+        engine.process.kill()
+        with pytest.raises(ServerError, match="crashed: out of memory"):
+            engine.complete(request())
+        engine.close()
+
+
+@pytest.mark.usefixtures("installed")
+def test_child_ends_when_its_server_is_none(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what the child serves cannot be used, the child is ended too."""
+    with FakeLlama(key="another") as fake:
+        started = use_child(monkeypatch, address=fake.url)
+        with pytest.raises(ServerError, match="refuses access"):
+            llama.open_engine(load_settings(files, environment={}))
+    assert started[0].has_ended(0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_failure_names_the_files(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that llama.cpp refuses is named, with the reason and what to do."""
+    use_child(monkeypatch, "raise RuntimeError('mismatch')")
+    with pytest.raises(ServerError, match=r"cannot run tiny-llama\.gguf with tiny-mmproj\.gguf: mismatch") as caught:
+        llama.open_engine(load_settings(files, environment={}))
+    assert "belong together" in caught.value.hint
+
+
+def test_patience_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a large model is told so, once."""
+    monkeypatch.setattr(llama, "_EXPLAIN_AFTER", -1.0)
+    events: list[Event] = []
+    waiting = llama._explain_wait("large.gguf", events.append)
+    waiting()
+    waiting()
+    assert events == [Notice("loading large.gguf; a large model takes minutes")]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from visionocr import job, local_llama
+from visionocr import job
 from visionocr.check import chart_run, results
 from visionocr.check.diagnosis import Cause
 from visionocr.check.results import CheckResult
+from visionocr.engines import llama
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
@@ -53,7 +54,7 @@ def validate(settings: Settings, library: Library) -> None:
     library.task(settings.task or "transcribe")
     if settings.preset is not None:
         library.preset(settings.preset)
-    if not local_llama.wanted(settings):
+    if not llama.is_configured(settings):
         for address in settings.api_url:
             if address != job.LOCAL_URL:
                 base_url(address)
@@ -62,7 +63,7 @@ def validate(settings: Settings, library: Library) -> None:
 def addresses(settings: Settings) -> list[tuple[str, ...]]:
     """Each address that the settings name by itself; none of them where they name none, or mean another engine."""
     return (
-        [()] if local_llama.wanted(settings) or not settings.api_url else [(address,) for address in settings.api_url]
+        [()] if llama.is_configured(settings) or not settings.api_url else [(address,) for address in settings.api_url]
     )
 
 
@@ -79,7 +80,7 @@ def examine(
     *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
     """
     report = Report(
-        local_llama.address(settings) if local_llama.wanted(settings) else (*settings.api_url, DEFAULT_URL)[0]
+        llama.make_address(settings) if llama.is_configured(settings) else (*settings.api_url, DEFAULT_URL)[0]
     )
     settings = replace(settings, wait_server=min(settings.wait_server, _PATIENCE))
     checkup = _Checkup(report, settings, library, tell, chart_run.Watch(observer))
@@ -130,7 +131,7 @@ class _Checkup:
         """The engine, probed."""
         settings, url = self._settings, self._report.url
         try:
-            if url == job.LOCAL_URL or local_llama.wanted(settings):
+            if url == job.LOCAL_URL or llama.is_configured(settings):
                 engine = job.open_engine(settings, self._library, observer=self._watch)
             else:
                 engine = job.connect(settings, url, self._watch)
@@ -147,7 +148,7 @@ class _Checkup:
     def _offer_local(self) -> None:
         from visionocr.engines import local
 
-        if not self._settings.api_url and not local_llama.wanted(self._settings) and local.installed():
+        if not self._settings.api_url and not llama.is_configured(self._settings) and local.installed():
             self._say("note", "without a server, text is read with the embedded engine: visionocr check local:")
 
     def about(self, engine: Engine) -> budget.Plan | None:

@@ -1,39 +1,36 @@
-"""llama.cpp's own server in a process of its own: for people with two files and no server.
-
-This file is both ends of the pipe. Run as a program it is the child: it loads the model, tells its address and serves
-until its input ends, however that comes about. Imported, it offers ``LlamaServer``, the handle. As a program it is
-started by its path, in Python's isolated mode, as all processes of ours are (``piped``); unlike those it has last words
-worth telling, may take minutes to start, and is then spoken to by HTTP. What it is to do comes through the pipe: an
-argument could be read by other users of the machine, and the key is among it.
-"""
+"""A model without any server: two files become an engine, with llama.cpp's server in a child process."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import queue
 import re
 import secrets
-import signal
-import subprocess
-import sys
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, BinaryIO
 
-_HEART_BEAT = 0.5
-"""Seconds between looks at a child that loads: Ctrl-C is noticed in between, on every system."""
-_LEAVE = 3.0
-"""Seconds in which a child that is told to go has gone."""
+from visionocr.errors import (
+    AnswerUnusable,
+    ConfigurationError,
+    ServerError,
+    ServerUnreachable,
+    UsageError,
+)
+from visionocr.settings import ENVIRONMENT_PREFIX, Settings, Wire
+from visionocr.stop import Stop
+from visionocr.types import Completion, Engine, Notice, Observer, Preset, Request, ignore
+from visionocr.workers import CallFailed, Worker, WorkerDied
+
+_EXPLAIN_AFTER = 5.0
+"""Seconds of loading after which somebody who waits wants to know why."""
+_DYING = 1.0
+"""Seconds from the end of a connection to the end of the process whose crash ended it."""
 _COMPLAINT = re.compile(r"^[\d.]+ E (.*)")
 """A line of llama.cpp's log that tells of an error."""
-_MOST_LINE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,211 +44,229 @@ class Launch:
     threads: int | None = None
     """``None``: as many as the machine has cores."""
     gpu_layers: int | None = None
-    """Layers of the model that a graphics card computes; ``None``: as many as fit."""
+    """Layers of the model to offload to the GPU; ``None``: as many as fit."""
     slots: int = 1
 
 
 class LlamaFailed(Exception):
-    """The server did not start, or is gone. The message has its last words."""
-
-
-def installed() -> bool:
-    """Whether the package that carries the server is there; imports nothing."""
-    return find_spec("xllamacpp") is not None
-
-
-def version() -> str:
-    """Of the package; empty when it is not installed."""
-    try:
-        return metadata.version("xllamacpp")
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def command() -> list[str]:
-    """The command line of the child; needs the package to be installed."""
-    spec = find_spec("xllamacpp")
-    home = str(Path(spec.origin).parents[1]) if spec and spec.origin else ""
-    return [sys.executable, "-I", "-S", __file__, home]
+    """The server did not start, or is gone. The message says why."""
 
 
 class LlamaServer:
     """A running server on a port of this machine that was free. It takes requests with ``key`` only."""
 
-    def __init__(self, launch: Launch, program: Sequence[str] | None = None) -> None:
-        """Start it; ``wait`` says where it is. *program* is another child than this file, for tests.
+    def __init__(self, launch: Launch, command: Sequence[str] | None = None) -> None:
+        """Start the process; ``load`` lets it load the model. *command* is another program to run, for tests.
 
-        Raises ``OSError`` when the program cannot be started.
+        Raises ``OSError`` when the process cannot be started.
         """
         self.key = secrets.token_urlsafe(32)
-        # Windows: no window, and no Ctrl-C from the console. Elsewhere the child ignores that signal itself.
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-        self._process = subprocess.Popen(  # noqa: S603 - our own file
-            [*(program or command())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            creationflags=flags,
-        )
-        self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._launch = launch
         self._complaint = ""
         self._lines: deque[str] = deque(maxlen=5)
-        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
-        assert stdin is not None
-        assert stdout is not None
-        assert stderr is not None
-        self._readers = [
-            threading.Thread(target=self._hear_reply, args=(stdout,), name="llama reply", daemon=True),
-            threading.Thread(target=self._hear_log, args=(stderr,), name="llama log", daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
-        with contextlib.suppress(OSError):  # it is gone already: ``wait`` says why
-            stdin.write(json.dumps({**asdict(launch), "key": self.key}).encode("ascii") + b"\n")
-            stdin.flush()
+        self._worker = Worker("visionocr.engines.llama_worker", command=command, log=self._read_line)
 
-    def gone(self, within: float) -> bool:
-        """Whether the process ends within so many seconds."""
-        try:
-            self._process.wait(within)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._worker.pid
 
-    def wait(self, waiting: Callable[[], object] = lambda: None) -> str:
-        """The server's address, once the model is loaded: for as long as the process lives.
+    def load(self, waiting: Callable[[], object] = lambda: None) -> str:
+        """Load the model and return the server's address; takes as long as it takes.
 
-        *waiting* is called while it takes time, about twice a second. Raises ``LlamaFailed``.
+        *waiting* is called meanwhile, about twice a second. Raises ``LlamaFailed``.
         """
-        while True:
-            try:
-                line = self._replies.get(timeout=_HEART_BEAT)
-                break
-            except queue.Empty:
-                waiting()
         try:
-            reply = json.loads(line)
-        except ValueError:
-            reply = {}
-        reply = reply if isinstance(reply, dict) else {}
+            reply, _ = self._worker.call({**asdict(self._launch), "key": self.key}, timeout=None, waiting=waiting)
+        except CallFailed as error:
+            raise LlamaFailed(self.explain_end(str(error))) from None
+        except WorkerDied:
+            raise LlamaFailed(self.explain_end()) from None
         if not isinstance(reply.get("address"), str):
-            raise LlamaFailed(self.last_words(str(reply.get("error", ""))))
+            raise LlamaFailed(self.explain_end("it returned no address"))
         address: str = reply["address"]
         return address
 
-    def last_words(self, otherwise: str = "") -> str:
-        """Why it ended: the first error in its log, else what the child said, else how the process ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LEAVE)  # what it has to say may still be on its way
+    def has_ended(self, within: float) -> bool:
+        """Whether the process ends within so many seconds."""
+        return self._worker.wait(within)
+
+    def explain_end(self, otherwise: str = "") -> str:
+        """End it, and say why it failed: the first error in its log, else *otherwise*, else how the process ended."""
+        ending = self._worker.describe_end() if self._worker.wait(_DYING) else ""
         self.close()
-        fate = self._process.returncode
-        signals = {number.value: number.name for number in signal.Signals}
-        ending = f"it ended with {signals.get(-fate, f'code {fate}')}"
-        return self._complaint or otherwise or ": ".join([ending, *list(self._lines)[-1:]])
+        return self._complaint or otherwise or ": ".join([ending or "it did not start", *list(self._lines)[-1:]])
 
     def kill(self) -> None:
-        """End the process without ceremony."""
-        self._process.kill()
+        """End the process at once."""
+        self._worker.kill()
 
     def close(self) -> None:
-        """End the process and give its pipes back. May be called twice."""
-        _shut(self._process.stdin)  # the end of its input is the end of the child
+        """End the process and close its pipes. May be called twice."""
+        self._worker.close()
+
+    def _read_line(self, line: str) -> None:
+        if found := _COMPLAINT.match(line):
+            self._complaint = self._complaint or found[1]
+        else:
+            self._lines.append(line)
+
+
+class LlamaEngine:
+    """A server's engine, and the process that is the server."""
+
+    def __init__(self, engine: Engine, process: LlamaServer) -> None:
+        self._engine = engine
+        self.server = engine.server
+        self.process = process
+
+    def complete(self, request: Request) -> Completion:
+        """See ``Engine.complete``."""
         try:
-            self._process.wait(_LEAVE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self._process.wait()
-        for reader in self._readers:
-            reader.join(_LEAVE)
-        _shut(self._process.stdout)
-        _shut(self._process.stderr)
+            return self._engine.complete(request)
+        except (ServerUnreachable, AnswerUnusable):
+            if not self.process.has_ended(_DYING):
+                raise
+            raise ServerError(
+                f"llama.cpp crashed: {self.process.explain_end()}",
+                "It may need more memory than there is: try a smaller --context or --max-side.",
+            ) from None
 
-    def _hear_reply(self, pipe: IO[bytes]) -> None:
-        self._replies.put(pipe.readline(_MOST_LINE))
+    def count_tokens(self, text: str) -> int | None:
+        """See ``Engine.count_tokens``."""
+        return self._engine.count_tokens(text)
 
-    def _hear_log(self, pipe: IO[bytes]) -> None:
-        """Keep the pipe empty, and what may be worth telling."""
-        while line := pipe.readline(_MOST_LINE):
-            text = " ".join(line.decode("utf-8", "replace").split())
-            if found := _COMPLAINT.match(text):
-                self._complaint = self._complaint or found[1]
-            elif text:
-                self._lines.append(text)
+    def cancel(self) -> None:
+        """See ``Engine.cancel``."""
+        self._engine.cancel()
 
-
-def _shut(pipe: IO[bytes] | None) -> None:
-    with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
-        if pipe is not None:
-            pipe.close()
+    def close(self) -> None:
+        """End the process too."""
+        self._engine.close()
+        self.process.close()
 
 
-# --- the other end -------------------------------------------------------------------------------------
+def is_installed() -> bool:
+    """Whether the package that carries llama.cpp is there; imports nothing."""
+    return find_spec("xllamacpp") is not None
 
 
-def main(home: str) -> int:
-    """Be the server: *home* is the folder that holds its package. The exit code, when it could not start."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the parent to act on
-    orders, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    order = json.loads(orders.readline())
-    _leave_with_the_parent(orders)
-    sys.path.append(home)
-    try:
-        server = _serve(order)
-        reply = {"address": server.listening_address}
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-        reply = {"error": str(error) or type(error).__name__}
-    replies.write(json.dumps(reply).encode("ascii") + b"\n")
-    replies.flush()
-    if "error" in reply:
-        return 1
-    while True:
-        threading.Event().wait(3600)
+def is_configured(settings: Settings) -> bool:
+    """Whether the settings mean a model without a server. The higher layer wins over an address in a lower one.
 
-
-def _serve(order: dict[str, Any]) -> Any:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = order["model"]
-    params.mmproj.path = order["projector"]
-    params.api_keys = [order["key"]]
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0  # a free one
-    params.n_ctx = order["context"]
-    params.n_parallel = order["slots"]
-    params.cache_ram_mib = 0  # prompts of pages have no second use
-    params.ui = False
-    params.offline = True
-    params.warmup = False
-    if order["threads"] is not None:
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = order["threads"]
-    if order["gpu_layers"] is not None:
-        params.n_gpu_layers = order["gpu_layers"]
-        params.mmproj_use_gpu = order["gpu_layers"] > 0
-    return xllamacpp.Server(params)
-
-
-def _leave_with_the_parent(orders: BinaryIO) -> None:
-    """End when the pipe does.
-
-    While it loads, the library keeps the interpreter to itself: on Linux the kernel sees to it even then, elsewhere
-    the thread does once the model is loaded.
+    Raises ``UsageError`` for a model without projector or the other way round, and for a model and an address in
+    the same layer.
     """
-    if sys.platform == "linux":
-        import fcntl
+    if settings.gguf is None and settings.mmproj is None:
+        return False
+    if settings.gguf is None or settings.mmproj is None:
+        given, missing = ("--gguf", "--mmproj") if settings.mmproj is None else ("--mmproj", "--gguf")
+        raise UsageError(
+            f"{given} is given without {missing}",
+            "A model that sees is two files: --gguf MODEL.gguf --mmproj PROJECTOR.gguf.",
+        )
+    if not settings.api_url:
+        return True
+    model, url = (_rank_origin(settings.origins.get(name, "")) for name in ("gguf", "api_url"))
+    if model == url:
+        raise UsageError("--gguf and --api-url exclude each other", "The one needs no server, the other names one.")
+    return model > url
 
-        fcntl.fcntl(orders, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(orders, fcntl.F_SETFL, fcntl.fcntl(orders, fcntl.F_GETFL) | os.O_ASYNC)  # SIGIO, which kills
 
-    def listen() -> None:
-        orders.read()
-        os._exit(0)
-
-    threading.Thread(target=listen, daemon=True).start()
+def make_address(settings: Settings) -> str:
+    """A name for results and for resuming, in place of an address, whose port changes from run to run."""
+    return f"gguf:{Path(settings.gguf or '').name}"
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+def open_engine(
+    settings: Settings, presets: Sequence[Preset] = (), observer: Observer = ignore, stop: Stop | None = None
+) -> Engine:
+    """The model that the settings name, loaded and ready; *presets* are those at hand.
+
+    Raises ``ConfigurationError`` when the files or the package are not what they should be, ``ServerError`` when
+    llama.cpp does not start with them, ``Interrupted`` when it is stopped.
+    """
+    assert settings.gguf is not None
+    assert settings.mmproj is not None
+    stop = stop or Stop()
+    if not is_installed():
+        raise ConfigurationError(
+            "running a model without a server needs llama.cpp, which is not installed",
+            'Install it with: pip install "visionocr[llama]"',
+        )
+    model, projector = Path(settings.gguf).expanduser(), Path(settings.mmproj).expanduser()
+    preset = _check_pair(model, projector, presets, observer)
+    launch = Launch(str(model), str(projector), settings.context, settings.threads, settings.gpu_layers)
+    try:
+        process = LlamaServer(launch)
+    except OSError as error:
+        raise ServerError(f"llama.cpp does not start: {error}") from None
+    with contextlib.ExitStack() as undo:
+        undo.callback(process.close)
+        try:
+            with stop.waking(process.kill):
+                url = process.load(_explain_wait(model.name, observer))
+        except LlamaFailed as error:
+            stop.check()
+            raise ServerError(
+                f"llama.cpp cannot run {model.name} with {projector.name}: {error}",
+                "Both files must be whole and belong together; take the projector from the page of the model.",
+            ) from None
+        engine = LlamaEngine(_connect(settings, url, process.key, preset, observer, stop), process)
+        undo.pop_all()
+        return engine
+
+
+def _rank_origin(origin: str) -> int:
+    """The higher, the nearer to the user: flag, environment, file."""
+    return 2 if origin.startswith("--") else 1 if origin.startswith(ENVIRONMENT_PREFIX) else 0
+
+
+def _check_pair(model: Path, projector: Path, presets: Sequence[Preset], observer: Observer) -> str:
+    """The name of the preset that belongs to a pair, as its headers tell; empty when they do not.
+
+    Refuses what cannot work before anything large is loaded, and warns of what probably will not.
+    """
+    from visionocr.gguf.pair import Fit, examine
+
+    for path, option in ((model, "--gguf"), (projector, "--mmproj")):
+        if path.is_dir():
+            raise ConfigurationError(f"{option}: {path} is a folder", f"Its pairs: visionocr gguf {path}")
+    verdict = examine(model, projector, presets)
+    pair = f"{model.name} with {projector.name}"
+    if verdict.fit is Fit.CANNOT_LOAD:
+        raise ConfigurationError(
+            f"cannot run {pair}: {verdict.reason}", "Take the projector from the page of the model."
+        )
+    if verdict.fit is Fit.DOUBTFUL:
+        observer(Notice(f"{pair}: {verdict.reason}", warning=True))
+    for note in verdict.notes:
+        observer(Notice(note, warning=True))
+    return verdict.choice.preset.name if verdict.choice else ""
+
+
+def _explain_wait(name: str, observer: Observer) -> Callable[[], None]:
+    """A function that says once that a model is being loaded, when that takes a while."""
+    started, said = time.monotonic(), False
+
+    def explain() -> None:
+        nonlocal said
+        if not said and time.monotonic() - started > _EXPLAIN_AFTER:
+            said = True
+            observer(Notice(f"loading {name}; a large model takes minutes"))
+
+    return explain
+
+
+def _connect(settings: Settings, url: str, key: str, preset: str, observer: Observer, stop: Stop) -> Engine:
+    from visionocr.engines.http import Http
+    from visionocr.engines.probe import probe
+    from visionocr.engines.retry_policy import RetryPolicy
+    from visionocr.engines.server import ServerEngine
+
+    http = Http(url, key, settings.timeout)
+    server, dialect = probe(http, Wire.LLAMACPP)
+    version = metadata.version("xllamacpp")
+    server = replace(server, url=make_address(settings), kind="llama.cpp", version=version, preset=preset)
+    patience = RetryPolicy(absent=0.0)  # a process that is gone does not come back
+    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)

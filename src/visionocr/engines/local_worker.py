@@ -1,4 +1,4 @@
-"""What runs in a child process of the embedded engine: its native code reads untrusted pictures, and may crash or hang."""
+"""What runs in a child process of the embedded engine: native code that reads untrusted pictures."""
 
 from __future__ import annotations
 
