@@ -10,8 +10,10 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # until there is something to tidy up
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # until there is something to tidy up
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(130))
     if sys.argv[1:] == ["--version"]:  # answered before anything is imported: scripts ask for it often
         from visionocr import __version__
 

@@ -99,8 +99,9 @@ class Worker:
         )
         self._killed = False
         self._exchanges = ThreadPoolExecutor(1, "worker")
-        self._log = threading.Thread(target=self._read_log, args=(log,), name="worker log", daemon=True)
-        if log:
+        self._log: threading.Thread | None = None
+        if log is not None:
+            self._log = threading.Thread(target=_read_lines, args=(self._process.stderr, log), daemon=True)
             self._log.start()
         # An editable installation is found by a hook that the other process does not have: it is told the folder.
         here = str(Path(__file__).parents[1])
@@ -166,7 +167,7 @@ class Worker:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
-        if self._log.is_alive():
+        if self._log is not None:
             self._log.join(seconds)
         return True
 
@@ -175,7 +176,7 @@ class Worker:
         self.kill()
         self._process.wait()
         self._exchanges.shutdown(wait=False)
-        if self._log.is_alive():
+        if self._log is not None:
             self._log.join(_GRACE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
@@ -214,12 +215,6 @@ class Worker:
         if (frame := _receive(pipe_out)) is None:
             raise EOFError
         return frame
-
-    def _read_log(self, log: Callable[[str], object]) -> None:
-        assert self._process.stderr is not None
-        while line := self._process.stderr.readline(_MOST_LINE):
-            if text := " ".join(line.decode("utf-8", "replace").split()):
-                log(text)
 
 
 class WorkerPool:
@@ -341,6 +336,12 @@ def _receive(pipe: IO[bytes]) -> Frame | None:
     if not isinstance(fields, dict):
         raise ValueError("not a frame")
     return fields, body
+
+
+def _read_lines(pipe: IO[bytes], log: Callable[[str], object]) -> None:
+    while line := pipe.readline(_MOST_LINE):
+        if text := " ".join(line.decode("utf-8", "replace").split()):
+            log(text)
 
 
 # --- the child ---------------------------------------------------------------------------------------------

@@ -57,9 +57,11 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
     """Start the program with pipes; what still runs at the end of the test is killed."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start_it(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    def start_it(*arguments: str, program: list[str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen([*PROGRAM, *arguments], cwd=tmp_path, env=environment, **{**pipes, **options})
+        process = subprocess.Popen(
+            [*(program or PROGRAM), *arguments], cwd=tmp_path, env=environment, **{**pipes, **options}
+        )
         processes.append(process)
         return process
 
@@ -204,7 +206,7 @@ def test_a_full_disk_is_an_output_error(start: Start, server: FakeKoboldCpp, tmp
 # --- signals -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_run_tidily(
     start: Start, server: FakeKoboldCpp, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -232,6 +234,35 @@ def test_a_signal_stops_the_run_tidily(
     assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 2, 1]
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md"}
     assert all(page_text(number) in (tmp_path / "out.md").read_text() for number in range(1, 6))
+
+
+def test_an_ignored_signal_stays_ignored(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """A run under ``nohup`` goes on when its terminal is closed."""
+    pdf_file(tmp_path / "a.pdf", 3)
+    server.service_seconds = 0.1
+    ignore = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    script = ignore + "from visionocr.__main__ import main; main()"
+    arguments = ["pdf", "a.pdf", "-q", "-f", "txt", "--api-url", server.url]
+    process = start(program=[sys.executable, "-c", script, *arguments])
+    server.wait_for(lambda: server.asked[1] == 1, PATIENCE)
+    process.send_signal(signal.SIGHUP)
+    code, out, _ = ended(process)
+    assert (code, out.count("Here ends page")) == (0, 3)
+
+
+def test_ctrl_c_while_python_still_imports(start: Start, tmp_path: Path) -> None:
+    """It ends with 130 and without a traceback."""
+    script = """
+import os, signal, sys
+class Strike:
+    def find_spec(self, name, path=None, target=None):
+        if name == "visionocr.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Strike())
+from visionocr.__main__ import main
+main()
+"""
+    assert ended(start(program=[sys.executable, "-c", script, "presets"])) == (130, "", "")
 
 
 def test_a_second_signal_leaves_at_once(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
