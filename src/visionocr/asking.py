@@ -10,7 +10,7 @@ from visionocr.answers.judge import judge, score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.answers.split import split_by_marks
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
-from visionocr.prompting.ladder import resample, rescale
+from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
 from visionocr.types import (
     Asked,

@@ -1,4 +1,4 @@
-"""How a question is put differently when its answer was bad."""
+"""How the request for a page changes after a bad answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.prompting.ladder import resample, rescale
 from visionocr.prompting.library import Library
+from visionocr.prompting.reask import resample, rescale
 from visionocr.types import Finding, FindingKind, Preset, Sampler
 
 GREEDY = Sampler(temperature=0.0, top_k=1)
