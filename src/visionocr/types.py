@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+PositiveInt = Annotated[int, Meta(ge=1)]
+NonNegativeInt = Annotated[int, Meta(ge=0)]
 
 PAGE_MARK = "=== PAGE {n} ==="
 """The line a batched prompt asks the model to write before the text of image *n* (1-based)."""
@@ -142,12 +147,12 @@ class Sampler:
     temperature: float = 0.0
     """0 is greedy."""
     top_p: float = 1.0
-    top_k: int = 0
+    top_k: NonNegativeInt = 0
     """0 switches it off."""
     min_p: float = 0.0
     rep_pen: float = 1.0
     """1.0 is none. Penalties damage tables and ruled lines."""
-    seed: int = 1
+    seed: PositiveInt = 1
     """Always positive: servers replace 0 and below by the clock."""
 
 
@@ -168,17 +173,17 @@ class ChatMarkers:
 class ImageFacts:
     """What is known of a model's image encoder."""
 
-    longest_side: int
+    longest_side: PositiveInt
     """Pixels on the long side of an A4 page that the encoder can use (or its maker recommends)."""
-    fixed_tokens: int | None = None
+    fixed_tokens: PositiveInt | None = None
     """Image tokens, when the encoder turns every picture into the same number."""
-    min_tokens: int | None = None
-    max_tokens: int | None = None
-    px_per_token_side: int | None = None
+    min_tokens: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    px_per_token_side: PositiveInt | None = None
     """Dynamic encoders: one token covers a square of this many pixels a side."""
-    koboldcpp_max_tokens: int | None = None
+    koboldcpp_max_tokens: PositiveInt | None = None
     """KoboldCpp's own, lower limit for this encoder."""
-    koboldcpp_longest_side: int | None = None
+    koboldcpp_longest_side: PositiveInt | None = None
     encoder: str = ""
     input: str = ""
     """The encoder's input in words, for people."""

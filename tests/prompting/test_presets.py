@@ -21,7 +21,7 @@ from visionocr.prompting.library import BUILTIN, Library
 from visionocr.prompting.presets import FALLBACK, match_preset, parse_preset
 from visionocr.prompting.render import Question, build_request, wrap
 from visionocr.prompting.tasks import parse_task
-from visionocr.types import PageImage, PageRef, Preset, Recognition, Server, Task
+from visionocr.types import ImageFacts, PageImage, PageRef, Preset, Recognition, Server, Task
 
 LIBRARY = Library()
 PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
@@ -370,8 +370,8 @@ def test_misspelt_task(name: str, hint: str) -> None:
 
 BAD_PRESETS = [
     ("title = ", "not valid TOML", ""),
-    ("", "lacks longest_side", ""),
-    ('[chat]\nuser_start = "U"\n', "lacks longest_side", ""),
+    ("", "[image] longest_side is missing", ""),
+    ('[chat]\nuser_start = "U"\n', "[image] longest_side is missing", ""),
     (f'titel = "x"\n{GOOD}', "unknown key 'titel'", "title"),
     (f'stop_sequence = ["x"]\n{GOOD}', "unknown key 'stop_sequence'", "stop_sequences"),
     (GOOD + 'user_strat = "x"\n', "unknown key 'user_strat'", "user_start"),
@@ -379,28 +379,41 @@ BAD_PRESETS = [
     ("[image]\nlongest_side = 1024\nlongestside = 3\n", "unknown key 'longestside'", "longest_side"),
     (GOOD + "[sampler]\ntemp = 0.0\n", "unknown key 'temp'", "temperature"),
     (GOOD + "[sampler]\nxyzzy = 0.0\n", "unknown key 'xyzzy'", "Known: min_p"),
-    (GOOD + "[sampler]\ntemperature = '0'\n", "temperature must be a number", ""),
-    (GOOD + "[sampler]\ntop_k = 1.0\n", "top_k must be a whole number", ""),
-    (GOOD + "[sampler]\ntop_k = true\n", "top_k must be a whole number", ""),
-    (GOOD + "[sampler]\nseed = 0\n", "seed must be at least 1", ""),
-    (GOOD + "[sampler]\ntop_k = -1\n", "top_k must be at least 0", ""),
-    (f"title = 5\n{GOOD}", "title must be a text", ""),
-    (f'stop_sequences = "</s>"\n{GOOD}', "stop_sequences must be a list of texts", ""),
-    (f"stop_sequences = [1]\n{GOOD}", "stop_sequences must be a list of texts", ""),
-    (f"special_tokens = 1\n{GOOD}", "special_tokens must be true or false", ""),
+    (GOOD + "[sampler]\ntemperature = '0'\n", "[sampler] temperature is not a number", ""),
+    (GOOD + "[sampler]\ntop_k = 1.0\n", "[sampler] top_k is not a whole number", ""),
+    (GOOD + "[sampler]\ntop_k = true\n", "[sampler] top_k is not a whole number", ""),
+    (GOOD + "[sampler]\nseed = 0\n", "[sampler] seed must be at least 1", ""),
+    (GOOD + "[sampler]\ntop_k = -1\n", "[sampler] top_k must be at least 0", ""),
+    (f"title = 5\n{GOOD}", ": title is not a text", ""),
+    (f'stop_sequences = "</s>"\n{GOOD}', "stop_sequences is not a list", ""),
+    (f"stop_sequences = [1]\n{GOOD}", "stop_sequences[0] is not a text", ""),
+    (f"special_tokens = 1\n{GOOD}", "special_tokens is not true or false", ""),
     (f"name_patterns = ['(']\n{GOOD}", "does not compile", ""),
     (f"max_length = 0\n{GOOD}", "max_length must be at least 1", ""),
+    (f"context_length = {'9' * 5000}\n{GOOD}", "a number with too many digits", ""),
+    (f"context_length = 0x{'f' * 5000}\n{GOOD}", "a number with too many digits", ""),
+    (f"caveats = {'[' * 5000}\n{GOOD}", "nested too deeply", ""),
     (f"context_length = -1\n{GOOD}", "context_length must be at least 0", ""),
-    ("[image]\nlongest_side = 0\n", "longest_side must be at least 1", ""),
-    ("[image]\nlongest_side = '1024'\n", "longest_side must be a whole number", ""),
-    ("[image]\nlongest_side = 1024\npx_per_token_side = 0\n", "px_per_token_side must be at least 1", ""),
-    ("image = 5\n", "[image] must be a table", ""),
-    ("image = [1]\n", "[image] must be a table", ""),
+    ("[image]\nlongest_side = 0\n", "[image] longest_side must be at least 1", ""),
+    ("[image]\nlongest_side = '1024'\n", "[image] longest_side is not a whole number", ""),
+    ("[image]\nlongest_side = 1024\npx_per_token_side = 0\n", "[image] px_per_token_side must be at least 1", ""),
+    ("image = 5\n", ": image is not a table", ""),
+    ("image = [1]\n", ": image is not a table", ""),
     (GOOD + "[recognition]\narchitectures = ['x']\n", "unknown key 'architectures'", "architecture"),
-    (GOOD + "[recognition]\nembedding_length = ['4096']\n", "embedding_length must be a list of whole numbers", ""),
-    (GOOD + "[recognition]\nembedding_length = [true]\n", "embedding_length must be a list of whole numbers", ""),
-    (GOOD + "[recognition]\nbase = ['llama-2']\n", "base must be a text", ""),
-    (GOOD + "[prompts]\ntranscribe = 5\n", "transcribe must be a text", ""),
+    (
+        GOOD + "[recognition]\nembedding_length = ['4096']\n",
+        "[recognition] embedding_length[0] is not a whole number",
+        "",
+    ),
+    (
+        GOOD + "[recognition]\nembedding_length = [true]\n",
+        "[recognition] embedding_length[0] is not a whole number",
+        "",
+    ),
+    (GOOD + "[recognition]\nbase = ['llama-2']\n", "[recognition] base is not a text", ""),
+    (GOOD + "source = 5\n", "[chat] has an unknown key 'source'", ""),
+    (f"source = 5\n{GOOD}", ": source is not a table", ""),
+    (GOOD + "[prompts]\ntranscribe = 5\n", "[prompts] transcribe is not a text", ""),
     (GOOD + "[prompts]\ntranscribe = 'Read in {{langauge}}.'\n", "unknown placeholder {{langauge}}", "{{language}}"),
     (f"system = 'You read {{{{documnet}}}}.'\n{GOOD}", "unknown placeholder {{documnet}}", "{{document}}"),
 ]
@@ -433,12 +446,14 @@ def test_unreadable_files(tmp_path: Path) -> None:
 BAD_TASKS = [
     ("+++\ntitle = \n+++\nRead.", "not valid TOML", ""),
     ("+++\ntitel = 'x'\n+++\nRead.", "unknown key 'titel'", "title"),
-    ("+++\nzzz = 'x'\n+++\nRead.", "unknown key 'zzz'", "Known: title"),
-    ("+++\nmarkdown = 'yes'\n+++\nRead.", "markdown has the wrong type", ""),
-    ("+++\nmax_length = true\n+++\nRead.", "max_length has the wrong type", ""),
+    ("+++\nzzz = 'x'\n+++\nRead.", "unknown key 'zzz'", "Known: caption"),
+    ("+++\nmarkdown = 'yes'\n+++\nRead.", "markdown is not true or false", ""),
+    ("+++\nmax_length = true\n+++\nRead.", "max_length is not a whole number", ""),
     ("+++\nmax_length = 0\n+++\nRead.", "max_length must be at least 1", ""),
-    ("+++\n[defaults]\nlanguage = 5\n+++\nRead.", "[defaults] language must be a text", ""),
-    ("+++\n[defaults]\nlangauge = 'x'\n+++\nRead.", "[defaults] langauge must be a text", ""),
+    (f"+++\nmax_length = {'9' * 5000}\n+++\nRead.", "a number with too many digits", ""),
+    (f"+++\ndefaults = {'{x = ' * 5000}\n+++\nRead.", "nested too deeply", ""),
+    ("+++\n[defaults]\nlanguage = 5\n+++\nRead.", "[defaults] language is not a text", ""),
+    ("+++\n[defaults]\nlangauge = 'x'\n+++\nRead.", "[defaults] has an unknown key 'langauge'", "language"),
     ("Read in {{langauge}}.", "unknown placeholder {{langauge}}", "{{language}}"),
     ("Read {{}}.", "unknown placeholder {{}}", "Known: language"),
     ("+++\nsystem = 'For {{who}}'\n+++\nRead.", "unknown placeholder {{who}}", ""),
@@ -514,6 +529,7 @@ def test_full_preset() -> None:
     assert (preset.runs_in, preset.name_patterns, preset.caveats) == (("koboldcpp",), ("p.x",), ("c",))
     assert (preset.stop_sequences, preset.task_prompts) == (("</s>",), (("transcribe", ""),))
     assert "".join(getattr(preset.chat, name) for name in preset.chat.__slots__) == "1234567"
+    assert type(preset.image) is ImageFacts
     assert (preset.image.longest_side, preset.image.fixed_tokens, preset.image_text) == (1000, 5, "<image>")
     assert preset.image_after_prompt is True
     assert (preset.sampler.temperature, type(preset.sampler.temperature)) == (1.0, float)

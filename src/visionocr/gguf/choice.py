@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from visionocr.gguf.facts import ModelFacts, ProjectorFacts
 from visionocr.gguf.projectors import SHARED_ARCHITECTURES
 from visionocr.gguf.templates import family_of
-from visionocr.prompting.presets import FALLBACK, Match, match_own_first
+from visionocr.prompting.presets import FALLBACK, Match, match_preset
 from visionocr.text import printable
 from visionocr.types import Preset
 
@@ -29,7 +29,7 @@ class Choice:
 def choose(model: ModelFacts, projector: ProjectorFacts | None, presets: Sequence[Preset]) -> Choice | None:
     """The preset for a model and its projector; ``None`` when nothing points to one."""
     possible = [preset for preset in presets if _agrees(preset, model, projector)]
-    reported = match_own_first(model.names[0], presets)
+    reported = match_preset(model.names[0], presets)
     if reported and reported.preset.name == FALLBACK:
         reported = None
     akin = [preset for preset in presets if model.architecture in preset.recognition.architectures]
@@ -50,7 +50,7 @@ def choose(model: ModelFacts, projector: ProjectorFacts | None, presets: Sequenc
 def named(names: Iterable[str], presets: Sequence[Preset]) -> tuple[Match, str] | None:
     """The preset that the first telling one of *names* picks, with that name."""
     for name in names:
-        if match := match_own_first(name, presets):
+        if match := match_preset(name, presets):
             return match, printable(name)
     return None
 

@@ -1,6 +1,6 @@
-"""The presets and tasks at hand: those in the package, and the user's own, which win.
+"""Finds presets and tasks by name: those in the package, and the user's own, which win.
 
-A user's files live in ``models/*.toml`` and ``tasks/*.md`` under the config folder.
+A user's files are ``models/*.toml`` and ``tasks/*.md`` in the config folder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from visionocr.errors import ConfigurationError
 from visionocr.prompting.presets import BUILTIN as BUILTIN
-from visionocr.prompting.presets import FALLBACK, Match, match_own_first, parse_preset
+from visionocr.prompting.presets import FALLBACK, Match, match_preset, parse_preset
 from visionocr.prompting.tasks import parse_task
 from visionocr.text import did_you_mean
 from visionocr.types import Preset, Task
@@ -24,13 +24,13 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class _Kind(Generic[_Item]):
-    """Files that are read alike."""
+    """A kind of file."""
 
-    spoken: str
+    noun: str
     folder: str
     suffix: str
     parse: Callable[[str, str, str], _Item]
-    """Makes an item of its name, its text and where it is from."""
+    """Makes an item of its name, its text and its origin."""
 
 
 _PRESETS = _Kind("preset", "models", ".toml", parse_preset)
@@ -41,8 +41,8 @@ class Library:
     """Finds presets and tasks by name. ``folder`` is the user's config folder, or ``None``."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._roots: list[Traversable] = [] if folder is None else [folder]
-        self._roots.append(resources.files("visionocr.prompts"))
+        self._builtin = resources.files("visionocr.prompts")
+        self._roots: list[Traversable] = [self._builtin] if folder is None else [self._builtin, folder]
 
     def preset(self, name: str) -> Preset:
         """The preset called *name*. Raises ``ConfigurationError``, naming the nearest, when there is none."""
@@ -54,34 +54,31 @@ class Library:
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets by name. Raises ``ConfigurationError`` when a file is wrong."""
-        return self._all(_PRESETS)
+        return tuple(_read(_PRESETS, name, *file) for name, file in self._files(_PRESETS).items())
 
     def tasks(self) -> tuple[Task, ...]:
-        """All tasks by name."""
-        return self._all(_TASKS)
+        """All tasks by name. Raises ``ConfigurationError`` when a file is wrong."""
+        return tuple(_read(_TASKS, name, *file) for name, file in self._files(_TASKS).items())
 
     def match(self, model: str) -> Match:
         """The preset for a *model* name that a server reports: the user's own first, else the fallback."""
-        return match_own_first(model, self.presets()) or Match(self.preset(FALLBACK), "")
+        return match_preset(model, self.presets()) or Match(self.preset(FALLBACK), "")
 
     def batch_prompt(self) -> str:
         """The text that asks for page marks when several pages share a request."""
-        return self._roots[-1].joinpath("batch.md").read_text("utf-8").strip()
+        return self._builtin.joinpath("batch.md").read_text("utf-8").strip()
 
     def _load(self, kind: _Kind[_Item], name: str) -> _Item:
         files = self._files(kind)
         if name not in files:  # also keeps a name from walking out of the folder
-            raise ConfigurationError(f"there is no {kind.spoken} {name!r}", did_you_mean(name, files))
+            raise ConfigurationError(f"there is no {kind.noun} {name!r}", did_you_mean(name, files))
         return _read(kind, name, *files[name])
 
-    def _all(self, kind: _Kind[_Item]) -> tuple[_Item, ...]:
-        return tuple(_read(kind, name, *found) for name, found in self._files(kind).items())
-
     def _files(self, kind: _Kind[_Item]) -> dict[str, tuple[Traversable, str]]:
-        """The files of a kind, and where each is from, by name and in the order of their names."""
+        """The files of a kind with their origins, in the order of their names; a user's file replaces ours."""
         files = {
-            file.name.removesuffix(kind.suffix): (file, BUILTIN if root is self._roots[-1] else str(file))
-            for root in reversed(self._roots)
+            file.name.removesuffix(kind.suffix): (file, BUILTIN if root is self._builtin else str(file))
+            for root in self._roots
             if root.joinpath(kind.folder).is_dir()
             for file in root.joinpath(kind.folder).iterdir()
             if file.name.endswith(kind.suffix)
@@ -93,5 +90,5 @@ def _read(kind: _Kind[_Item], name: str, file: Traversable, origin: str) -> _Ite
     try:
         text = file.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {kind.spoken} {name!r} ({file}): {error}") from None
+        raise ConfigurationError(f"cannot read {kind.noun} {name!r} ({file}): {error}") from None
     return kind.parse(name, text, origin)

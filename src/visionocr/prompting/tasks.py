@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from dataclasses import dataclass, field
 from typing import Any
 
 from visionocr.errors import ConfigurationError
 from visionocr.prompting import placeholders
 from visionocr.text import did_you_mean
-from visionocr.types import Task
+from visionocr.types import PositiveInt, Task
+from visionocr.validation import convert, parse_toml
 
-_FRONT = re.compile(r"\A\+\+\+\r?\n(.*?)^\+\+\+\r?\n", re.DOTALL | re.MULTILINE)
-_KEYS: dict[str, type] = {
-    "title": str,
-    "system": str,
-    "markdown": bool,
-    "caption": bool,
-    "max_length": int,
-    "defaults": dict,
-}
+_FRONT_MATTER = re.compile(r"\A\+\+\+\r?\n(.*?)^\+\+\+\r?\n", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _FrontMatter:
+    """The part of a task file between the ``+++`` lines."""
+
+    title: str = ""
+    system: str = ""
+    markdown: bool = True
+    caption: bool = False
+    max_length: PositiveInt = 4096
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """Values of placeholders by name."""
 
 
 def parse_task(name: str, text: str, origin: str) -> Task:
@@ -28,41 +34,25 @@ def parse_task(name: str, text: str, origin: str) -> Task:
     Raises ``ConfigurationError`` for bad TOML, unknown keys, wrong types and unknown placeholders.
     """
     where = f"task {name!r} ({origin})"
-    front, body = _split(text, where)
-    for key, value in front.items():
-        if key not in _KEYS:
-            raise ConfigurationError(f"{where} has an unknown key {key!r}", did_you_mean(key, _KEYS))
-        if not isinstance(value, _KEYS[key]) or (_KEYS[key] is int and isinstance(value, bool)):
-            raise ConfigurationError(f"{where}: {key} has the wrong type: {value!r}")
-    defaults = front.get("defaults", {})
-    for variable, value in defaults.items():
-        if variable not in placeholders.VARIABLES or not isinstance(value, str):
-            raise ConfigurationError(
-                f"{where}: [defaults] {variable} must be a text for one of {', '.join(placeholders.VARIABLES)}"
-            )
-    system = front.get("system", "")
-    for part in (body, system):
-        placeholders.check(part, where)
-    if front.get("max_length", 1) < 1:
-        raise ConfigurationError(f"{where}: max_length must be at least 1")
+    match = _FRONT_MATTER.match(text)
+    table = parse_toml(match[1], f"{where}: the part between +++") if match else {}
+    prompt = text[match.end() :] if match else text
+    front = convert(table, _FrontMatter, where)
+    for variable, value in front.defaults.items():
+        if variable not in placeholders.VARIABLES:
+            hint = did_you_mean(variable, placeholders.VARIABLES)
+            raise ConfigurationError(f"{where} [defaults] has an unknown key {variable!r}", hint)
+        convert(value, str, f"{where}: [defaults] {variable}")
+    for template in (prompt, front.system):
+        placeholders.check(template, where)
     return Task(
         name=name,
-        title=front.get("title", name),
-        prompt=body.strip(),
-        system=system,
-        markdown=front.get("markdown", True),
-        caption=front.get("caption", False),
-        max_length=front.get("max_length", Task.__dataclass_fields__["max_length"].default),
-        defaults=tuple(defaults.items()),
+        title=front.title or name,
+        prompt=prompt.strip(),
+        system=front.system,
+        markdown=front.markdown,
+        caption=front.caption,
+        max_length=front.max_length,
+        defaults=tuple(front.defaults.items()),
         origin=origin,
     )
-
-
-def _split(text: str, where: str) -> tuple[dict[str, Any], str]:
-    match = _FRONT.match(text)
-    if match is None:
-        return {}, text
-    try:
-        return tomllib.loads(match[1]), text[match.end() :]
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{where}: the part between +++ is not valid TOML: {error}") from None
