@@ -173,6 +173,10 @@ def test_missing_file(config: Path) -> None:
     [
         (b"dpi = ", "not valid TOML"),
         (b"dpi: 300", "not valid TOML"),
+        (b"dpi = " + b"9" * 5000, "a number with too many digits"),
+        (b"dpi = 0x" + b"f" * 5000, "a number with too many digits"),
+        (b"dpi = " + b"[" * 5000, "nested too deeply"),
+        (b"dpi = " + b"{x = " * 5000, "nested too deeply"),
         (b'language = "caf\xe9"', "cannot read"),
         (b'dpi = 300\n[server]\napi_url = "x"\n', "unknown key 'server'"),
     ],
@@ -390,6 +394,13 @@ def test_a_misspelt_variable_is_an_error() -> None:
         load_settings(environment={"VISIONOCR_LANGAUGE": "German"})
     assert "language" in caught.value.hint
     load_settings(environment={"VISION": "1", "OCR": "2"})
+
+
+def test_a_misspelt_argument_is_an_error() -> None:
+    """A setting that a program gives by a wrong name is an error that names the nearest one."""
+    with pytest.raises(ConfigurationError, match="no setting 'langauge'") as caught:
+        load_settings({"langauge": "German"}, environment={})
+    assert "language" in caught.value.hint
 
 
 # --- several addresses ---------------------------------------------------------------------------------

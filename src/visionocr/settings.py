@@ -8,20 +8,20 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
-import types
-import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType, UnionType
+from typing import Any, get_args, get_type_hints
 
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.text import did_you_mean
+from visionocr.validation import convert, parse_toml
 
 DEFAULT_URL = "http://localhost:5001"
-"""Where KoboldCpp listens unless told otherwise."""
+"""Where KoboldCpp listens by default."""
 ENVIRONMENT_PREFIX = "VISIONOCR_"
 CONFIG_NAME = "config.toml"
 
@@ -36,7 +36,7 @@ class Format(StrEnum):
 
 
 class PageBreaks(StrEnum):
-    """How pages are told apart in Markdown and text."""
+    """How page breaks are marked in Markdown and text."""
 
     COMMENT = "comment"
     RULE = "rule"
@@ -46,7 +46,7 @@ class PageBreaks(StrEnum):
 
 
 class Wire(StrEnum):
-    """Wire languages of servers."""
+    """Server APIs."""
 
     AUTO = "auto"
     KOBOLDCPP = "koboldcpp"
@@ -57,7 +57,7 @@ class Wire(StrEnum):
 
 
 class LocalModel(StrEnum):
-    """Sizes of the embedded engine's model."""
+    """Models of the embedded engine."""
 
     AUTO = "auto"
     TINY = "tiny"
@@ -72,65 +72,78 @@ def _setting(default: Any, text: str, *, least: float | None = None, most: float
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting of a run. ``None`` means: nobody said, so the preset, the task or the server decides."""
+    """Every setting of a run. ``None``: not given, so the preset, the task or the server decides."""
 
     api_url: tuple[str, ...] = _setting(
-        (), f"Address of a server (default {DEFAULT_URL}), or local: for the engine inside. Several share the work."
+        (),
+        f"Server address (default {DEFAULT_URL}), or local: for the embedded engine. Repeat it to share the work "
+        "among several servers.",
     )
-    api_key: str | None = field(default=None, repr=False, metadata={"help": "Key of the server.", "secret": True})
-    dialect: Wire = _setting(Wire.AUTO, "Wire language of the server.")
-    model: str | None = _setting(None, "Model to ask for, where a server has several.")
+    api_key: str | None = field(
+        default=None, repr=False, metadata={"help": "API key of the server, or - to be asked for it.", "secret": True}
+    )
+    dialect: Wire = _setting(Wire.AUTO, "Server API.")
+    model: str | None = _setting(None, "Model to request, where a server has several.")
     cluster: str | None = _setting(
-        None, "Dask cluster to spread the pages over: tcp://SCHEDULER:8786, or local:N for N processes here."
+        None,
+        "Dask cluster to spread the pages over: tcp://SCHEDULER:8786, or local:N for N processes on this machine.",
     )
     preset: str | None = _setting(None, "Model preset (default: chosen by the model's name).")
-    task: str | None = _setting(None, "What to ask: a file under prompts/tasks, such as transcribe, text, table.")
-    prompt: str | None = _setting(None, "Own prompt instead of the task's, or @FILE.")
-    system: str | None = _setting(None, "Own system text, or @FILE.")
+    task: str | None = _setting(None, "Task, such as transcribe, text or table (a file in prompts/tasks).")
+    prompt: str | None = _setting(None, "Use this prompt instead of the task's.")
+    system: str | None = _setting(None, "Use this system prompt instead of the task's or the preset's.")
     language: str | None = _setting(None, "Language of the answer (default: the page's own).")
     dpi: float | None = _setting(
-        None, "Resolution of PDF pages (default: what model and server can use).", least=10, most=1200
+        None, "Resolution of PDF pages (default: what the model and the server can use).", least=10, most=1200
     )
     max_side: int | None = _setting(
-        None, "Longest side of an image in pixels (default: what model and server can use).", least=28, most=16384
+        None,
+        "Longest side of an image in pixels (default: what the model and the server can use).",
+        least=28,
+        most=16384,
     )
     raster_workers: int | None = _setting(
-        None, "Processes that draw pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
+        None, "Processes that render pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
     )
     batch: int = _setting(1, "Pages per request.", least=1, most=4)
     timeout: float = _setting(
-        300.0, "Seconds without any sign of life after which a request is given up.", least=1, most=86_400
+        300.0, "Seconds without progress after which a request is given up.", least=1, most=86_400
     )
-    max_asks: int = _setting(3, "How often a page is asked for at the most, while its answer is bad.", least=1, most=20)
-    max_time: float | None = _setting(None, "Most seconds for one answer, however lively (default: no limit).", least=1)
-    wait_server: float = _setting(600.0, "Seconds to wait for a server that went away.", least=0)
-    keep_blank: bool = _setting(False, "Ask for blank pages too.")
-    temperature: float | None = _setting(None, "Sampler: 0 is greedy.", least=0, most=5)
-    top_p: float | None = _setting(None, "Sampler.", least=0, most=1)
-    top_k: int | None = _setting(None, "Sampler: 0 switches it off.", least=0)
-    min_p: float | None = _setting(None, "Sampler.", least=0, most=1)
-    rep_pen: float | None = _setting(None, "Sampler: repetition penalty, 1 is none.", least=0.5, most=3)
-    seed: int | None = _setting(None, "Sampler: positive.", least=1, most=999_999)
-    max_length: int | None = _setting(None, "Most tokens of an answer.", least=1)
+    max_asks: int = _setting(3, "Maximum attempts per page.", least=1, most=20)
+    max_time: float | None = _setting(None, "Maximum seconds per answer (default: no limit).", least=1)
+    wait_server: float = _setting(600.0, "Seconds to wait for a server that has become unreachable.", least=0)
+    keep_blank: bool = _setting(False, "Send blank pages to the model, too.")
+    temperature: float | None = _setting(None, "Sampling temperature, 0 to 5; 0 is greedy.", least=0, most=5)
+    top_p: float | None = _setting(None, "Nucleus sampling threshold, 0 to 1.", least=0, most=1)
+    top_k: int | None = _setting(None, "Number of most likely tokens to sample from; 0: all.", least=0)
+    min_p: float | None = _setting(None, "Minimum probability, 0 to 1.", least=0, most=1)
+    rep_pen: float | None = _setting(None, "Repetition penalty, 0.5 to 3; 1 is none.", least=0.5, most=3)
+    seed: int | None = _setting(None, "Random seed, 1 to 999999.", least=1, most=999_999)
+    max_length: int | None = _setting(None, "Maximum tokens per answer.", least=1)
     format: Format = _setting(Format.MD, "Output format.")
-    page_breaks: PageBreaks | None = _setting(None, "How pages are told apart in Markdown and text.")
-    strict: bool = _setting(False, "Exit with 7 for suspect pages too.")
+    page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
+    strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
-    gguf: str | None = _setting(None, "Model to run without any server (needs --mmproj).")
+    gguf: str | None = _setting(None, "Model to run without a server (needs --mmproj).")
     mmproj: str | None = _setting(None, "Projector that belongs to the model.")
-    threads: int | None = _setting(None, "Threads of the model (default: a thread a core).", least=1, most=1024)
+    threads: int | None = _setting(None, "CPU threads for the model (default: one per core).", least=1, most=1024)
     gpu_layers: int | None = _setting(
-        None, "Layers of the model that a graphics card computes (default: what fits).", least=0, most=10_000
+        None, "Model layers to offload to the GPU (default: as many as fit).", least=0, most=10_000
     )
-    context: int = _setting(8192, "Context of the model in tokens.", least=512, most=999_999)
+    context: int = _setting(8192, "Context length of the model in tokens.", least=512, most=999_999)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """For each setting that is not a default: the flag, variable or file that it came from."""
 
 
-FIELDS = {f.name: f for f in fields(Settings) if f.name != "origins"}
+FIELDS = {field.name: field for field in fields(Settings) if field.name != "origins"}
 """Every setting by name."""
-TYPES: dict[str, Any] = {name: hint for name, hint in typing.get_type_hints(Settings).items() if name in FIELDS}
-"""The types of the settings."""
+TYPES: dict[str, Any] = {
+    name: get_args(hint)[0] if isinstance(hint, UnionType) else hint
+    for name, hint in get_type_hints(Settings).items()
+    if name in FIELDS
+}
+"""The type of every setting, without the ``None`` of those that need not be given."""
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 def load_settings(
@@ -140,129 +153,93 @@ def load_settings(
     config: Path | None = None,
     required: bool = False,
 ) -> Settings:
-    """Lay the layers over each other.
+    """Settings from all layers: a flag beats the environment, which beats the config file.
 
     ``flags`` holds what was typed (``None``: not given). ``config`` is a config file; it may be missing unless
     ``required``. Raises ``ConfigurationError`` for an unknown key, a wrong type or a value out of range, with the
-    layer's name in the message.
+    flag, variable or file in the message.
     """
-    layers: list[tuple[str, dict[str, Any]]] = []
-    if config is not None:
-        layers.append((str(config), _from_file(config, required)))
-    layers.append(("environment", _from_environment(os.environ if environment is None else environment)))
-    layers.append(("flag", {name: value for name, value in (flags or {}).items() if value not in (None, [])}))
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for layer, table in layers:
-        for name, value in table.items():
-            values[name] = _checked(name, value, _spoken(layer, name))
-            origins[name] = _spoken(layer, name)
+    for name, value, origin in (
+        *(_file_entries(config, required) if config is not None else ()),
+        *_environment_entries(os.environ if environment is None else environment),
+        *_flag_entries(flags or {}),
+    ):
+        values[name] = _convert(name, value, origin)
+        origins[name] = origin
     for name in ("prompt", "system"):
         if str(values.get(name, "")).startswith("@"):
             values[name] = _read_text(Path(values[name][1:]), origins[name])
-    return Settings(**values, origins=types.MappingProxyType(origins))
+    return Settings(**values, origins=MappingProxyType(origins))
 
 
-def _spoken(layer: str, name: str) -> str:
-    if layer == "environment":
-        return ENVIRONMENT_PREFIX + name.upper()
-    return "--" + name.replace("_", "-") if layer == "flag" else layer
-
-
-def _from_file(path: Path, required: bool) -> dict[str, Any]:
+def _file_entries(path: Path, required: bool) -> Iterator[tuple[str, Any, str]]:
+    """The names, values and origins of the settings in a config file."""
     try:
-        data = tomllib.loads(path.read_text("utf-8-sig"))  # some editors on Windows begin a file with a mark
+        text = path.read_text("utf-8-sig")  # some editors on Windows begin a file with a mark
     except FileNotFoundError:
         if not required:
-            return {}
+            return
         raise ConfigurationError(f"there is no config file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read the config file {path}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"the config file {path} is not valid TOML: {error}") from None
-    for key in data:
-        if key not in FIELDS:
-            raise ConfigurationError(f"the config file {path} has an unknown key {key!r}", _nearest(key))
-    return data
+    for key, value in parse_toml(text, f"the config file {path}").items():
+        _check_name(key, f"the config file {path} has an unknown key {key!r}")
+        yield key, value, str(path)
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    found = {}
-    for name in FIELDS:
-        value = environment.get(ENVIRONMENT_PREFIX + name.upper())
-        if value:
-            found[name] = value
-    for variable in environment:
-        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if variable.startswith(ENVIRONMENT_PREFIX) and name not in FIELDS:
-            raise ConfigurationError(f"the environment variable {variable} is not known", _nearest(name))
-    return found
+def _environment_entries(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The same of environment variables. An empty one is not set."""
+    for variable, value in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            _check_name(name, f"the environment variable {variable} is not known")
+            if value:
+                yield name, value, variable
 
 
-def _nearest(key: str) -> str:
-    return did_you_mean(key.replace("-", "_"), sorted(FIELDS))
+def _flag_entries(flags: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """The same of flags."""
+    for name, value in flags.items():
+        _check_name(name, f"there is no setting {name!r}")
+        if value not in (None, []):
+            yield name, value, "--" + name.replace("_", "-")
 
 
-def _checked(name: str, value: Any, origin: str) -> Any:
-    """*value* as the type of the setting. Texts (from the environment) are read as numbers and words of an enum."""
-    kind = _plain(TYPES[name])
-    if kind is tuple:
-        return _several(value, origin)
-    try:
-        result = _converted(kind, value)
-    except (ValueError, TypeError):
-        shown = "it" if "secret" in FIELDS[name].metadata else repr(value)
-        raise ConfigurationError(f"{origin}: {shown} is not {_KINDS.get(kind) or _choices(kind)}") from None
-    least, most = FIELDS[name].metadata.get("least"), FIELDS[name].metadata.get("most")
+def _check_name(name: str, message: str) -> None:
+    if name not in FIELDS:
+        raise ConfigurationError(message, did_you_mean(name.replace("-", "_"), sorted(FIELDS)))
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    """*value* as the type of the setting *name*, within its limits."""
+    metadata = FIELDS[name].metadata
+    where = f"{origin}: {'it' if 'secret' in metadata else repr(value)}"
+    result = convert(_parse(value, TYPES[name]) if isinstance(value, str) else value, TYPES[name], where)
+    if isinstance(result, float) and not math.isfinite(result):
+        raise ConfigurationError(f"{where} is not a number")
+    if isinstance(result, tuple):
+        result = tuple(part for part in result if part.strip())
+        if not result:
+            raise ConfigurationError(f"{origin} is given, but empty")
+    least, most = metadata.get("least"), metadata.get("most")
     if (least is not None and result < least) or (most is not None and result > most):
         bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
         raise ConfigurationError(f"{origin}: {value} must be {bounds}")
     return result
 
 
-def _plain(hint: Any) -> type[Any]:
-    """``int | None`` without the ``None``; a tuple of anything is a tuple."""
-    if typing.get_origin(hint) is tuple:
-        return tuple
-    options = [option for option in typing.get_args(hint) if option is not type(None)]
-    plain: type[Any] = options[0] if options else hint
-    return plain
-
-
-def _converted(kind: type[Any], value: Any) -> Any:
+def _parse(text: str, kind: Any) -> Any:
+    """A text as the number, truth value or list that it stands for; unchanged where it stands for none."""
     if kind is bool:
-        if isinstance(value, str):
-            return _WORDS[value.lower()] if value.lower() in _WORDS else _raise(value)
-        return value if isinstance(value, bool) else _raise(value)
-    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
-        return _raise(value)
-    if kind is int and isinstance(value, float):
-        return _raise(value)
-    result = kind(value)
-    return result if kind is not float or math.isfinite(result) else _raise(value)
-
-
-def _several(value: Any, origin: str) -> tuple[str, ...]:
-    """A text with blanks or commas between its parts, or a list of parts."""
-    parts = re.split(r"[\s,]+", value) if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise ConfigurationError(f"{origin}: {value!r} is not a text or a list of texts")
-    found = tuple(part for part in parts if part.strip())
-    if not found:
-        raise ConfigurationError(f"{origin} is given, but empty")
-    return found
-
-
-def _raise(value: Any) -> Any:
-    raise ValueError(value)
-
-
-_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-
-
-def _choices(kind: type[Any]) -> str:
-    return "one of " + ", ".join(str(member) for member in kind)
+        return _SWITCH.get(text.lower(), text)
+    if kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    if kind == tuple[str, ...]:
+        return re.split(r"[\s,]+", text)
+    return text
 
 
 def _read_text(path: Path, origin: str) -> str:
