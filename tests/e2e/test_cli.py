@@ -123,7 +123,7 @@ def test_help_tells_defaults_and_words(run: Run) -> None:
     text = " ".join(run("pdf", "--help").out.split())
     assert "given up (default 300)." in text
     assert "--format md|txt|json|jsonl" in text
-    assert "comment, rule, heading, formfeed, none" in text
+    assert "--page-breaks comment|rule|heading|formfeed|none" in text
 
 
 def test_without_a_command_help_is_shown(run: Run) -> None:

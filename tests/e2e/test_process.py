@@ -94,7 +94,7 @@ def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
 
 def test_the_version_costs_nothing(environment: dict[str, str]) -> None:
     """Scripts ask for it often: no library is loaded."""
-    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle"}
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "msgspec"}
     assert not loaded_by(environment, "--version") & heavy
 
 

@@ -66,7 +66,7 @@ def check(
             for settings in given
             for address in examine.addresses(settings)
         ]
-        if warning := options.readable_key(wanted[0]):
+        if warning := options.check_key_file(wanted[0]):
             console(Notice(warning, warning=True))
         library = Library(options.config_folder())
         for settings in wanted:

@@ -1,4 +1,4 @@
-"""``visionocr presets``: which models are known, and what is known of them."""
+"""``visionocr presets``: lists the model presets, or shows one."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from visionocr.prompting.library import Library
 from visionocr.types import Preset
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="Show one preset with everything.", show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="Show all fields of one preset.", show_default=False)
 ]
 
 
 def presets(name: Name = None, as_json: options.AsJson = False, verbose: options.Verbose = 0) -> None:
-    """List the models that are known, or show one."""
+    """List the model presets, or show one."""
     with reported(Console(verbose), verbose):
         library = Library(options.config_folder())
         if name is not None:
             preset = library.preset(name)
-            write_stdout((json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _everything(preset)) + "\n")
+            write_stdout((json.dumps(dataclasses.asdict(preset), indent=2) if as_json else _describe(preset)) + "\n")
             return
-        everything = library.presets()
+        known = library.presets()
         if as_json:
-            write_stdout(json.dumps([dataclasses.asdict(preset) for preset in everything], indent=2) + "\n")
+            write_stdout(json.dumps([dataclasses.asdict(preset) for preset in known], indent=2) + "\n")
             return
-        write_stdout(_table([_row(preset) for preset in everything]) + "\n")
+        write_stdout(_table([_row(preset) for preset in known]) + "\n")
 
 
 def _row(preset: Preset) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def _everything(preset: Preset) -> str:
+def _describe(preset: Preset) -> str:
     lines = []
     for field in dataclasses.fields(preset):
         value: Any = getattr(preset, field.name)

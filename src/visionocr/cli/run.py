@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from visionocr.cli.listing import listed
-from visionocr.cli.options import config_folder, readable_key, settings_from
+from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.resume import Resume, journal_path
 from visionocr.cli.sinks import check_output, formatter_for, sink_for
@@ -91,7 +91,7 @@ def run(reading: Reading) -> None:
             raise UsageError("--probe-pages needs --dry-run")
         selection = parse_pages(reading.pages) if reading.pages is not None else None
         settings = settings_from(reading.flags, reading.config)
-        if warning := readable_key(settings):
+        if warning := check_key_file(settings):
             console(Notice(warning, warning=True))
         if reading.sink is None:
             check_output(reading.output, reading.files)
