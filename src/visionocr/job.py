@@ -236,7 +236,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
         for one in servers_of(engine):
             log_server(one.server, match, observer)
         warn_of_guess(server, match, observer)
-        if (coarse := budget.too_coarse(match.preset, server)) and not task.caption:
+        if (coarse := budget.explain_coarse_encoder(match.preset, server)) and not task.caption:
             observer(Notice(". ".join(coarse), warning=True))
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
@@ -278,7 +278,7 @@ def _check_vision(engine: Engine, question: Question, settings: Settings, observ
     """See each server behind *engine* use a picture; the side to which the strictest shrinks one, where it matters."""
     together(lambda one: vision_check.require_vision(one, question), servers_of(engine))
     measured = settings.max_side is None and settings.dpi is None
-    if not measured or not budget.worth_measuring(question.preset, engine.server):
+    if not measured or not budget.is_clamp_worth_measuring(question.preset, engine.server):
         return None
     sides = together(lambda one: vision_check.measure_clamped_side(one, question), servers_of(engine))
     kept = min((side for side in sides if side is not None), default=None)

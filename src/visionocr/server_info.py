@@ -34,7 +34,7 @@ def warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
 
 def warn_of_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
     """Warn when the server keeps less of a picture than the model can use."""
-    if useful := budget.lost_side(preset, kept):
+    if useful := budget.find_better_side(preset, kept):
         observer(
             Notice(
                 f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"

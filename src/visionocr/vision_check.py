@@ -34,7 +34,7 @@ def measure_clamped_side(engine: Engine, question: Question) -> int | None:
     tokens = completion.prompt_tokens - completion.text_tokens - budget.OVERHEAD
     if tokens <= 0:
         raise _blind(engine)
-    return budget.clamped_side(question.preset.image, probe.width, probe.height, tokens)
+    return budget.estimate_clamped_side(question.preset.image, probe.width, probe.height, tokens)
 
 
 def require_vision(engine: Engine, question: Question) -> None:

@@ -428,7 +428,7 @@ def test_which_encoders_are_coarse() -> None:
     """Those of fixed size, and those that see less than 60 dpi; none of the models that were made for reading."""
     with fake() as server:
         engine = job.connect(Settings(), server.url)
-    coarse = {preset.name for preset in LIBRARY.presets() if budget.too_coarse(preset, engine.server)}
+    coarse = {preset.name for preset in LIBRARY.presets() if budget.explain_coarse_encoder(preset, engine.server)}
     assert {"llava-1.5-vicuna", "llava-1.6-mistral-7b", "moondream2", "gemma-3"} <= coarse
     assert not coarse & {preset.name for preset in LIBRARY.presets() if preset.group == "ocr"}
     assert not coarse & {"chatml", "qwen2.5-vl", "qwen3-vl", "minicpm-v-2.6"}

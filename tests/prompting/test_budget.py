@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from visionocr.errors import ServerError
 from visionocr.prompting import budget
-from visionocr.prompting.budget import LEAST_ANSWER, LEAST_SIDE, RESERVE, RESERVE_PER_IMAGE, Plan, image_tokens, plan
+from visionocr.prompting.budget import (
+    LEAST_ANSWER,
+    LEAST_SIDE,
+    RESERVE,
+    RESERVE_PER_IMAGE,
+    Plan,
+    count_image_tokens,
+    plan,
+)
 from visionocr.prompting.library import Library
 from visionocr.types import ChatMarkers, ImageFacts, Preset, Server, Task
 
@@ -63,7 +71,7 @@ FORMULAS = [
 def test_formulas(name: str, width: int, height: int, tokens: int) -> None:
     """The estimate is the formula's number, plus at most one token a row for encoders that break rows."""
     facts = PRESETS[name].image
-    estimate = image_tokens(facts, OTHER, width, height)
+    estimate = count_image_tokens(facts, OTHER, width, height)
     if facts.fixed_tokens is not None:
         assert estimate == tokens
     else:
@@ -78,7 +86,7 @@ def test_limits(name: str, limit: int) -> None:
     """However large a picture, the encoder's limit holds."""
     facts = PRESETS[name].image
     rows = math.ceil(9000 / (facts.px_per_token_side or 1))
-    assert image_tokens(facts, OTHER, 9000, 9000) == limit + rows
+    assert count_image_tokens(facts, OTHER, 9000, 9000) == limit + rows
 
 
 @pytest.mark.parametrize(("name", "limit"), [("qwen2.5-vl", 2048), ("qwen3-vl", 2048), ("gemma-4", 280)])
@@ -86,26 +94,26 @@ def test_koboldcpp_limits(name: str, limit: int) -> None:
     """KoboldCpp's own, lower limit counts where it is the server."""
     facts = PRESETS[name].image
     rows = math.ceil(2000 / (facts.px_per_token_side or 1))
-    assert image_tokens(facts, KOBOLD, 2000, 2000) == limit + rows
+    assert count_image_tokens(facts, KOBOLD, 2000, 2000) == limit + rows
 
 
 def test_small_pictures() -> None:
     """A small picture costs at least the encoder's minimum."""
     facts = replace(DYNAMIC, min_tokens=64)
-    assert image_tokens(facts, OTHER, 28, 28) == 64 + 1
+    assert count_image_tokens(facts, OTHER, 28, 28) == 64 + 1
 
 
 def test_unknown_encoder() -> None:
     """An encoder without a formula costs its limit; without that, what the commonest one would take."""
-    assert image_tokens(ImageFacts(1600, max_tokens=640), OTHER, 100, 100) == 640
-    assert image_tokens(ImageFacts(1600), OTHER, 280, 560) == 10 * 20 + 20
+    assert count_image_tokens(ImageFacts(1600, max_tokens=640), OTHER, 100, 100) == 640
+    assert count_image_tokens(ImageFacts(1600), OTHER, 280, 560) == 10 * 20 + 20
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from(sorted(PRESETS)))
 def test_never_less_than_the_formula(width: int, height: int, name: str) -> None:
     """The estimate is never below what the encoder's formula gives, and never zero."""
     facts = PRESETS[name].image
-    tokens = image_tokens(facts, OTHER, width, height)
+    tokens = count_image_tokens(facts, OTHER, width, height)
     assert tokens >= 1
     side = facts.px_per_token_side
     if facts.fixed_tokens is None and side is not None:
@@ -117,12 +125,12 @@ def test_never_less_than_the_formula(width: int, height: int, name: str) -> None
 
 
 def test_side_of_the_model() -> None:
-    """A model that needs less than the server keeps gets its own size."""
+    """A model that needs less than the server passes on gets its own size."""
     assert plan(preset(FIXED), KOBOLD, task()).spec.max_side == 896
 
 
 def test_side_of_the_server() -> None:
-    """A model that could use more gets what the server keeps: assumed, or measured."""
+    """A model that could use more gets what the server passes on: assumed, or measured."""
     assert plan(preset(DYNAMIC), KOBOLD, task()).spec.max_side == 1024
     assert plan(preset(DYNAMIC), KOBOLD, task(), clamped_side=1536).spec.max_side == 1536
     assert plan(preset(DYNAMIC), KOBOLD, task(), clamped_side=4096).spec.max_side == 2048
@@ -140,7 +148,7 @@ def test_pixels_of_the_encoder() -> None:
 
 
 def test_the_users_wishes() -> None:
-    """A side or a resolution that the user names is taken as it is, whatever the server is thought to keep."""
+    """A side or a resolution that the user names is taken as it is, whatever the server is assumed to pass on."""
     spec = plan(preset(DYNAMIC), KOBOLD, task(), max_side=3000).spec
     assert (spec.max_side, spec.dpi) == (3000, None)
     spec = plan(preset(DYNAMIC), KOBOLD, task(), dpi=300).spec
@@ -327,7 +335,7 @@ def test_the_worst_case_fits(
         return
     assert 1 <= made.batch <= min(wishes["batch"], max_images)
     for width, height in shapes(made):
-        cost = image_tokens(image, server, width, height)
+        cost = count_image_tokens(image, server, width, height)
         between = RESERVE_PER_IMAGE * (made.batch - 1)
         assert made.batch * cost + between + text_tokens + made.max_length + RESERVE <= context, (width, height)
     wanted = wishes["max_length"] or budget.default_max_length(chosen, preset(image), server)
@@ -381,31 +389,31 @@ def test_more_context_is_never_worse(context: int, less: int, image: ImageFacts)
 
 @pytest.mark.parametrize("side", [512, 768, 1024, 1280, 1536, 1792, 2048])
 @pytest.mark.parametrize("px", [28, 32])
-def test_kept_side(side: int, px: int) -> None:
-    """The side that a server keeps is found from the tokens of a 4:1 picture, within the noise of a few tokens."""
+def test_clamped_side(side: int, px: int) -> None:
+    """The tokens of a 4:1 picture tell to which side a server shrinks pictures, within a noise of a few tokens."""
     facts = replace(DYNAMIC, px_per_token_side=px)
     exact = math.ceil(side / px) * math.ceil(side / 4 / px)
     for noise in (-12, 0, 12):
-        assert budget.clamped_side(facts, 2048, 512, exact + noise) == side
+        assert budget.estimate_clamped_side(facts, 2048, 512, exact + noise) == side
 
 
 def test_worth_measuring() -> None:
-    """A measurement is made where the model could use clearly more than the server is thought to keep."""
-    assert budget.worth_measuring(preset(DYNAMIC), KOBOLD)
-    assert not budget.worth_measuring(preset(FIXED), KOBOLD)
-    assert not budget.worth_measuring(preset(replace(FIXED, longest_side=2048)), KOBOLD)
-    assert not budget.worth_measuring(preset(replace(DYNAMIC, longest_side=1100)), KOBOLD)
-    assert not budget.worth_measuring(preset(DYNAMIC), replace(KOBOLD, assumed_side=2048))
-    assert not budget.worth_measuring(preset(DYNAMIC), replace(KOBOLD, assumed_side=None))
-    assert not budget.worth_measuring(preset(DYNAMIC), replace(KOBOLD, context_length=2048))
+    """A measurement is made where the model could use clearly more than the server is assumed to pass on."""
+    assert budget.is_clamp_worth_measuring(preset(DYNAMIC), KOBOLD)
+    assert not budget.is_clamp_worth_measuring(preset(FIXED), KOBOLD)
+    assert not budget.is_clamp_worth_measuring(preset(replace(FIXED, longest_side=2048)), KOBOLD)
+    assert not budget.is_clamp_worth_measuring(preset(replace(DYNAMIC, longest_side=1100)), KOBOLD)
+    assert not budget.is_clamp_worth_measuring(preset(DYNAMIC), replace(KOBOLD, assumed_side=2048))
+    assert not budget.is_clamp_worth_measuring(preset(DYNAMIC), replace(KOBOLD, assumed_side=None))
+    assert not budget.is_clamp_worth_measuring(preset(DYNAMIC), replace(KOBOLD, context_length=2048))
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if budget.worth_measuring(PRESETS[name], KOBOLD)])
+@pytest.mark.parametrize("name", [name for name in PRESETS if budget.is_clamp_worth_measuring(PRESETS[name], KOBOLD)])
 def test_the_measurement_fits(name: str) -> None:
     """Wherever a measurement is made, its picture fits the smallest context and the encoder's own limit."""
     facts = PRESETS[name].image
     side = facts.px_per_token_side
     assert side is not None
-    assert image_tokens(facts, KOBOLD, 2048, 512) + 500 + RESERVE < budget.LEAST_CONTEXT_TO_MEASURE
+    assert count_image_tokens(facts, KOBOLD, 2048, 512) + 500 + RESERVE < budget.LEAST_CONTEXT_TO_MEASURE
     cut = min(2048 * 512 // side**2, facts.koboldcpp_max_tokens or facts.max_tokens or 10**6)
-    assert budget.clamped_side(facts, 2048, 512, cut) == 2048
+    assert budget.estimate_clamped_side(facts, 2048, 512, cut) == 2048

@@ -13,10 +13,9 @@ from visionocr.documents import images
 from visionocr.documents.finish import finish
 from visionocr.documents.geometry import FINEST, Size, fit
 from visionocr.errors import ConfigurationError
-from visionocr.prompting.budget import A4_LENGTH
+from visionocr.prompting.budget import A4_LENGTH, A4_WIDTH
 from visionocr.types import PageImage, PageRef, RasterSpec
 
-_A4_WIDTH = 8.27
 PAGE = PageRef(document="eye chart", number=1, pages=1)
 SMALLEST_PAGE = 160
 """Long side in pixels of the smallest page on which a chart has room."""
@@ -44,7 +43,7 @@ class Chart:
 def page_size(spec: RasterSpec) -> Size:
     """Width and height in pixels of an A4 page within *spec*."""
     dpi = spec.dpi or FINEST
-    width, height = (round(inches * dpi) for inches in (_A4_WIDTH, A4_LENGTH))
+    width, height = (round(inches * dpi) for inches in (A4_WIDTH, A4_LENGTH))
     return fit((width, height), spec.max_side, spec.max_pixels)
 
 

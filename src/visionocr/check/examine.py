@@ -183,7 +183,7 @@ class _Checkup:
         self._say("vision", "the model can see pictures" if server.vision else "not said")
 
     def _encoder(self, preset: Preset, server: Server) -> None:
-        coarse = budget.too_coarse(preset, server)
+        coarse = budget.explain_coarse_encoder(preset, server)
         if coarse and not self._captions:
             self._complain("encoder", *coarse, Cause.ENCODER)
 

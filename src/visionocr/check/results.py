@@ -79,7 +79,7 @@ def _about_print(chart_result: ChartResult, work: Job, captions: bool) -> Iterat
 
 def _unclamp(kept: int | None, preset: Preset) -> str:
     """What to do where the server keeps less of a picture than the model could use; else empty."""
-    useful = budget.lost_side(preset, kept)
+    useful = budget.find_better_side(preset, kept)
     return f"The model can use {useful} px: start KoboldCpp with --visionmaxres 2048." if useful else ""
 
 

@@ -15,9 +15,7 @@ from visionocr.output.writer import write_stdout
 from visionocr.prompting.library import Library
 from visionocr.types import Preset
 
-Name = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="Show all fields of one preset.", show_default=False)
-]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Show all fields of one preset.", show_default=False)]
 
 
 def presets(name: Name = None, as_json: options.AsJson = False, verbose: options.Verbose = 0) -> None:
