@@ -1,6 +1,6 @@
-"""The words of the house: every dataclass, enum and protocol that more than one room uses.
+"""Dataclasses, enums and protocols that more than one package uses.
 
-Nothing here does any work. All dataclasses are frozen; a changed copy comes from ``dataclasses.replace``.
+All dataclasses are frozen; ``dataclasses.replace`` makes a changed copy.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ PAGE_MARK = "=== PAGE {n} ==="
 
 
 class Status(StrEnum):
-    """What became of a page."""
+    """How the reading of a page ended."""
 
     OK = "ok"
     SUSPECT = "suspect"
-    """There is text, but a judge doubts it."""
+    """There is text, but a check found something wrong with it."""
     FAILED = "failed"
     BLANK = "blank"
-    """Decided from the pixels: nothing was asked."""
+    """Decided from the pixels; the model was not asked."""
     SKIPPED = "skipped"
 
 
 class Severity(StrEnum):
-    """How much a finding weighs: the heaviest one decides a page's status."""
+    """How serious a finding is. The most serious one decides the status of a page."""
 
     INFO = "info"
     SUSPECT = "suspect"
@@ -40,31 +40,31 @@ class Severity(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What can be said against a page, or must be said about it. The values are part of the JSON output."""
+    """What a finding is about. The values are part of the JSON output."""
 
     EMPTY = "empty"
-    """The model answered nothing."""
+    """The answer is empty."""
     TRUNCATED = "truncated"
     """The answer reached its length limit."""
     INTERRUPTED = "interrupted"
-    """Generation stopped early and neither the model nor we ended it: aborted by someone, or capped."""
+    """Generation stopped early, and neither the model nor this program ended it: aborted, or capped by the server."""
     REPETITION = "repetition"
     PROMPT_ECHO = "prompt-echo"
     REFUSAL = "refusal"
     IMAGE_NOT_USED = "image-not-used"
-    """The token counts show that the server did not feed the image to the model."""
+    """The token counts show that the server did not pass the image to the model."""
     MARKS = "marks"
-    """The page marks of a batch did not come back in order; the pages were asked one by one."""
+    """The page marks of a batch did not come back in order; its pages were read one by one."""
     UNREADABLE = "unreadable"
     """The document or page could not be opened or rendered."""
     SERVER = "server"
     """The server gave no usable answer."""
     ADJUSTED = "adjusted"
-    """The picture or the answer's limit was made smaller to fit, or a page was split."""
+    """The image or the limit of the answer was made smaller to fit, or a page was split."""
     DAMAGED = "damaged"
-    """The document is broken; what can be read of it was read."""
+    """The document is damaged; the readable part was read."""
     LOW_CONFIDENCE = "low-confidence"
-    """The embedded engine is unsure of what it read."""
+    """The embedded engine reports a low confidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Finding:
 
     kind: FindingKind
     message: str
-    """One sentence for people."""
+    """One sentence for the user."""
     severity: Severity = Severity.SUSPECT
 
 
@@ -82,43 +82,42 @@ class PageRef:
     """The identity of a page."""
 
     document: str
-    """The name as the user gave it; for people and outputs, never used to choose a path."""
+    """The name as the user gave it; for messages and outputs, never used to choose a path."""
     number: int
-    """1-based. 0 stands for the document as a whole, when it could not be opened."""
+    """1-based; 0 is the document as a whole, when it could not be opened."""
     pages: int | None = None
-    """How many pages the document has, where known."""
+    """Number of pages in the document, where known."""
     digest: str = ""
     """SHA-256 of the document's bytes, hexadecimal; empty when the document could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSignature:
-    """What tells an unchanged file from a changed one without reading it. ``make`` and ``rsync`` trust it as well."""
+    """Tells whether a file has changed without reading it, as ``make`` and ``rsync`` do."""
 
     size: int
     """Bytes."""
     modified: int
-    """When its bytes were last changed, in nanoseconds since 1970."""
+    """Time of the last modification in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class RasterSpec:
-    """What a raster of a page must look like before it is sent."""
+    """Requirements on the raster of a page."""
 
     max_side: int
-    """Longest side in pixels. Larger pictures are shrunk; smaller ones are never enlarged."""
+    """Longest side in pixels. Larger images are shrunk; smaller ones are never enlarged."""
     dpi: float | None = None
-    """Resolution for pages that have a size on paper. ``None``: as fine as ``max_side`` allows,
-    but not over 300 dpi."""
+    """Resolution for pages that have a size on paper. ``None``: the highest that ``max_side`` allows, up to 300."""
     max_pixels: int | None = None
-    """Upper limit of width times height, where the model's token budget asks for one."""
+    """Upper limit of width times height, where the model's token budget needs one."""
     max_aspect: float = 4.0
     """Strips longer than this (long side / short side) are split or padded."""
     split: bool = True
     """Split long strips that would have to be shrunk, at their emptiest lines (text); else pad them (pictures)."""
     jpeg_quality: int = 90
     find_blank: bool = True
-    """Look whether there is anything on the page that could be read."""
+    """Detect blank pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +134,14 @@ class PageImage:
     """1-based part of the page, top to bottom or left to right."""
     parts: int = 1
     findings: tuple[Finding, ...] = ()
-    """What had to be done to the page to get this image."""
+    """What had to be changed on the way from the page to this image."""
     blank: bool = False
-    """The pixels hold nothing that could be read; on every part of a page that is blank."""
+    """The page is blank. All parts of a page have the same value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How the next token is chosen. A field per setting: a server ignores a misspelt key without a word."""
+    """How the next token is chosen. One field per setting, because servers silently ignore misspelt keys."""
 
     temperature: float = 0.0
     """0 is greedy."""
@@ -153,7 +152,7 @@ class Sampler:
     rep_pen: float = 1.0
     """1.0 is none. Penalties damage tables and ruled lines."""
     seed: PositiveInt = 1
-    """Always positive: servers replace 0 and below by the clock."""
+    """Positive, because servers replace 0 and below by the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +170,12 @@ class ChatMarkers:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of a model's image encoder."""
+    """Facts about a model's image encoder."""
 
     longest_side: PositiveInt
     """Pixels on the long side of an A4 page that the encoder can use (or its maker recommends)."""
     fixed_tokens: PositiveInt | None = None
-    """Image tokens, when the encoder turns every picture into the same number."""
+    """Image tokens, where the encoder makes the same number of every picture."""
     min_tokens: PositiveInt | None = None
     max_tokens: PositiveInt | None = None
     px_per_token_side: PositiveInt | None = None
@@ -186,32 +185,32 @@ class ImageFacts:
     koboldcpp_longest_side: PositiveInt | None = None
     encoder: str = ""
     input: str = ""
-    """The encoder's input in words, for people."""
+    """The encoder's input in words, for the user."""
     markup: tuple[str, ...] = ()
-    """What engines put around the image tokens, where the model's vocabulary has it."""
+    """Special tokens that engines put around the image tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the model files (GGUF) of a family hold. Empty: not known."""
+    """What identifies the model files (GGUF) of a family. Empty: not known."""
 
     architectures: tuple[str, ...] = ()
     """Of the language model."""
     projector_types: tuple[str, ...] = ()
     projector_names: tuple[str, ...] = ()
-    """What converters wrote as the projector's name or description."""
+    """Names or descriptions that converters give the projector."""
     embedding_lengths: tuple[int, ...] = ()
-    """Widths of the language models."""
+    """Embedding lengths of the language models."""
     minicpmv_versions: tuple[int, ...] = ()
     base: str = ""
-    """The family of language models that it was made from, where the architecture does not tell."""
+    """The family of the base model, where the architecture does not tell."""
     koboldcpp_since: str = ""
-    """First version of KoboldCpp that knows the projector type."""
+    """First version of KoboldCpp that supports the projector type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Everything that is particular to a model family: one file under ``prompts/models``."""
+    """Everything specific to a model family: one file in ``prompts/models``."""
 
     name: str
     title: str
@@ -220,24 +219,24 @@ class Preset:
     stop_sequences: tuple[str, ...] = ()
     system: str = ""
     image_text: str = ""
-    """What the model's own template writes for an image; only for servers that want a marker in the text."""
+    """What the model's own template writes for an image; only for servers that need a marker in the text."""
     image_after_prompt: bool = False
     context_length: int = 0
-    """What the model was trained for; the server's is what counts. 0: unknown."""
+    """Tokens that the model was trained for; the server's context is what counts. 0: unknown."""
     sampler: Sampler = Sampler()
     max_length: int | None = None
-    """Longest answer in tokens that its maker uses."""
+    """Maximum tokens per answer in its maker's own settings."""
     special_tokens: bool = False
-    """Its answers are partly made of special tokens, which servers leave out of a text unless they are told."""
+    """Its answers contain special tokens, which servers leave out unless told otherwise."""
     task_prompts: tuple[tuple[str, str], ...] = ()
     """Prompts that the model was trained on, by task name; they replace the task's own text.
-    An empty one means: no text at all, only the image."""
+    An empty one: the image alone, without any text."""
     name_patterns: tuple[str, ...] = ()
     """Regular expressions, searched without regard to case in the model name that a server reports."""
     runs_in: tuple[str, ...] = ()
     group: str = ""
     caveats: tuple[str, ...] = ()
-    """Known failure modes, for people."""
+    """Known failure modes, for the user."""
     recognition: Recognition = Recognition()
     origin: str = ""
     """Where the file was found: ``builtin`` or a path."""
@@ -245,28 +244,28 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked of a page: one file under ``prompts/tasks``."""
+    """What is asked of a page: one file in ``prompts/tasks``."""
 
     name: str
     title: str
     prompt: str
     """The user turn, with ``{{name}}`` placeholders."""
     system: str = ""
-    """Replaces the preset's system text when not empty."""
+    """Replaces the preset's system text unless empty."""
     markdown: bool = True
     """The answer is Markdown (else plain text)."""
     caption: bool = False
-    """The answer speaks about a picture instead of reading it: one picture, one text, never split."""
+    """The answer describes a picture instead of transcribing it, so that the picture is never split."""
     max_length: int = 4096
-    """Tokens that an answer may need at the most."""
+    """Maximum tokens per answer."""
     defaults: tuple[tuple[str, str], ...] = ()
-    """Values of placeholders for which nobody gives another, by name."""
+    """Default values of placeholders, by name."""
     origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A system text, one user turn of texts and images, and the model's chat markers: serves every dialect."""
+    """A system text, one user turn of texts and images, and the model's chat markers: the source of every dialect."""
 
     system: str
     parts: tuple[str | PageImage, ...]
@@ -285,45 +284,45 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to an engine."""
+    """One request to an engine."""
 
     prompt: Prompt
     sampler: Sampler
     max_length: int
-    """Most tokens the answer may have."""
+    """Maximum tokens of the answer."""
     context_length: int | None = None
-    """Tokens of context to ask for; ``None``: the server's own."""
+    """Tokens of context to request; ``None``: the server's own."""
     stop_sequences: tuple[str, ...] = ()
     special_tokens: bool = False
-    """The answer's special tokens are part of its text."""
+    """Keep special tokens in the answer."""
     deep: bool = False
-    """A second, more careful look: engines that have a slower, better way take it."""
+    """Use the engine's slower and more accurate mode, if it has one."""
 
 
 class FinishReason(StrEnum):
     """Why a completion ended."""
 
     STOP = "stop"
-    """The model said so, or a stop sequence matched."""
+    """The model ended its answer, or a stop sequence matched."""
     LENGTH = "length"
     """The length limit was reached."""
     ABORTED = "aborted"
-    """Stopped from outside, or capped by the server's operator."""
+    """Stopped from outside, or capped by the server."""
     LOOP = "loop"
-    """We stopped it, because it only repeated itself."""
+    """Stopped by this program, because it only repeated itself."""
     TIME = "time"
-    """We stopped it, because it took longer than it may."""
+    """Stopped by this program, because it exceeded the time limit."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An engine's answer to one request, as it came."""
+    """An engine's answer to one request, unchanged."""
 
     text: str
     finish_reason: FinishReason = FinishReason.UNKNOWN
     prompt_tokens: int | None = None
-    """Tokens that the server really processed: text, images and separators."""
+    """Tokens that the server processed: text, images and separators."""
     text_tokens: int | None = None
     """Tokens of the prompt's text alone, as the server counts them."""
     completion_tokens: int | None = None
@@ -331,98 +330,98 @@ class Completion:
     model: str = ""
     seconds: float = 0.0
     retries: int = 0
-    """Transport retries that it took."""
+    """Number of transport retries."""
     confidence: float | None = None
-    """0 to 1, from engines that know it."""
+    """0 to 1, where the engine knows it."""
     final: bool = False
     """Asking again would bring the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """What became of one page: the unit of every output."""
+    """The result of one page: the unit of every output."""
 
     page: PageRef
     text: str
     status: Status
     findings: tuple[Finding, ...] = ()
     asks: int = 0
-    """How many completions were asked for this page."""
+    """Number of completions requested for this page."""
     retries: int = 0
     """Transport retries within these asks."""
     server: str = ""
     model: str = ""
     seconds: float = 0.0
-    """Time the server took, over all asks."""
+    """Time that the server took for all asks."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     width: int = 0
-    """Of the (first) image that was sent, in pixels; 0 when none was."""
+    """Of the first image that was sent, in pixels; 0 when none was sent."""
     height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a probe found out about an engine, and what it may be asked."""
+    """What a probe found out about an engine: its identity, limits and abilities."""
 
     url: str
     """Base address without credentials; ``local:`` for the embedded engine."""
     dialect: str
-    """The wire language, ``local`` for the embedded engine."""
+    """The server API; ``local`` for the embedded engine."""
     kind: str = ""
-    """Product name as it calls itself."""
+    """Product name that it reports."""
     version: str = ""
     model: str = ""
     vision: bool | None = None
-    """Whether it can see pictures; ``None``: it does not say."""
+    """Whether its model can see images; ``None``: it does not say."""
     context_length: int | None = None
     max_images: int = 1
-    """Images per request that it is known to use."""
+    """Images per request that it certainly uses."""
     max_side: int | None = None
-    """Longest side in pixels that it certainly keeps no more than; ``None``: unknown."""
+    """Larger images are certainly shrunk to this long side in pixels; ``None``: unknown."""
     assumed_side: int | None = None
-    """The side to which it shrinks larger pictures unless its operator said otherwise."""
+    """The long side in pixels to which it shrinks larger images unless configured otherwise."""
     max_body: int | None = None
     """Largest request body in bytes."""
     counts_tokens: bool = True
-    """Its answers tell how many tokens were processed: the proof that a picture was used."""
+    """Its answers tell how many tokens were processed, which proves that an image was used."""
     slots: int = 1
-    """Requests that it works on at the same time."""
+    """Requests that it processes at the same time."""
     ahead: int = 0
-    """Further requests worth having in its queue, so that it has the next one at hand when it is done with one."""
+    """Further requests worth having in its queue, so that it never waits for the next one."""
     preset: str = ""
-    """Name of the preset that belongs to its model, where more than the model's name tells it."""
+    """Name of the preset for its model, where more than the model's name tells it."""
     marker: str = ""
-    """What stands for a picture in the prompt's text, where a server wants that."""
+    """Placeholder of an image in the prompt's text, where the server needs one."""
     reads_only: bool = False
-    """Reads text, cannot describe pictures or follow a prompt."""
+    """Reads text, but cannot describe pictures or follow a prompt."""
     applies_template: bool = False
-    """It writes the model's chat template itself, so that a prompt's chat markers are not sent."""
+    """It applies the model's chat template itself, so that a prompt's chat markers are not sent."""
     aborts: bool = True
-    """It can be told to stop one request; else hanging up is all that can be done."""
+    """It has a request to stop another one; else only closing the connection stops it."""
     vision_remedy: str = "Load a model that can see pictures."
-    """What makes it see, in one sentence."""
+    """What to do when its model cannot see images, in one sentence."""
     context_remedy: str = "Start the server with a larger context"
-    """What gives it more context: the beginning of a sentence."""
+    """What to do when its context is too small: the beginning of a sentence."""
     clamp_remedy: str = ""
-    """What makes it keep larger pictures, where it shrinks them: the end of a sentence."""
+    """What to do when it shrinks images too much: the end of a sentence."""
     warnings: tuple[str, ...] = ()
 
     @property
     def in_flight(self) -> int:
-        """Requests worth having under way at once."""
+        """Number of requests to keep in flight."""
         return self.slots + self.ahead
 
 
 class Engine(Protocol):
-    """Completes requests: one server, a pool of servers, the embedded engine, a test's fake."""
+    """Completes requests: one server, a pool of servers, the embedded engine, or a fake in tests."""
 
     server: Server
 
     def complete(self, request: Request) -> Completion:
         """Answer one request; called from several threads at once, up to ``server.in_flight``.
 
-        Raises a ``ServerError`` when there is no answer. A bad answer is returned, not judged.
+        Raises a ``ServerError`` when there is no answer. The answer is not judged.
         """
         ...
 
@@ -435,7 +434,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release all resources."""
         ...
 
 
@@ -448,7 +447,7 @@ class PageSource(Protocol):
         ...
 
     def pages(self) -> Iterator[PageRef]:
-        """Every page asked for, in order, found lazily; nothing is rendered.
+        """Every selected page, in order, found lazily; nothing is rendered.
 
         A document that cannot be opened yields one page with number 0, whose ``load`` raises why.
         """
@@ -462,11 +461,11 @@ class PageSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop what runs and close what is open; callable from any thread. What was interrupted raises."""
+        """Stop what runs and close what is open; callable from any thread. Interrupted calls raise."""
         ...
 
 
-# --- events: what the core tells whoever watches -------------------------------------------------------
+# --- events: what observers are told -------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,24 +473,24 @@ class Planned:
     """The run is about to start."""
 
     documents: int
-    """0 while it is not known how many."""
+    """0: not known yet."""
     pages: int | None = None
-    """``None`` while it is not known."""
+    """``None``: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A page is being asked for the ``ask``-th time."""
+    """A page is sent to the model for the ``ask``-th time."""
 
     page: PageRef
     ask: int
     reason: str = ""
-    """Why it is asked again; empty on the first ask."""
+    """Why it is sent again; empty the first time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The same request goes out again after ``wait`` seconds."""
+    """The same request is sent again after ``wait`` seconds."""
 
     reason: str
     wait: float
@@ -500,13 +499,13 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A page is being written; told while a slow answer grows."""
+    """A slow answer is growing."""
 
     page: PageRef
     characters: int
-    """Of the answer so far; 0 while the image is being looked at."""
+    """Length of the answer so far; 0 while the server processes the prompt and the image."""
     seconds: float
-    """Since the question."""
+    """Since the request was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,12 +514,12 @@ class Answered:
 
     result: PageResult
     known: bool = False
-    """It comes from an earlier run."""
+    """The result comes from an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a person should know."""
+    """A message for the user."""
 
     message: str
     warning: bool = False
@@ -528,8 +527,8 @@ class Notice:
 
 Event = Planned | Asked | Progress | Retrying | Answered | Notice
 Observer = Callable[[Event], None]
-"""Gets every event, from any thread; must not raise and must not take long."""
+"""Is called with every event, from any thread; must neither raise nor take long."""
 
 
 def ignore(event: Event) -> None:
-    """The observer that does not look."""
+    """An observer that ignores all events."""

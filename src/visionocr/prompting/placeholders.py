@@ -1,4 +1,4 @@
-"""``{{name}}`` placeholders: single braces and ``$`` stay free, because OCR prompts speak of ``$x^2$``."""
+"""``{{name}}`` placeholders. Single braces and ``$`` have no meaning, because OCR prompts contain ``$x^2$``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from visionocr.text import did_you_mean
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 
 VARIABLES = ("language", "document", "page", "pages")
-"""What a task's prompt may speak of: the answer's language, the document's name, the page's number, the page count."""
+"""Placeholders of tasks: the answer's language, the document's name, the page's number, the number of pages."""
 
 
 def check(text: str, where: str, known: Iterable[str] = VARIABLES) -> None:
-    """Raise ``ConfigurationError`` when *text* holds a placeholder that nobody fills. *where* names the text."""
+    """Raise ``ConfigurationError`` when *text* has a placeholder that is not *known*. *where* names the text."""
     known = tuple(known)
     for match in _PLACEHOLDER.finditer(text):
         name = match[1].strip()
@@ -25,5 +25,5 @@ def check(text: str, where: str, known: Iterable[str] = VARIABLES) -> None:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """*text* with every placeholder replaced; values are not looked through for further placeholders."""
+    """*text* with every placeholder replaced by its value. Placeholders within values are left alone."""
     return _PLACEHOLDER.sub(lambda match: values[match[1].strip()], text)

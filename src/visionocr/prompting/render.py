@@ -1,4 +1,4 @@
-"""A task, a preset and page images become a ``Request``; a ``Prompt`` becomes wrapped text."""
+"""Makes a ``Request`` of a task, a preset and page images, and raw text of a ``Prompt``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Question:
     sampler: Sampler
     max_length: int
     prompt: str | None = None
-    """The user's own words; they replace the preset's and the task's."""
+    """The user's prompt; replaces the preset's and the task's."""
     system: str | None = None
-    """The user's own system text."""
+    """The user's system text; replaces the task's and the preset's."""
     language: str | None = None
     batch_prompt: str = ""
-    """Asks for page marks, with ``{{count}}`` and ``{{marks}}``."""
+    """The text that asks for page marks, with the placeholders ``{{count}}`` and ``{{marks}}``."""
 
     @property
     def template(self) -> str:
@@ -43,12 +43,12 @@ class Question:
 
     @property
     def language_used(self) -> bool:
-        """Whether the language appears in what is asked: a model's own prompt may have no place for it."""
+        """Whether the prompt or the system text has a placeholder for the language: a model's own prompt may have none."""
         return re.search(r"\{\{\s*language\s*\}\}", self.template + self.system_template) is not None
 
 
 def build_request(question: Question, images: Sequence[PageImage], sampler: Sampler | None = None) -> Request:
-    """The request for one image, or for several pages with page marks."""
+    """The request for one image, or for several pages with page marks. *sampler* replaces the question's."""
     preset = question.preset
     page = images[0].page
     values = {
@@ -77,9 +77,9 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
 def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -> str:
     """The prompt as raw text in the model's chat template.
 
-    ``image`` writes what stands for an image, given the image and its 0-based index; without it there is no trace
-    of the images, for servers that take them beside the text. Nothing follows ``assistant_start``: a trailing blank
-    that is not part of it changes the tokens.
+    ``image`` returns the placeholder of an image, given the image and its 0-based index. Without it images leave no
+    trace in the text, for servers that take them beside it. Nothing follows ``assistant_start``, because even a
+    trailing blank would change the tokens.
     """
     chat = prompt.chat
     system = f"{chat.system_start}{prompt.system}{chat.system_end}" if prompt.system else ""
@@ -91,10 +91,10 @@ def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -
 
 
 def _sanitize(name: str, preset: Preset) -> str:
-    """A document's name without anything that the server would take for a special token or placeholder."""
+    """A document's name without anything that a server or model could take for a special token or placeholder."""
     markers = {*astuple(preset.chat), *preset.stop_sequences, preset.image_text}
     special = "|".join(re.escape(marker.strip()) for marker in markers if marker.strip())
     unwanted = re.compile(rf"{special or '(?!)'}|<[^<>]*>|\{{\{{\[|[\x00-\x1f\x7f\ud800-\udfff]")
-    while (rest := unwanted.sub(" ", name)) != name:  # what stood around a marker may close up to another
+    while (rest := unwanted.sub(" ", name)) != name:  # removing a marker may join its surroundings to another one
         name = rest
     return name
