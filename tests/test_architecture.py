@@ -28,7 +28,7 @@ LAYERS = (
 HOMES = {
     "pymupdf": {"documents/pdf.py"},
     "PIL": {"check/chart_image.py", "documents/images.py", "documents/measure.py"},
-    "msgspec": {"prompting/presets.py", "types.py", "validation.py"},
+    "msgspec": {"types.py", "validation.py"},
     "requests": {"engines/http.py", "engines/connection.py", "engines/session.py"},
     "tenacity": {"engines/server.py", "engines/retry_policy.py"},
     "distributed": {"cluster/scheduler.py"},

@@ -251,7 +251,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
         language=settings.language,
         batch_prompt=library.batch_prompt(),
     )
-    if settings.language and not question.language_used and not server.reads_only:
+    if settings.language and not question.uses_language and not server.reads_only:
         observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
     kept = None if server.reads_only else _check_vision(engine, question, settings, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (vision_check.picture(64, 64),)).prompt))

@@ -73,7 +73,7 @@ def _explain(message: str, kind: type[Any]) -> str:
     fault, _, path = message.partition(" - at `$")
     key = path.strip(".`")
     if missing := re.match(r"Object missing required field `(\w+)", fault):
-        key, words = f"{key}.{missing[1]}", "is missing"
+        key, words = f"{key}.{missing[1]}".strip("."), "is missing"
     elif least := re.match(r"Expected `.*` >= (\S+)", fault):
         words = f"must be at least {least[1]}"
     elif isinstance(kind, EnumType):

@@ -211,7 +211,7 @@ def test_unknown_placeholder(text: str, shown: str, hint: str) -> None:
 )
 def test_language_used(prompt: str, system: str, used: bool) -> None:
     """Whether a language has a place in what is asked is known."""
-    assert question(prompt=prompt, system=system).language_used is used
+    assert question(prompt=prompt, system=system).uses_language is used
 
 
 # --- names of documents --------------------------------------------------------------------------------

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
-
-import msgspec
 
 from visionocr.errors import ConfigurationError
 from visionocr.prompting import placeholders
@@ -92,7 +90,7 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
         name=name,
         title=file.title or name,
         chat=file.chat,
-        image=msgspec.convert(file.image, ImageFacts, from_attributes=True),
+        image=ImageFacts(**{fact.name: getattr(file.image, fact.name) for fact in fields(ImageFacts)}),
         stop_sequences=file.stop_sequences,
         system=file.system,
         image_text=file.image.text,

@@ -42,8 +42,8 @@ class Question:
         return self.task.system or self.preset.system
 
     @property
-    def language_used(self) -> bool:
-        """Whether the prompt or the system text has a placeholder for the language: a model's own prompt may have none."""
+    def uses_language(self) -> bool:
+        """Whether prompt or system text have a placeholder for the language: a model's own prompt may have none."""
         return re.search(r"\{\{\s*language\s*\}\}", self.template + self.system_template) is not None
 
 
