@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 from visionocr.documents.components import MARK, Blob, blobs, runs_of
-from visionocr.prompting.budget import A4_LENGTH
 
-_SHEET = A4_LENGTH * 25.4
+_SHEET = 297.0
 """Millimetres of the long side of a page. Its true size is not known; A4 is near enough."""
 _CROWDED = 0.05
 """Share of marked pixels that is too much for a blank page, and for us to look at each."""
