@@ -376,10 +376,11 @@ def test_bad_at_file(content: bytes | None, tmp_path: Path) -> None:
     assert str(file) in caught.value.message
 
 
-def test_at_nothing() -> None:
-    """An at sign alone names no file."""
+@pytest.mark.parametrize("name", ["@", "@a\0b"])
+def test_at_nothing(name: str) -> None:
+    """An at sign alone names no file, nor does what cannot be a path."""
     with pytest.raises(UsageError, match="cannot read"):
-        load_settings({"system": "@"}, environment={})
+        load_settings({"system": name}, environment={})
 
 
 def test_a_file_from_a_layer_that_loses(config: Path, tmp_path: Path) -> None:

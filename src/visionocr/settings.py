@@ -245,5 +245,5 @@ def _parse(text: str, kind: Any) -> Any:
 def _read_text(path: Path, origin: str) -> str:
     try:
         return path.read_text("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no text, or no path: a NUL in it
         raise UsageError(f"{origin}: cannot read {path}: {error}") from None

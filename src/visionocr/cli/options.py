@@ -192,7 +192,7 @@ def with_reading(*without: str) -> Callable[[Command], Command]:
 
 
 def _replace_argument(argument: str, options: list[Parameter], command: Command) -> Command:
-    """The *command* with options in the place of an argument, as which it gets their values in a dictionary."""
+    """Replace an argument of *command* by options; the command gets their values as a dictionary."""
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
