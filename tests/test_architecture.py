@@ -14,6 +14,7 @@ LAYERS = (
     {"text", "pace"},
     {"validation"},
     {"prompting", "answers"},
+    {"worker_main"},
     {"workers", "stop", "settings", "console"},
     {"gguf", "output", "documents"},
     {"engines"},
@@ -42,7 +43,7 @@ HOMES = {
         "cli/run.py",
     },
 }
-WRITERS = {"output/writer.py", "console.py", "workers.py"}
+WRITERS = {"output/writer.py", "console.py", "worker_main.py", "workers.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

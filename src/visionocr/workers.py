@@ -1,23 +1,13 @@
 """Child processes for native code that reads untrusted files: a crash or a hang costs one answer.
 
-This file is both ends of the pipe. Imported, it offers ``Worker``, the parent's handle, and ``WorkerPool``. Run as a
-program, which is started by its path in Python's isolated mode, it is the child: the first frame tells which module to
-load; the child calls the module's ``serve`` and answers frames until its input ends. Nothing of the caller's program is
-run again, so a script without ``if __name__ == "__main__"`` is safe.
-
-A frame is two 32-bit lengths, a JSON object and raw bytes. JSON and not pickle: what comes back from a process that
-read a hostile file must not be able to run anything here.
+``Worker`` is the parent's handle of one, ``WorkerPool`` several of them. ``worker_main`` is the program that they run.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import os
-import queue
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -25,29 +15,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
-_HEAD = struct.Struct(">II")
-_MAX_HEAD, _MAX_BODY = 1 << 26, 1 << 30
-_CRASHED = 70
-"""Exit code after a panic in native code."""
+from visionocr import worker_main
+from visionocr.errors import Interrupted
+from visionocr.worker_main import CRASHED, Ask, Frame, Head, receive, send
+
+_LEAVE = 3.0
+"""Seconds that the log of a process that was ended may take to end too."""
 _TICK = 0.5
 """Seconds between looks at the time that a call has taken."""
 _MOST_LINE = 4096
 """Bytes of a line of the log that are read at once."""
 _WORTH_A_START = 0.5
 """Seconds that callers wait, all in all, before a pool adds a worker: about what its start costs."""
-_GRACE = 10.0
-"""Seconds of processor time beyond its time limit after which a child ends itself: its parent may be gone."""
-
-Head = dict[str, Any]
-Frame = tuple[Head, bytes]
-Ask = Callable[[Head], Head]
-"""Asks the parent something in the middle of an answer."""
-Handler = Callable[[Head, bytes, Ask], Frame]
-"""Answers a frame. What it raises becomes a frame with the key ``error``."""
 
 
 class CallFailed(Exception):
@@ -90,7 +72,7 @@ class Worker:
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(  # noqa: S603 - our own file
-            command or [sys.executable, "-I", "-S", __file__],
+            command or [sys.executable, "-I", "-S", worker_main.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if log else subprocess.DEVNULL,
@@ -109,7 +91,7 @@ class Worker:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it ended already; the first call will say so
             greeting = {"path": path, "module": module, "arguments": dict(arguments or {}), "log": log is not None}
-            _send(self._process.stdin, greeting)
+            send(self._process.stdin, greeting)
 
     @property
     def pid(self) -> int:
@@ -159,7 +141,7 @@ class Worker:
         code = self._process.wait()
         if code < 0 and -code in set(signal.Signals):
             return f"it ended with {signal.Signals(-code).name}"
-        return "its native code panicked" if code == _CRASHED else f"it ended with code {code}"
+        return "its native code panicked" if code == CRASHED else f"it ended with code {code}"
 
     def wait(self, seconds: float) -> bool:
         """Whether the process ends, and with it its log, within so many seconds."""
@@ -177,7 +159,7 @@ class Worker:
         self._process.wait()
         self._exchanges.shutdown(wait=False)
         if self._log is not None:
-            self._log.join(_GRACE)
+            self._log.join(_LEAVE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
                 if pipe is not None:
@@ -211,8 +193,8 @@ class Worker:
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None
         assert pipe_out is not None
-        _send(pipe_in, head, body)
-        if (frame := _receive(pipe_out)) is None:
+        send(pipe_in, head, body)
+        if (frame := receive(pipe_out)) is None:
             raise EOFError
         return frame
 
@@ -294,8 +276,6 @@ class WorkerPool:
 
     def _check_open(self) -> None:
         if self._closed:
-            from visionocr.errors import Interrupted  # as a program, this file does not find it
-
             raise Interrupted("stopped")
 
     def _pop_idle(self) -> Worker | None:
@@ -307,121 +287,7 @@ class WorkerPool:
         return None
 
 
-def count_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _send(pipe: IO[bytes], head: Head, body: bytes = b"") -> None:
-    encoded = json.dumps(head).encode("ascii")
-    pipe.write(_HEAD.pack(len(encoded), len(body)) + encoded)
-    pipe.write(body)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> Frame | None:
-    """The next frame, or ``None`` at the end of the pipe. Raises ``ValueError`` for what is no frame."""
-    sizes = pipe.read(_HEAD.size)
-    if len(sizes) < _HEAD.size:
-        return None
-    head_size, body_size = _HEAD.unpack(sizes)
-    if head_size > _MAX_HEAD or body_size > _MAX_BODY:
-        raise ValueError("not a frame")
-    head, body = pipe.read(head_size), pipe.read(body_size)
-    if len(head) < head_size or len(body) < body_size:
-        return None
-    fields = json.loads(head)
-    if not isinstance(fields, dict):
-        raise ValueError("not a frame")
-    return fields, body
-
-
 def _read_lines(pipe: IO[bytes], log: Callable[[str], object]) -> None:
     while line := pipe.readline(_MOST_LINE):
         if text := " ".join(line.decode("utf-8", "replace").split()):
             log(text)
-
-
-# --- the child ---------------------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Be the child."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they are for the parent, whose end is the end of the pipe
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    requests, replies = _take_pipes()
-    greeting = _receive(requests)
-    if greeting is None:
-        return
-    if not greeting[0]["log"]:
-        os.dup2(1, 2)
-    sys.path[:] = greeting[0]["path"]
-    handler: Handler | None = None
-    setup = ""
-    try:
-        handler = import_module(greeting[0]["module"]).serve(**greeting[0]["arguments"])
-    except Exception as error:  # noqa: BLE001 - a wheel for another system can fail in any way; the parent says so
-        setup = str(error) or type(error).__name__
-    frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, frames), daemon=True).start()
-
-    def ask(question: Head) -> Head:
-        _send(replies, {"ask": question})
-        return frames.get()[0]
-
-    while True:
-        head, body = frames.get()
-        if head["timeout"] is not None:
-            _limit_processor_time(float(head["timeout"]))
-        try:
-            reply: Frame = ({"error": setup, "setup": True}, b"") if handler is None else handler(head, body, ask)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-            reply = {"error": str(error) or type(error).__name__}, b""
-        except BaseException:  # noqa: BLE001 - a panic in native code: nothing can be trusted any more
-            os._exit(_CRASHED)
-        _send(replies, *reply)
-        del head, body, reply  # their memory is wanted for the next picture
-
-
-def _limit_processor_time(seconds: float) -> None:
-    """End this process when an answer takes far more than *seconds*, even if native code holds the interpreter lock.
-
-    The parent does that as a rule, and ``_listen`` notices when the parent is gone; a native loop without end that
-    keeps the interpreter to itself is noticed by neither once the parent is gone. Processor time and not the clock:
-    a stopped process (Ctrl-Z) is none that hangs.
-    """
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, (seconds + _GRACE) * count_cores())
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes to the parent away from the standard descriptors: native code may write to those.
-
-    On Windows it also keeps a library that looks at its standard input while loading from waiting for our reads.
-    """
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    if sys.platform == "linux":
-        import fcntl
-
-        # SIGIO tells of every frame, and of the parent's end: a module may let it end the process.
-        signal.signal(signal.SIGIO, signal.SIG_IGN)
-        fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(requests, fcntl.F_SETFL, fcntl.fcntl(requests, fcntl.F_GETFL) | os.O_ASYNC)
-    return requests, replies
-
-
-def _listen(requests: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
-    """Pass frames on; when the parent is gone, however it went, go too, even in the middle of an answer."""
-    while (frame := _receive(requests)) is not None:
-        frames.put(frame)
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

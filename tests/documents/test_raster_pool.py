@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from drawing import encrypted, pdf_bytes, picture_bytes
-from visionocr import workers
+from visionocr import worker_main, workers
 from visionocr.documents import Documents, discover
 from visionocr.documents.raster_pool import RasterPool
 from visionocr.errors import ConfigurationError, DocumentError, Interrupted
@@ -54,8 +54,8 @@ runpy.run_path({workers!r}, {{}}, "__main__")
 
 def command(mark: str = "") -> list[str]:
     """A program that draws as ever, but for pages 2 to 6, on which it goes wrong in its own ways."""
-    path = [str(Path(workers.__file__).parents[1]), *(path for path in sys.path if path)]
-    return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, workers=workers.__file__)]
+    path = [str(Path(worker_main.__file__).parents[1]), *(path for path in sys.path if path)]
+    return [sys.executable, "-I", "-S", "-c", FAKE.format(path=path, mark=mark, workers=worker_main.__file__)]
 
 
 def seven_pages(folder: Path) -> str:
@@ -142,7 +142,7 @@ def test_a_process_that_does_not_start_is_nobodys_page(tmp_path: Path) -> None:
     """Neither a missing program nor a broken installation is the document's fault."""
     worker = "visionocr.documents.raster_worker"
     broken = f"import runpy, sys; sys.modules[{worker!r}] = None; runpy.run_path(sys.argv[1], {{}}, '__main__')"
-    for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, workers.__file__]):
+    for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, worker_main.__file__]):
         with pytest.raises(ConfigurationError):
             opened(seven_pages(tmp_path), RasterPool(1, command=program))
 

@@ -14,7 +14,7 @@ import tiny_vlm
 from fakes.llamacpp import FakeLlama
 from fakes.pictures import encode, picture
 from fakes.words import page_text
-from visionocr import job, workers
+from visionocr import job, worker_main
 from visionocr.check import examine
 from visionocr.engines import llama
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
@@ -44,7 +44,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 def child(*lines: str, address: object = "http://127.0.0.1:1") -> list[str]:
     """The worker as ever, but for llama.cpp in it, which does what it is told here."""
-    return [sys.executable, "-I", "-S", "-c", FAKE.format(lines=lines, address=address), workers.__file__]
+    return [sys.executable, "-I", "-S", "-c", FAKE.format(lines=lines, address=address), worker_main.__file__]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from visionocr import workers
+from visionocr import worker_main
 from visionocr.engines.dialects import llamacpp as dialect
 from visionocr.engines.http import Http
 from visionocr.engines.llama import Launch, LlamaEngine, LlamaFailed, LlamaServer, open_engine
@@ -246,7 +246,7 @@ def test_never_an_orphan(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signa
     try:
         assert b"llama.cpp at gguf:" in program.stderr.readline()
         (child,) = children(program.pid)
-        assert command_line(child)[1:] == ["-I", "-S", workers.__file__]
+        assert command_line(child)[1:] == ["-I", "-S", worker_main.__file__]
         program.send_signal(number)
         assert program.wait(PATIENCE) == (130 if number is not signal.SIGKILL else -signal.SIGKILL)
         until(lambda: not alive(child), "the model's process goes on")

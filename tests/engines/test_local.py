@@ -16,7 +16,7 @@ from typing import Any
 import pymupdf
 import pytest
 
-from visionocr import workers
+from visionocr import worker_main, workers
 from visionocr.engines import local, local_worker
 from visionocr.engines.layout import Line
 from visionocr.engines.local import LocalEngine, confidence
@@ -60,7 +60,7 @@ class OcrEngine:
 sys.modules["faster_paddle"] = types.SimpleNamespace(OcrEngine=OcrEngine)
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
-FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, workers.__file__]
+FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker_main.__file__]
 """A worker as ever, but for the engine in it, which does as the picture's bytes say."""
 
 
@@ -163,7 +163,7 @@ def test_no_network_is_needed() -> None:
     )
     picture = draw(((56, 56, 539, 120), "A quiet morning"), size=20, dpi=72)
     for model in (model for model in local_worker.MODELS if local.installed(model)):
-        engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, workers.__file__])
+        engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, worker_main.__file__])
         try:
             assert engine.complete(ask(picture)).text == "A quiet morning"
         finally:
@@ -303,7 +303,7 @@ def test_a_worker_that_died_idle_is_replaced(fake: LocalEngine) -> None:
 def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -> None:
     """Neither a program that is missing nor a package that does not load is the page's fault."""
     broken = "import runpy, sys; sys.modules['faster_paddle'] = None; runpy.run_path(sys.argv[1], {}, '__main__')"
-    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, workers.__file__]]
+    commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, worker_main.__file__]]
     for command in commands:
         engine = LocalEngine(slots=1, command=command)
         with pytest.raises(ConfigurationError, match="does not start"):
@@ -317,7 +317,7 @@ def test_a_stop_ends_what_runs(fake: LocalEngine, stop: str, monkeypatch: pytest
     asked = threading.Event()
     original = workers.Worker.call
 
-    def watched(self: workers.Worker, *arguments: Any, **options: Any) -> workers.Frame:
+    def watched(self: workers.Worker, *arguments: Any, **options: Any) -> worker_main.Frame:
         asked.set()
         return original(self, *arguments, **options)
 

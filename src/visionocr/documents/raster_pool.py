@@ -10,7 +10,8 @@ from visionocr.documents.raster_worker import decode_images, encode_question
 from visionocr.errors import ConfigurationError, DocumentError
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef, RasterSpec
-from visionocr.workers import CallFailed, Frame, Head, Worker, WorkerDied, WorkerPool, count_cores
+from visionocr.worker_main import Frame, Head, count_cores
+from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
 
 LIMIT = 120.0
 """Seconds that rendering a page, or opening a document, may take."""

@@ -13,7 +13,7 @@ from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
-from visionocr.workers import Ask, Frame, Handler, Head
+from visionocr.worker_main import Ask, Frame, Handler, Head
 
 MEMORY = 1 << 30
 """Bytes of memory that the process may take, where the system can enforce it (Linux)."""

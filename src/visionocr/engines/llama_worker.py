@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Any
 
-from visionocr.workers import Ask, Frame, Handler, Head
+from visionocr.worker_main import Ask, Frame, Handler, Head
 
 
 def serve() -> Handler:

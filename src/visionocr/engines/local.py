@@ -15,7 +15,8 @@ from visionocr.engines.layout import Line
 from visionocr.engines.markdown import page_text
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
 from visionocr.types import Completion, FinishReason, Request, Server
-from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool, count_cores
+from visionocr.worker_main import count_cores
+from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
 
 SURE = 0.965
 """Below this confidence the small model has a look. Tried on pages drawn for the purpose at 100 to 200 dpi: of 48

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from visionocr.workers import Ask, Frame, Handler, Head
+from visionocr.worker_main import Ask, Frame, Handler, Head
 
 RawLine = tuple[float, float, float, float, str, float]
 """left, top, right, bottom (pixels), text, confidence (0 to 1)"""
