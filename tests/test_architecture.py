@@ -26,7 +26,7 @@ LAYERS = (
 )
 HOMES = {
     "pymupdf": {"documents/pdf.py"},
-    "PIL": {"check/chart_image.py", "documents/images.py", "documents/measure.py"},
+    "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py", "engines/session.py"},
     "tenacity": {"engines/server.py", "engines/retry_policy.py"},
     "distributed": {"cluster/scheduler.py"},

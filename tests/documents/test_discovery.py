@@ -10,13 +10,14 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from drawing import pdf_bytes
-from visionocr.documents.content import Content, take
+from visionocr.documents.content import Content, read_content
 from visionocr.documents.discovery import Found, discover
-from visionocr.documents.kinds import Kind, advice, sniff
+from visionocr.documents.kinds import Kind, sniff, suggest_remedy
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 
@@ -124,7 +125,8 @@ def test_odd_names_work(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPat
     (tmp_path / name).write_bytes(b"bytes")
     for paths, recursive in ([name], False), ([str(tmp_path)], True):
         (found,) = discover(paths, recursive=recursive)
-        assert take(found).examine()[0] == b"bytes"
+        with read_content(found).open() as stream:
+            assert stream.read() == b"bytes"
         assert Path(found.name).name == name
     assert printable(name).isprintable()
 
@@ -135,16 +137,16 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     found, again = discover(["-", "-"])
     assert found == Found("stdin", pipe=True)
     assert again.problem is not None
-    content = take(found)
+    content = read_content(found)
     assert content.data == b"%PDF-data"
-    assert content.examine() == (b"%PDF-data", hashlib.sha256(b"%PDF-data").hexdigest())
+    assert content.identify() == ("PDF", hashlib.sha256(b"%PDF-data").hexdigest())
 
 
 def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input that is closed is a document error."""
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(DocumentError, match="closed"):
-        take(Found("stdin", pipe=True))
+        read_content(Found("stdin", pipe=True))
 
 
 def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,14 +158,14 @@ def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Terminal()))
     with pytest.raises(DocumentError, match="terminal"):
-        take(Found("stdin", pipe=True))
+        read_content(Found("stdin", pipe=True))
 
 
 def test_large_pipes_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too large for memory is kept in a temporary file, which can be deleted."""
     data = os.urandom(3 << 20)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
-    content = take(Found("stdin", pipe=True), memory=1 << 20)
+    content = read_content(Found("stdin", pipe=True), memory=1 << 20)
     assert content.temporary
     assert Path(content.path).read_bytes() == data
     content.discard()
@@ -176,7 +178,7 @@ def test_endless_pipes_are_cut_off(memory: int, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bytes(5 << 20))))
     with pytest.raises(DocumentError, match="more than"):
-        take(Found("stdin", pipe=True), limit=2 << 20, memory=memory)
+        read_content(Found("stdin", pipe=True), limit=2 << 20, memory=memory)
     assert not list(tmp_path.iterdir())
 
 
@@ -191,7 +193,7 @@ def test_fifo_is_read_like_standard_input(tmp_path: Path) -> None:
     assert again.problem is not None
     writer = threading.Thread(target=path.write_bytes, args=(data,))
     writer.start()
-    content = take(found)
+    content = read_content(found)
     writer.join()
     assert content.data == data
 
@@ -203,7 +205,7 @@ def test_open_descriptor_is_a_pipe() -> None:
     os.write(write, b"GIF89a")
     os.close(write)
     (found,) = discover([f"/dev/fd/{read}"])
-    assert take(found).data == b"GIF89a"
+    assert read_content(found).data == b"GIF89a"
     os.close(read)
 
 
@@ -212,7 +214,29 @@ def test_empty_file_is_an_error(tmp_path: Path) -> None:
     _touch(tmp_path, "a.pdf")
     (tmp_path / "a.pdf").write_bytes(b"")
     with pytest.raises(DocumentError, match="0 bytes"):
-        Content("a.pdf", str(tmp_path / "a.pdf")).examine()
+        Content("a.pdf", str(tmp_path / "a.pdf")).identify()
+
+
+def test_what_is_no_document_is_refused_by_its_first_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of any size that is no document is refused at once: the rest of it is not read to be hashed."""
+
+    class Words(io.RawIOBase):
+        """Words without end, of which only the first are expected to be read."""
+
+        size = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            self.size += len(buffer)
+            assert self.size < 1 << 20
+            buffer[:] = b"x" * len(buffer)
+            return len(buffer)
+
+    monkeypatch.setattr(Content, "open", lambda _: io.BufferedReader(Words()))
+    with pytest.raises(DocumentError, match="neither a PDF nor a picture"):
+        Content("a.pdf", "a.pdf").identify()
 
 
 @pytest.mark.parametrize(
@@ -246,7 +270,7 @@ def test_content_decides(head: bytes, kind: str | None) -> None:
 
 def test_refusals_say_what_to_do() -> None:
     """Well-known files that are not accepted come with the way to make them so."""
-    assert "export it as PDF" in advice(b"PK\x03\x04....")
-    assert "web page" in advice(b"\n <!DOCTYPE HTML><html>")
-    assert "git lfs pull" in advice(b"version https://git-lfs.github.com/spec/v1")
-    assert "JPEG" in advice(b"\x01\x02")
+    assert "export it as PDF" in suggest_remedy(b"PK\x03\x04....")
+    assert "web page" in suggest_remedy(b"\n <!DOCTYPE HTML><html>")
+    assert "git lfs pull" in suggest_remedy(b"version https://git-lfs.github.com/spec/v1")
+    assert "JPEG" in suggest_remedy(b"\x01\x02")

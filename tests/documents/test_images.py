@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFile, PngImagePlugin
 
 from drawing import OLD_PILLOW, as_file, colour, decoded, ink_rows, lines_strip, near, picture_bytes
-from visionocr.documents import images, limits
+from visionocr.documents import images
 from visionocr.documents.content import Content
-from visionocr.documents.finish import finish
-from visionocr.documents.geometry import emptiest, fit, layout
+from visionocr.documents.fit import compute_layout, find_emptiest, fit_size, make_images
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.picture import PictureFile
 from visionocr.errors import DocumentError
@@ -285,7 +284,7 @@ def test_broken_bytes_never_escape(data: st.DataObject) -> None:
     """A picture with any of its bytes replaced is read or refused with a document error."""
     # Some breakage declares an enormous size, which is allowed but takes its time.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "MAX_PIXELS", 1_000_000)
+        patch.setattr(images, "MAX_PIXELS", 1_000_000)
         _read_broken(data)
 
 
@@ -314,7 +313,7 @@ def test_bombs_are_refused_before_they_go_off() -> None:
 
 def test_memory_limit_counts_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is of memory: colour takes four times what grey takes."""
-    monkeypatch.setattr(limits, "MAX_MEMORY", 200 * 200 * 2)
+    monkeypatch.setattr(images, "MAX_MEMORY", 200 * 200 * 2)
     assert _load(picture_bytes(Image.new("L", (200, 200)), "PNG")).width == 200
     with pytest.raises(DocumentError, match="too large"):
         _load(picture_bytes(Image.new("RGB", (200, 200)), "PNG"))
@@ -323,7 +322,7 @@ def test_memory_limit_counts_modes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_large_jpegs_are_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large JPEG that will be shrunk is decoded at reduced scale: it passes where its full size would not."""
     data = picture_bytes(_ramp(size=(4000, 1500)), "JPEG")
-    monkeypatch.setattr(limits, "MAX_MEMORY", 4 << 20)
+    monkeypatch.setattr(images, "MAX_MEMORY", 4 << 20)
     image = _load(data, max_side=400)
     assert (image.width, image.height) == (400, 150)
     assert near(colour(decoded(image), 0.5, 0.5), (127, 127, 127))
@@ -342,7 +341,7 @@ def test_pillow_large_picture_warning_is_not_ours() -> None:
 def test_reduced_in_bands_is_whole() -> None:
     """A picture reduced band by band has no seams: it equals the one reduced at once."""
     image = Image.effect_noise((3000, 3001), 60)
-    assert images._reduced(image, 3).tobytes() == image.reduce(3).tobytes()
+    assert images._reduce(image, 3).tobytes() == image.reduce(3).tobytes()
 
 
 @pytest.mark.parametrize("name", ["heic", "mif1"])
@@ -391,7 +390,7 @@ def test_odd_names_open(tmp_path: Path, name: str) -> None:
 
 def test_pictures_are_never_enlarged() -> None:
     """A picture within the limits is sent as it is, pixel for pixel, without a remark."""
-    (image,) = finish(_ramp(size=(300, 200)), PAGE, SPEC)
+    (image,) = make_images(_ramp(size=(300, 200)), PAGE, SPEC)
     assert (image.width, image.height, image.part, image.parts, image.findings) == (300, 200, 1, 1, ())
 
 
@@ -412,13 +411,13 @@ def test_pictures_are_never_enlarged() -> None:
 )
 def test_sizes(size: tuple[int, int], spec: RasterSpec, expected: tuple[int, int]) -> None:
     """Pictures are shrunk to the limits and padded to a shape that encoders take."""
-    (image,) = finish(Image.new("RGB", size, "blue"), PAGE, spec)
+    (image,) = make_images(Image.new("RGB", size, "blue"), PAGE, spec)
     assert (image.width, image.height) == expected
 
 
 def test_padding_is_white_and_remarked() -> None:
     """What is added around a narrow picture is white, and is said as information."""
-    (image,) = finish(Image.new("RGB", (400, 20), "black"), PAGE, SPEC)
+    (image,) = make_images(Image.new("RGB", (400, 20), "black"), PAGE, SPEC)
     picture = decoded(image)
     assert near(colour(picture, 0.5, 0.05), (255, 255, 255))
     assert near(colour(picture, 0.5, 0.5), (0, 0, 0))
@@ -437,7 +436,7 @@ _specs = st.builds(
 @given(_sizes, _specs)
 def test_layout_keeps_every_limit(size: tuple[int, int], spec: RasterSpec) -> None:
     """For any size and limits: never enlarged, never too large, too long or too small, shape kept."""
-    inner, outer = layout(size, spec)
+    inner, outer = compute_layout(size, spec)
     assert inner[0] <= size[0]
     assert inner[1] <= size[1]
     assert inner[0] <= outer[0]
@@ -453,7 +452,7 @@ def test_layout_keeps_every_limit(size: tuple[int, int], spec: RasterSpec) -> No
 @given(_sizes, st.integers(1, 3000), st.none() | st.integers(784, 10**7))
 def test_fit_is_as_large_as_may_be(size: tuple[int, int], side: int, pixels: int | None) -> None:
     """Nothing is shrunk that fits; what does not fit reaches a limit."""
-    fitted = fit(size, side, pixels)
+    fitted = fit_size(size, side, pixels)
     side = max(side, 28)
     if max(size) <= side and (pixels is None or size[0] * size[1] <= pixels):
         assert fitted == size
@@ -470,7 +469,7 @@ def test_finished_images_keep_every_limit(short: int, long: int, spec: RasterSpe
     """Strips of any shape give parts that keep every limit, and together hold every line."""
     long = max(short, long)
     picture = Image.new("RGB", (short, long) if upright else (long, short), "gray")
-    parts = finish(picture, PAGE, spec)
+    parts = make_images(picture, PAGE, spec)
     assert 1 <= len(parts) <= 64
     for number, image in enumerate(parts, 1):
         assert (image.part, image.parts) == (number, len(parts))
@@ -491,7 +490,7 @@ def test_no_line_is_cut(colours: str, down: bool, height: int, gap: int) -> None
     tones = strip.convert("L").point([ink if value < 128 else paper for value in range(256)])
     shown = tones.convert("RGB") if down else tones.transpose(Image.Transpose.TRANSPOSE).convert("RGB")
     found = []
-    for image in finish(shown, PAGE, RasterSpec(800)):
+    for image in make_images(shown, PAGE, RasterSpec(800)):
         picture = decoded(image)
         picture = picture if down else picture.transpose(Image.Transpose.TRANSPOSE)
         middle = (ink + paper) // 2
@@ -517,7 +516,7 @@ def test_words_of_a_long_line_are_not_cut() -> None:
         words.append((start, x))
         x += 16
     cuts = [0]
-    for image in finish(line.crop((0, 0, x, 60)), PAGE, RasterSpec(1000)):
+    for image in make_images(line.crop((0, 0, x, 60)), PAGE, RasterSpec(1000)):
         cuts.append(cuts[-1] + image.width)
     assert len(cuts) > 10
     assert not [(cut, word) for cut in cuts for word in words if word[0] < cut < word[1]]
@@ -529,7 +528,7 @@ def test_table_rules_do_not_hide_gaps() -> None:
     draw = ImageDraw.Draw(strip)
     for x in (2, 150, 297):
         draw.line((x, 0, x, strip.height), fill="black", width=2)
-    parts = finish(strip, PAGE, RasterSpec(800))
+    parts = make_images(strip, PAGE, RasterSpec(800))
     assert len(parts) > 3
     rows = 0
     for image in parts:
@@ -540,18 +539,18 @@ def test_table_rules_do_not_hide_gaps() -> None:
 
 def test_endless_strips_have_a_last_part() -> None:
     """No strip is cut into more than 64 parts, and then it is said."""
-    parts = finish(Image.new("RGB", (10, 30000), "white"), PAGE, RasterSpec(500))
+    parts = make_images(Image.new("RGB", (10, 30000), "white"), PAGE, RasterSpec(500))
     assert len(parts) == 64
     assert "the most there may be" in parts[0].findings[0].message
 
 
 def test_emptiest_prefers_wide_and_near_gaps() -> None:
     """Among the emptiest places the wide ones win, then those near the middle; full places lose always."""
-    assert emptiest([5, 5, 1, 5, 5]) == 2
-    assert emptiest([0, 5, 5, 5, 0, 5, 5]) == 4
+    assert find_emptiest([5, 5, 1, 5, 5]) == 2
+    assert find_emptiest([0, 5, 5, 5, 0, 5, 5]) == 4
     wide = [9.0] * 4 + [0.0] * 10 + [9.0] * 10 + [0.0] + [9.0] * 15
-    assert 4 < emptiest(wide) < 14
-    assert emptiest([0.0] * 100) == 50
+    assert 4 < find_emptiest(wide) < 14
+    assert find_emptiest([0.0] * 100) == 50
 
 
 def test_line_art_is_png_and_photos_are_jpeg() -> None:
@@ -559,14 +558,14 @@ def test_line_art_is_png_and_photos_are_jpeg() -> None:
     drawing = Image.new("RGB", (600, 400), "white")
     ImageDraw.Draw(drawing).line((0, 0, 600, 400), fill="black", width=2)
     photo = Image.effect_noise((600, 400), 80).convert("RGB")
-    assert finish(drawing, PAGE, SPEC)[0].media_type == "image/png"
-    assert finish(photo, PAGE, SPEC)[0].media_type == "image/jpeg"
+    assert make_images(drawing, PAGE, SPEC)[0].media_type == "image/png"
+    assert make_images(photo, PAGE, SPEC)[0].media_type == "image/jpeg"
 
 
 def test_quality_is_used() -> None:
     """A lower JPEG quality gives fewer bytes."""
     photo = Image.effect_noise((600, 400), 80).convert("RGB")
-    low, high = (finish(photo, PAGE, RasterSpec(1000, jpeg_quality=quality))[0] for quality in (30, 90))
+    low, high = (make_images(photo, PAGE, RasterSpec(1000, jpeg_quality=quality))[0] for quality in (30, 90))
     assert len(low.data) < len(high.data) / 2
 
 

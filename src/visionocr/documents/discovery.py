@@ -38,44 +38,44 @@ def discover(paths: Iterable[str], *, recursive: bool = False, kinds: Collection
     suffixes = frozenset(suffix for kind in kinds for suffix in SUFFIXES[kind])
     pipes: set[str] = set()
     for path in paths:
-        for found in _argument(path, recursive, suffixes):
+        for found in _find(path, recursive, suffixes):
             if found.pipe and found.problem is None:
                 if found.path in pipes:
-                    found = _problem(found.name, "can be read only once", "give it only once")
+                    found = _refuse(found.name, "can be read only once", "give it only once")
                 pipes.add(found.path)
             yield found
 
 
-def _argument(path: str, recursive: bool, suffixes: frozenset[str]) -> Iterator[Found]:
+def _find(path: str, recursive: bool, suffixes: frozenset[str]) -> Iterator[Found]:
     if path == "-":
         yield Found("stdin", pipe=True)
         return
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        yield _problem(path, _reason(error), "check the name" if isinstance(error, FileNotFoundError) else "")
+        yield _refuse(path, _explain(error), "check the name" if isinstance(error, FileNotFoundError) else "")
         return
     if stat.S_ISDIR(mode):
         if recursive:
-            yield from _directory(path, suffixes)
+            yield from _find_in_directory(path, suffixes)
         else:
-            yield _problem(path, "is a directory", "use -r to read the documents in it")
+            yield _refuse(path, "is a directory", "use -r to read the documents in it")
     elif stat.S_ISREG(mode):
         yield Found(path, path)
     elif stat.S_ISFIFO(mode):
         yield Found(path, path, pipe=True)
     else:
-        yield _problem(path, "is not a file", "devices and sockets are not read")
+        yield _refuse(path, "is not a file", "devices and sockets are not read")
 
 
-def _directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
+def _find_in_directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
     """The documents below a directory given by the user, or the problem that there are none."""
     empty = True
     for found in _walk(top, suffixes, set()):
         empty = False
         yield found
     if empty:
-        yield _problem(top, "holds no document", "files with the suffixes " + " ".join(sorted(suffixes)) + " are read")
+        yield _refuse(top, "holds no document", "files with the suffixes " + " ".join(sorted(suffixes)) + " are read")
 
 
 def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> Iterator[Found]:
@@ -86,9 +86,11 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
             return
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
-            ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural, reverse=True)
+            ordered = sorted(
+                (entry for entry in entries if not entry.name.startswith(".")), key=_natural_key, reverse=True
+            )
     except OSError as error:
-        yield _problem(folder, _reason(error), "")
+        yield _refuse(folder, _explain(error), "")
         return
     while ordered:  # what has been looked at is let go: entries grow with what is asked of them
         entry = ordered.pop()
@@ -98,12 +100,12 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
             yield Found(entry.path, entry.path)
 
 
-def _natural(entry: os.DirEntry[str]) -> tuple[str, str]:
+def _natural_key(entry: os.DirEntry[str]) -> tuple[str, str]:
     """Sorts ``scan2`` before ``scan10``, as people number their pages; before letters, after a name that ends."""
-    return _NUMBER.sub(_comparable, entry.name.casefold()), entry.name
+    return _NUMBER.sub(_pad_number, entry.name.casefold()), entry.name
 
 
-def _comparable(number: re.Match[str]) -> str:
+def _pad_number(number: re.Match[str]) -> str:
     """A number as a text that sorts as it does: one string for a name, because a folder may hold very many."""
     digits = number.group().lstrip("0")
     return f"\0{len(digits):03}{digits}"
@@ -124,7 +126,7 @@ def _is_special(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _reason(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     """Why the system refuses a path, in words that follow its name."""
     if isinstance(error, FileNotFoundError):
         return "does not exist"
@@ -133,5 +135,5 @@ def _reason(error: Exception) -> str:
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
-def _problem(name: str, reason: str, hint: str) -> Found:
+def _refuse(name: str, reason: str, hint: str) -> Found:
     return Found(name, name, problem=DocumentError(f"{printable(name)} {reason}", hint))
