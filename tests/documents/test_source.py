@@ -85,7 +85,7 @@ def test_documents_are_opened_when_their_turn_comes(tmp_path: Path) -> None:
     assert len(taken) == 1
 
 
-def test_bad_documents_stand_in_line(tmp_path: Path) -> None:
+def test_bad_documents_keep_their_place(tmp_path: Path) -> None:
     """A document that cannot be opened is a page 0 whose load says why; the others are read."""
     paths = _write(
         tmp_path,
@@ -130,7 +130,7 @@ def test_selection_applies_to_every_document(make: object, tmp_path: Path) -> No
     [("2", "page 2 does not exist"), ("3-5", "pages 3, 4, 5 do not exist"), ("1--2", "none of them was asked for")],
 )
 def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path) -> None:
-    """A document of which no page was selected does not pass in silence."""
+    """A document of which no page was selected is reported."""
     (path,) = _write(tmp_path, a_pdf=pdf_bytes())
     documents = Source(discover([path]), selection=parse_pages(selection))
     (page,) = documents.pages()

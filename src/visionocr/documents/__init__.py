@@ -4,9 +4,9 @@
 Importing this is cheap: the PDF renderer and the picture library are loaded with the first document.
 """
 
-from visionocr.documents.discovery import ALL_KINDS, Found, discover
+from visionocr.documents.discovery import Found, discover
 from visionocr.documents.kinds import Kind
 from visionocr.documents.selection import PageSelection, parse_pages
 from visionocr.documents.source import Source
 
-__all__ = ["ALL_KINDS", "Found", "Kind", "PageSelection", "Source", "discover", "parse_pages"]
+__all__ = ["Found", "Kind", "PageSelection", "Source", "discover", "parse_pages"]

@@ -15,7 +15,7 @@ from visionocr.errors import UsageError
 _ITEM = re.compile(r"(-?[0-9]{1,9})(?:\s*(-)\s*(-?[0-9]{1,9})?)?")
 _HINT = "for example --pages 1-3,7,12- or --pages -1 for the last page"
 _MAX_MISSING = 10
-"""How many pages that do not exist are named in a message."""
+"""Pages that do not exist, as many as are named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
