@@ -185,17 +185,17 @@ def test_strange_pages_are_refused(tmp_path: Path) -> None:
         _refusal(documents, strange)
 
 
-@pytest.mark.parametrize("memory", [0, 1 << 20])
-def test_standard_input_is_a_document(memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spool", [True, False])
+def test_standard_input_is_a_document(spool: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A PDF on standard input has pages like any other, again and again, and leaves nothing behind."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes("one", "two"))))
-    documents = Source(list(discover(["-"])), memory_limit=memory)
+    documents = Source(list(discover(["-"])), spool=spool)
     for _ in range(2):
         pages = list(documents.pages())
         assert [(page.document, page.number) for page in pages] == [("stdin", 1), ("stdin", 2)]
         assert documents.load(pages[1], SPEC)
-    assert len(list(tmp_path.iterdir())) == (0 if memory else 1)
+    assert len(list(tmp_path.iterdir())) == (1 if spool else 0)
     documents.close()
     assert not list(tmp_path.iterdir())
 

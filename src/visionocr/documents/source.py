@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from visionocr.documents import raster_pool
-from visionocr.documents.content import MEMORY_LIMIT, PIPE_LIMIT, Content, read_content
+from visionocr.documents.content import MEMORY_LIMIT, Content, read_content
 from visionocr.documents.discovery import Found
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Password, Rasterizer
 from visionocr.documents.selection import PageSelection
@@ -54,10 +54,8 @@ class Source:
     *password* is called with a document's name, again while its answers are wrong; ``None`` gives up. *workers* is the
     number of processes that draw: ``None`` for as many as are needed, 0 to draw in this process, where nothing stops a
     document that takes for ever. *limit* is the time in seconds that they may take for a page. *hints* receives what
-    can be done about pages that could not be loaded.
-
-    *pipe_limit* is the most bytes that standard input or a pipe may deliver; *memory_limit* how many of them are kept
-    in memory. With *spool* they are always kept in a file, so that every document has a place.
+    can be done about pages that could not be loaded. With *spool*, what comes through a pipe is always kept in a file
+    and never in memory, so that every document has a place.
     """
 
     def __init__(
@@ -70,8 +68,6 @@ class Source:
         limit: float = raster_pool.LIMIT,
         hints: dict[PageRef, str] | None = None,
         spool: bool = False,
-        pipe_limit: int = PIPE_LIMIT,
-        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self.state: State | None = None
         """To be set before the first page is taken."""
@@ -79,8 +75,7 @@ class Source:
         self._selection = selection
         self._password = password
         self._hints = hints
-        self._pipe_limit = pipe_limit
-        self._memory_limit = 0 if spool else memory_limit
+        self._spool = spool
         self._pipes: dict[str, Content] = {}
         """By path: what can be read only once is kept."""
         self._handles: OrderedDict[tuple[str, str], DocumentHandle] = OrderedDict()
@@ -173,7 +168,7 @@ class Source:
         if not found.pipe:
             return read_content(found)
         if found.path not in self._pipes:
-            content = self._pipes[found.path] = read_content(found, self._pipe_limit, self._memory_limit)
+            content = self._pipes[found.path] = read_content(found, memory=0 if self._spool else MEMORY_LIMIT)
             if self._closed:  # while it was being read
                 content.discard()
         return self._pipes[found.path]
