@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,6 @@ import pymupdf
 
 from visionocr.documents import images
 from visionocr.documents.content import Content
-from visionocr.documents.document_cache import Password
 from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, fit_size, make_images
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.errors import DocumentError
@@ -50,7 +49,7 @@ _mupdf.TOOLS.mupdf_display_warnings(False)
 class PdfFile:
     """A PDF as a document."""
 
-    def __init__(self, content: Content, password: Password | None = None) -> None:
+    def __init__(self, content: Content, password: Callable[[str], str | None] | None = None) -> None:
         """Open a PDF; *password* is called where it needs one. Raises ``DocumentError``."""
         self._name = printable(content.name)
         self._drawn = 0
@@ -103,7 +102,7 @@ class PdfFile:
         self._pdf.close()
         _mupdf.TOOLS.store_shrink(100)
 
-    def _unlock(self, name: str, password: Password | None) -> None:
+    def _unlock(self, name: str, password: Callable[[str], str | None] | None) -> None:
         """Try passwords until one opens the document. Raises ``DocumentError``."""
         if not self._pdf.needs_pass:
             return
