@@ -20,7 +20,7 @@ from pathlib import Path
 import documents
 from measured import measure
 from visionocr.documents.discovery import discover
-from visionocr.documents.source import Documents
+from visionocr.documents.source import Source
 from visionocr.job import prepare
 from visionocr.prompting.library import Library
 from visionocr.settings import load_settings
@@ -41,7 +41,7 @@ def rasters(document: Path, folder: Path) -> list[Path]:
     job = prepare(load_settings({"api_url": (LOCAL,), "local_model": "tiny"}), Library(), task="transcribe")
     job.close()
     paths = []
-    with Documents(discover([str(document)]), workers=0) as source:
+    with Source(discover([str(document)]), workers=0) as source:
         for page in source.pages():
             (image,) = source.load(page, job.plan.spec)
             paths.append(folder / f"{page.number:04}.img")

@@ -91,14 +91,14 @@ def lines_strip(lines: int, width: int = 300, height: int = 20, gap: int = 10) -
     return strip
 
 
-def ink_rows(image: Image.Image) -> list[tuple[int, int]]:
+def dark_rows(image: Image.Image) -> list[tuple[int, int]]:
     """The stretches of rows with something dark in them."""
     dark = image.convert("L").point([255 if value < 128 else 0 for value in range(256)])
     rows = dark.getprojection()[1]
     runs, at = [], 0
-    for inked, group in itertools.groupby(rows):
+    for is_dark, group in itertools.groupby(rows):
         length = len(list(group))
-        if inked:
+        if is_dark:
             runs.append((at, at + length))
         at += length
     return runs

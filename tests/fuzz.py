@@ -732,12 +732,12 @@ class Child:
     def _read(self) -> str:
         """Open the document and draw its first pages."""
         from visionocr.documents.discovery import discover
-        from visionocr.documents.source import Documents
+        from visionocr.documents.source import Source
         from visionocr.errors import DocumentError
         from visionocr.types import RasterSpec
 
         spec, outcome = RasterSpec(300), "nothing"
-        with Documents(discover([str(self._case)]), workers=0) as documents:
+        with Source(discover([str(self._case)]), workers=0) as documents:
             for page in itertools.islice(documents.pages(), MOST_PAGES):
                 try:
                     images = documents.load(page, spec)

@@ -28,8 +28,8 @@ LAYERS = (
 )
 HOMES = {
     "pymupdf": {"documents/pdf.py"},
-    "PIL": {"check/chart_image.py", "documents/images.py", "documents/measure.py"},
     "msgspec": {"types.py", "validation.py"},
+    "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py", "engines/session.py"},
     "tenacity": {"engines/server.py", "engines/retry_policy.py"},
     "distributed": {"cluster/scheduler.py"},

@@ -12,8 +12,8 @@ from weakref import WeakSet
 
 from visionocr import job
 from visionocr.documents.discovery import discover
-from visionocr.documents.resumed import Source
 from visionocr.documents.selection import parse_pages
+from visionocr.documents.source import Source
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings, load_settings
 from visionocr.types import Observer, PageResult, ignore

@@ -18,7 +18,7 @@ from visionocr.cluster.document_cache import Part
 from visionocr.cluster.remote import Order, Outcome
 from visionocr.cluster.scheduler import check_versions, connected, facts_of
 from visionocr.documents.discovery import discover
-from visionocr.documents.resumed import Place, Source
+from visionocr.documents.source import Place, Source
 from visionocr.errors import ConfigurationError, ServerError, ServerUnreachable
 from visionocr.reader import MOST_FINISHED
 from visionocr.settings import Settings

@@ -29,7 +29,8 @@ from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import encode, make_frames, make_image, make_pdf, picture
 from visionocr.api import transcribe
 from visionocr.cli.app import app
-from visionocr.documents import Documents, discover, images
+from visionocr.documents import Source, discover
+from visionocr.documents import picture as picture_file
 from visionocr.errors import DocumentError
 from visionocr.types import FindingKind, PageResult, RasterSpec, Status
 
@@ -650,7 +651,7 @@ def test_cut_off_anywhere(kind: str, run: Run, good: str, tmp_path: Path) -> Non
 
 def test_frames_without_end(run: Run, good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A TIFF of more frames than can be found in a few seconds is one error that names it and the limit."""
-    monkeypatch.setattr(images, "_MOST_FRAMES", 50)
+    monkeypatch.setattr(picture_file, "_MAX_FRAMES", 50)
     monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")  # no other process knows of the patch
     (tmp_path / "bad.pdf").write_bytes(tiff(51))
     ran = run("bad.pdf", good)
@@ -808,7 +809,7 @@ ENDLESS = [lambda: laughs(10), countless_tiles, long_function, long_content, end
 def test_endless_pages_have_an_end(make: Callable[[], bytes], good: str, tmp_path: Path) -> None:
     """A page that would take hours to draw, or kills the library that draws it, is given up; the next one is read."""
     (tmp_path / "bad.pdf").write_bytes(make())
-    with Documents(discover(["bad.pdf", good]), limit=5) as documents:
+    with Source(discover(["bad.pdf", good]), limit=5) as documents:
         pages = list(documents.pages())
         with contextlib.suppress(DocumentError):
             documents.load(pages[0], RasterSpec(1024))

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 import blank_pages
 from blank_pages import BLANK, WRITTEN, Sample, samples, write
 from drawing import as_file, lines_strip, pdf_bytes
-from visionocr.documents import measure
-from visionocr.documents.components import MARK, blobs, runs_of
-from visionocr.documents.finish import finish
+from visionocr.documents.blank import is_blank
+from visionocr.documents.components import SET, find_runs, join_runs
+from visionocr.documents.fit import make_images
 from visionocr.documents.pdf import PdfFile
 from visionocr.documents.picture import PictureFile
 from visionocr.types import PageImage, PageRef, RasterSpec
@@ -28,7 +28,7 @@ PAGE = PageRef("page", 1, 1)
 
 
 def images_of(sample: Sample, folder: Path) -> tuple[PageImage, ...]:
-    """What the pages room makes of a file."""
+    """The images of a file's first page."""
     content = as_file(sample.data, folder)
     if sample.pdf:
         pdf = PdfFile(content)
@@ -62,10 +62,10 @@ def test_the_least_content_is_seen(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBX"])
 def test_grey_and_colour_are_looked_at_alike(mode: str) -> None:
     """Grey pictures stay grey, and drawn pages have four channels: bare paper is blank in each, a line is seen."""
-    assert measure.is_blank(bare().convert(mode))
-    assert measure.is_blank(Image.effect_noise((600, 842), 4).convert("RGB").convert(mode))
+    assert is_blank(bare().convert(mode))
+    assert is_blank(Image.effect_noise((600, 842), 4).convert("RGB").convert(mode))
     line = write(bare(), "see note 3 overleaf", 8, (0.4, 0.4), (60,) * 3)
-    assert not measure.is_blank(line.convert(mode))
+    assert not is_blank(line.convert(mode))
 
 
 def test_pages_are_drawn_the_same_every_time() -> None:
@@ -78,7 +78,7 @@ def test_pages_are_drawn_the_same_every_time() -> None:
 @pytest.mark.parametrize("across", [0.0, 0.3, 0.7, 1.0])
 def test_a_line_is_seen_wherever_it_stands(across: float, down: int) -> None:
     """A line of 6 points at 72 dpi is seen at every place, four millimetres from the edge included."""
-    assert not measure.is_blank(write(bare(), "see note 3 overleaf", 6, (across, down / 7), (60,) * 3))
+    assert not is_blank(write(bare(), "see note 3 overleaf", 6, (across, down / 7), (60,) * 3))
 
 
 @pytest.mark.parametrize("digit", "0123456789")
@@ -87,7 +87,7 @@ def test_a_single_figure_is_seen(digit: str, side: int) -> None:
     """A page number of one figure is seen in all common sizes, at the foot of the page."""
     for points in (8, 12, 24):
         sheet = bare(round(side / 1.414), side)
-        assert not measure.is_blank(write(sheet, digit, points, (0.5, 0.98), (40,) * 3)), points
+        assert not is_blank(write(sheet, digit, points, (0.5, 0.98), (40,) * 3)), points
 
 
 @pytest.mark.parametrize("ink", [(215, 215, 215), (255, 255, 160), (190, 215, 255), (255, 200, 200)])
@@ -96,7 +96,7 @@ def test_pale_print_is_seen(ink: tuple[int, ...]) -> None:
     for seed in range(6):
         rng = random.Random(seed)
         place = rng.random(), rng.random()
-        assert not measure.is_blank(write(bare(), "payable within 30 days", 8, place, ink)), seed
+        assert not is_blank(write(bare(), "payable within 30 days", 8, place, ink)), seed
 
 
 def test_cut_out_lines_are_seen() -> None:
@@ -106,7 +106,7 @@ def test_cut_out_lines_are_seen() -> None:
         left, top, right, bottom = face.getbbox("Yours sincerely, J. Miller")
         line = Image.new("RGB", (int(right - left), int(bottom - top)), "white")
         ImageDraw.Draw(line).text((-left, -top), "Yours sincerely, J. Miller", font=face, fill="black")
-        assert not measure.is_blank(line)
+        assert not is_blank(line)
 
 
 def test_a_soft_picture_is_seen() -> None:
@@ -114,24 +114,24 @@ def test_a_soft_picture_is_seen() -> None:
     sheet = bare()
     spot = Image.radial_gradient("L").resize((300, 300))
     sheet.paste(spot.convert("RGB"), (150, 250))
-    assert not measure.is_blank(sheet)
+    assert not is_blank(sheet)
 
 
 @pytest.mark.parametrize("spec", [RasterSpec(1000, split=False), RasterSpec(1000, find_blank=False)])
 def test_who_does_not_look_for_blank_pages_finds_none(spec: RasterSpec) -> None:
     """A picture that is described, and a page of which nobody wants to know, is never blank."""
-    (image,) = finish(bare(), PAGE, spec)
+    (image,) = make_images(bare(), PAGE, spec)
     assert not image.blank
-    (image,) = finish(bare(), PAGE, RasterSpec(1000))
+    (image,) = make_images(bare(), PAGE, RasterSpec(1000))
     assert image.blank
 
 
 def test_too_coarse_a_raster_is_never_blank() -> None:
     """Where small print would be lost, nothing is said; where the picture itself is finer, it is looked at."""
-    assert not measure.is_blank(bare(280, 396))
-    (small,) = finish(write(bare(), "see note 3 overleaf", 6, (0.4, 0.4), (60,) * 3), PAGE, RasterSpec(200))
+    assert not is_blank(bare(280, 396))
+    (small,) = make_images(write(bare(), "see note 3 overleaf", 6, (0.4, 0.4), (60,) * 3), PAGE, RasterSpec(200))
     assert not small.blank
-    (small,) = finish(bare(), PAGE, RasterSpec(200))
+    (small,) = make_images(bare(), PAGE, RasterSpec(200))
     assert small.blank
 
 
@@ -147,18 +147,18 @@ def test_a_poster_drawn_too_coarsely_is_never_blank(side: float, blank: bool, tm
 def test_a_strip_is_blank_as_a_whole() -> None:
     """Of a strip that is cut, all parts are blank or none is: a line on one of them is enough."""
     strip = bare(600, 6000)
-    parts = finish(strip, PAGE, RasterSpec(800))
+    parts = make_images(strip, PAGE, RasterSpec(800))
     assert len(parts) > 3
     assert all(part.blank for part in parts)
     strip.paste(lines_strip(1), (150, 5000))
-    parts = finish(strip, PAGE, RasterSpec(800))
+    parts = make_images(strip, PAGE, RasterSpec(800))
     assert not any(part.blank for part in parts)
 
 
 @pytest.mark.parametrize("shade", [0, 90, 200, 255])
 def test_an_even_page_of_any_shade_is_blank(shade: int) -> None:
     """Black paper is as blank as white paper."""
-    assert measure.is_blank(bare(shade=shade))
+    assert is_blank(bare(shade=shade))
 
 
 @given(
@@ -166,19 +166,19 @@ def test_an_even_page_of_any_shade_is_blank(shade: int) -> None:
         lambda w: st.tuples(st.just(w), st.lists(st.lists(st.booleans(), min_size=w, max_size=w)))
     )
 )
-def test_runs_hold_all_marks(drawn: tuple[int, list[list[bool]]]) -> None:
-    """The runs of a mask are its marks; blobs part them without losing or doubling any."""
+def test_runs_hold_all_pixels(drawn: tuple[int, list[list[bool]]]) -> None:
+    """The runs of a mask are its pixels; components divide them without losing or doubling any."""
     width, rows = drawn
     marked = {(y, x) for y, row in enumerate(rows) for x, on in enumerate(row[:-1]) if on}
-    mask = bytes(MARK if (y, x) in marked else 0 for y in range(len(rows)) for x in range(width))
-    runs = runs_of(mask, width)
+    mask = bytes(SET if (y, x) in marked else 0 for y in range(len(rows)) for x in range(width))
+    runs = find_runs(mask, width)
     assert {(y, x) for y, start, stop in runs for x in range(start, stop)} == marked
-    assert sorted(run for blob in blobs(runs) for run in blob.runs) == runs
+    assert sorted(run for component in join_runs(runs) for run in component.runs) == runs
 
 
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
-def test_blobs_are_what_touches(places: set[tuple[int, int]]) -> None:
-    """Two marks are in one blob exactly when a chain of neighbours, corners included, joins them."""
+def test_components_are_what_touches(places: set[tuple[int, int]]) -> None:
+    """Two pixels are in one component exactly when a chain of neighbours, corners included, joins them."""
     expected, left = [], set(places)
     while left:
         group, edge = set(), [left.pop()]
@@ -189,9 +189,11 @@ def test_blobs_are_what_touches(places: set[tuple[int, int]]) -> None:
             left -= near
             edge.extend(near)
         expected.append(sorted(group))
-    mask = bytes(MARK if (y, x) in places else 0 for y in range(10) for x in range(11))
-    found = [[(y, x) for y, a, b in blob.runs for x in range(a, b)] for blob in blobs(runs_of(mask, 11))]
-    assert sorted(sorted(blob) for blob in found) == sorted(expected)
+    mask = bytes(SET if (y, x) in places else 0 for y in range(10) for x in range(11))
+    found = [
+        [(y, x) for y, a, b in component.runs for x in range(a, b)] for component in join_runs(find_runs(mask, 11))
+    ]
+    assert sorted(sorted(component) for component in found) == sorted(expected)
 
 
 def test_the_set_is_large_enough() -> None:

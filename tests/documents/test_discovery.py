@@ -1,23 +1,16 @@
-"""Arguments become files, files and pipes become bytes."""
+"""Files are found by the arguments that name them."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import socket
-import sys
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from drawing import pdf_bytes
-from visionocr.documents.content import Content, take
+from visionocr.documents.content import read_content
 from visionocr.documents.discovery import Found, discover
-from visionocr.documents.kinds import Kind, advice, sniff
-from visionocr.errors import DocumentError
+from visionocr.documents.kinds import Kind
 from visionocr.text import printable
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and special files of POSIX")
@@ -65,7 +58,7 @@ def test_kinds_narrow_directories_only(tmp_path: Path) -> None:
 
 
 def test_directory_without_documents_is_a_problem(tmp_path: Path) -> None:
-    """A directory in which nothing can be read does not pass in silence."""
+    """A directory in which nothing can be read is reported."""
     _touch(tmp_path, "a.txt")
     (found,) = discover([str(tmp_path)], recursive=True)
     assert found.problem is not None
@@ -124,129 +117,7 @@ def test_odd_names_work(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPat
     (tmp_path / name).write_bytes(b"bytes")
     for paths, recursive in ([name], False), ([str(tmp_path)], True):
         (found,) = discover(paths, recursive=recursive)
-        assert take(found).examine()[0] == b"bytes"
+        with read_content(found).open() as stream:
+            assert stream.read() == b"bytes"
         assert Path(found.name).name == name
     assert printable(name).isprintable()
-
-
-def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dash is standard input, read to its end, once."""
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"%PDF-data")))
-    found, again = discover(["-", "-"])
-    assert found == Found("stdin", pipe=True)
-    assert again.problem is not None
-    content = take(found)
-    assert content.data == b"%PDF-data"
-    assert content.examine() == (b"%PDF-data", hashlib.sha256(b"%PDF-data").hexdigest())
-
-
-def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard input that is closed is a document error."""
-    monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(DocumentError, match="closed"):
-        take(Found("stdin", pipe=True))
-
-
-def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard input that is a terminal is a document error, not a wait for ever."""
-
-    class Terminal(io.BytesIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Terminal()))
-    with pytest.raises(DocumentError, match="terminal"):
-        take(Found("stdin", pipe=True))
-
-
-def test_large_pipes_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too large for memory is kept in a temporary file, which can be deleted."""
-    data = os.urandom(3 << 20)
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
-    content = take(Found("stdin", pipe=True), memory=1 << 20)
-    assert content.temporary
-    assert Path(content.path).read_bytes() == data
-    content.discard()
-    assert not Path(content.path).exists()
-
-
-@pytest.mark.parametrize("memory", [1 << 10, 1 << 30])
-def test_endless_pipes_are_cut_off(memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A pipe that gives more than the limit is refused, and nothing stays on disk."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bytes(5 << 20))))
-    with pytest.raises(DocumentError, match="more than"):
-        take(Found("stdin", pipe=True), limit=2 << 20, memory=memory)
-    assert not list(tmp_path.iterdir())
-
-
-@posix
-def test_fifo_is_read_like_standard_input(tmp_path: Path) -> None:
-    """A named pipe, as a shell's process substitution makes it, is read once and kept."""
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    data = pdf_bytes()
-    found, again = discover([str(path), str(path)])
-    assert found.pipe
-    assert again.problem is not None
-    writer = threading.Thread(target=path.write_bytes, args=(data,))
-    writer.start()
-    content = take(found)
-    writer.join()
-    assert content.data == data
-
-
-@posix
-def test_open_descriptor_is_a_pipe() -> None:
-    """``/dev/fd/N`` of a pipe works."""
-    read, write = os.pipe()
-    os.write(write, b"GIF89a")
-    os.close(write)
-    (found,) = discover([f"/dev/fd/{read}"])
-    assert take(found).data == b"GIF89a"
-    os.close(read)
-
-
-def test_empty_file_is_an_error(tmp_path: Path) -> None:
-    """A file of 0 bytes is refused by name."""
-    _touch(tmp_path, "a.pdf")
-    (tmp_path / "a.pdf").write_bytes(b"")
-    with pytest.raises(DocumentError, match="0 bytes"):
-        Content("a.pdf", str(tmp_path / "a.pdf")).examine()
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"%PDF-1.7", "PDF"),
-        (b"junk" * 200 + b"%PDF-1.4", "PDF"),
-        (b"junk" * 300 + b"%PDF-1.4", None),
-        (b"\xff\xd8\xff\xe0", "JPEG"),
-        (b"\x89PNG\r\n\x1a\n", "PNG"),
-        (b"GIF87a", "GIF"),
-        (b"II*\0....", "TIFF"),
-        (b"MM\0*....", "TIFF"),
-        (b"II+\0....", "TIFF"),
-        (b"RIFF\1\2\3\4WEBPVP8 ", "WEBP"),
-        (b"RIFF\1\2\3\4WAVEfmt ", None),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIF"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", None),
-        (b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "BMP"),
-        (b"BMW is a maker of cars, not a bitmap", None),
-        (b"plain text", None),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", None),
-        (b"", None),
-    ],
-)
-def test_content_decides(head: bytes, kind: str | None) -> None:
-    """The first bytes tell what a file is."""
-    assert sniff(head) == kind
-
-
-def test_refusals_say_what_to_do() -> None:
-    """Well-known files that are not accepted come with the way to make them so."""
-    assert "export it as PDF" in advice(b"PK\x03\x04....")
-    assert "web page" in advice(b"\n <!DOCTYPE HTML><html>")
-    assert "git lfs pull" in advice(b"version https://git-lfs.github.com/spec/v1")
-    assert "JPEG" in advice(b"\x01\x02")

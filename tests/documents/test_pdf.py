@@ -20,7 +20,7 @@ from PIL import Image, ImageChops, ImageDraw
 from drawing import A4, as_file, colour, decoded, encrypted, near, pdf_bytes, picture_bytes
 from visionocr.documents import pdf as documents
 from visionocr.documents.content import Content
-from visionocr.documents.pdf import MAX_RASTER, PdfFile, _zoom
+from visionocr.documents.pdf import MAX_RASTER, PdfFile, _compute_zoom
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
@@ -93,7 +93,7 @@ def test_raster_keeps_limits(
 ) -> None:
     """No page gives a raster larger than its limits, or finer than asked for."""
     spec = RasterSpec(side, dpi=dpi, max_pixels=pixels, split=split)
-    zoom, _ = _zoom(width, height, spec)
+    zoom, _ = _compute_zoom(width, height, spec)
     long, short = max(width, height), min(width, height)
     assert long * zoom <= max(1, round(long * (dpi or 300) / 72)) + 0.001
     assert long * zoom * short * zoom <= MAX_RASTER
@@ -181,7 +181,7 @@ def test_a_raster_is_what_the_library_draws(
         seen.append(picture.convert("RGB"))
         return ()
 
-    monkeypatch.setattr(documents, "finish", keep)
+    monkeypatch.setattr(documents, "make_images", keep)
     with _mupdf.open(stream=pdf_bytes("some text")) as pdf:
         change(pdf[0])
         data = pdf.tobytes()

@@ -18,7 +18,7 @@ from PIL import Image
 
 from drawing import encrypted, pdf_bytes, picture_bytes
 from visionocr import worker_main, workers
-from visionocr.documents import Documents, discover
+from visionocr.documents import Source, discover
 from visionocr.documents.raster_pool import RasterPool
 from visionocr.errors import ConfigurationError, DocumentError, Interrupted
 from visionocr.types import PageRef, RasterSpec
@@ -65,10 +65,10 @@ def seven_pages(folder: Path) -> str:
     return str(path)
 
 
-def opened(path: str, pool: RasterPool) -> tuple[Documents, list[PageRef]]:
-    """Documents that *pool* draws, and their pages."""
-    documents = Documents(discover([path]))
-    documents._drawer = pool
+def opened(path: str, pool: RasterPool) -> tuple[Source, list[PageRef]]:
+    """Source that *pool* draws, and their pages."""
+    documents = Source(discover([path]))
+    documents._rasterizer = pool
     return documents, list(documents.pages())
 
 
@@ -85,10 +85,10 @@ def test_processes_draw_what_is_drawn_here(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     seen = []
     for count in (0, 2):
-        with Documents(discover([str(tmp_path)], recursive=True), workers=count) as documents:
+        with Source(discover([str(tmp_path)], recursive=True), workers=count) as documents:
             assert documents.concurrency == max(1, count)
 
-            def drawn(page: PageRef, documents: Documents = documents) -> object:
+            def drawn(page: PageRef, documents: Source = documents) -> object:
                 try:
                     return documents.load(page, RasterSpec(200))
                 except DocumentError as error:
@@ -195,7 +195,7 @@ def test_a_password_may_take_its_time(tmp_path: Path) -> None:
             typing.wait(2.5)
         return ["wrong", "secret"][len(asked) - 1]
 
-    with Documents(discover([str(path)]), password=password, workers=1, limit=2) as documents:
+    with Source(discover([str(path)]), password=password, workers=1, limit=2) as documents:
         (page,) = documents.pages()
         assert documents.load(page, SPEC)
     assert asked == [str(path)] * 2
@@ -204,12 +204,12 @@ def test_a_password_may_take_its_time(tmp_path: Path) -> None:
 def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that lie in no file are given to each process that needs them, and again to one that takes its place."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes(*"abcdefgh"))))
-    with Documents(list(discover(["-"])), workers=2) as documents:
+    with Source(list(discover(["-"])), workers=2) as documents:
         pages = list(documents.pages())
-        assert isinstance(documents._drawer, RasterPool)
+        assert isinstance(documents._rasterizer, RasterPool)
         with ThreadPoolExecutor(2) as pool:
             before = list(pool.map(lambda page: documents.load(page, SPEC), pages))
-        for idle in documents._drawer._pool._idle:
+        for idle in documents._rasterizer._pool._idle:
             idle.close()
         assert [documents.load(page, SPEC) for page in pages] == before
 
@@ -235,7 +235,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         "import test_raster_pool as test\n"
         f"pool = test.RasterPool(1, command=test.command({str(mark)!r}))\n"
         f"documents, pages = test.opened({seven_pages(tmp_path)!r}, pool)\n"
-        "print(next(iter(documents._drawer._pool._idle)).pid, flush=True)\n"
+        "print(next(iter(documents._rasterizer._pool._idle)).pid, flush=True)\n"
         "documents.load(pages[2], test.SPEC)\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:

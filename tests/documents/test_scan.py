@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFont, ImageStat
 
 from drawing import as_file, decoded
 from visionocr.documents.pdf import PdfFile
-from visionocr.documents.scan import scan_of
+from visionocr.documents.scan import find_scan
 from visionocr.types import FindingKind, PageImage, PageRef, RasterSpec
 
 _mupdf: Any = pymupdf
@@ -66,10 +66,10 @@ class Scanned:
         content = as_file(self.pdf.tobytes(), folder)
         page = PageRef(content.name, 1, 1)
         pdf = PdfFile(content)
-        found = scan_of(pdf._pdf, pdf._pdf.load_page(0)) is not None
+        found = find_scan(pdf._pdf, pdf._pdf.load_page(0)) is not None
         (taken,) = pdf.load(page, spec)
         drawing = PdfFile(content)
-        drawing._scan = lambda sheet: None  # type: ignore[method-assign]
+        drawing._find_scan = lambda sheet: None  # type: ignore[method-assign]
         (drawn,) = drawing.load(page, spec)
         return taken, drawn, found
 

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from drawing import encrypted, pdf_bytes, picture_bytes
-from visionocr.documents import Documents, Found, discover, parse_pages
+from visionocr.documents import Found, Source, discover, parse_pages
 from visionocr.documents.document_cache import DocumentCache
 from visionocr.errors import DocumentError, ExitCode
-from visionocr.types import PageRef, PageSource, RasterSpec
+from visionocr.types import FileSignature, PageRef, PageSource, RasterSpec
 
 SPEC = RasterSpec(300)
 
@@ -38,7 +38,7 @@ def _numbers(pages: list[PageRef]) -> list[int]:
     return [page.number for page in pages]
 
 
-def _refusal(documents: Documents, page: PageRef) -> DocumentError:
+def _refusal(documents: Source, page: PageRef) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
         documents.load(page, SPEC)
     assert caught.value.exit_code is ExitCode.DOCUMENT
@@ -59,7 +59,7 @@ def test_pages_of_several_documents(tmp_path: Path) -> None:
         "c_tif": _tiff(3),
     }
     paths = _write(tmp_path, **files)
-    documents: PageSource = Documents(discover(paths))
+    documents: PageSource = Source(discover(paths))
     expected = []
     for path, data, count in zip(paths, files.values(), (2, 1, 3), strict=True):
         digest = hashlib.sha256(data).hexdigest()
@@ -79,13 +79,13 @@ def test_documents_are_opened_when_their_turn_comes(tmp_path: Path) -> None:
             taken.append(path)
             yield Found(path, path)
 
-    pages = Documents(found()).pages()
+    pages = Source(found()).pages()
     assert taken == []
     assert next(pages).document.endswith("a.pdf")
     assert len(taken) == 1
 
 
-def test_bad_documents_stand_in_line(tmp_path: Path) -> None:
+def test_bad_documents_keep_their_place(tmp_path: Path) -> None:
     """A document that cannot be opened is a page 0 whose load says why; the others are read."""
     paths = _write(
         tmp_path,
@@ -98,7 +98,7 @@ def test_bad_documents_stand_in_line(tmp_path: Path) -> None:
     )
     paths.insert(0, str(tmp_path / "gone.pdf"))
     paths.insert(1, str(tmp_path))
-    with Documents(discover(paths)) as documents:
+    with Source(discover(paths)) as documents:
         pages = list(documents.pages())
         assert _numbers(pages) == [0] * 7 + [1]
         words = [_refusal(documents, page).message for page in pages[:-1]]
@@ -116,7 +116,7 @@ def test_selection_applies_to_every_document(make: object, tmp_path: Path) -> No
     """Selected pages are taken from PDFs and from TIFFs; missing ones are one page 0 besides those there are."""
     assert callable(make)
     (path,) = _write(tmp_path, a_doc=make(4))
-    documents = Documents(discover([path]), selection=parse_pages("-1,2,40"))
+    documents = Source(discover([path]), selection=parse_pages("-1,2,40"))
     pages = list(documents.pages())
     assert _numbers(pages) == [2, 4, 0]
     error = _refusal(documents, pages[-1])
@@ -130,9 +130,9 @@ def test_selection_applies_to_every_document(make: object, tmp_path: Path) -> No
     [("2", "page 2 does not exist"), ("3-5", "pages 3, 4, 5 do not exist"), ("1--2", "none of them was asked for")],
 )
 def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path) -> None:
-    """A document of which no page was selected does not pass in silence."""
+    """A document of which no page was selected is reported."""
     (path,) = _write(tmp_path, a_pdf=pdf_bytes())
-    documents = Documents(discover([path]), selection=parse_pages(selection))
+    documents = Source(discover([path]), selection=parse_pages(selection))
     (page,) = documents.pages()
     assert page.number == 0
     assert _refusal(documents, page).message == f"{path} has 1 page; {words}"
@@ -141,12 +141,12 @@ def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path
 def test_pages_of_earlier_documents_still_load(tmp_path: Path) -> None:
     """A page can be loaded long after its document's turn; only a few documents are open at a time."""
     paths = _write(tmp_path, **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(1, 8)}, t_tif=_tiff(2))
-    documents = Documents(discover(paths), workers=0)
-    assert isinstance(documents._drawer, DocumentCache)
+    documents = Source(discover(paths), workers=0)
+    assert isinstance(documents._rasterizer, DocumentCache)
     pages = list(documents.pages())
     for page in pages + pages[::-1]:
         assert documents.load(page, SPEC)
-        assert len(documents._drawer._open) <= 4
+        assert len(documents._rasterizer._open) <= 4
     documents.close()
 
 
@@ -159,7 +159,7 @@ def test_password_is_asked_once(tmp_path: Path) -> None:
         return "secret" if len(asked) == 2 else "wrong"
 
     paths = _write(tmp_path, a_pdf=encrypted("secret"), **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(5)})
-    documents = Documents(discover(paths), password=password)
+    documents = Source(discover(paths), password=password)
     pages = list(documents.pages())
     assert documents.load(pages[0], SPEC)
     assert asked == [paths[0]] * 2
@@ -169,7 +169,7 @@ def test_password_is_asked_once(tmp_path: Path) -> None:
 def test_changed_file_is_noticed(tmp_path: Path) -> None:
     """A document that changes while it is being read is not read as if it were the same."""
     paths = _write(tmp_path, **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(6)})
-    documents = Documents(discover(paths))
+    documents = Source(discover(paths))
     pages = list(documents.pages())
     Path(paths[0]).write_bytes(pdf_bytes("something else", "altogether"))
     assert "changed" in _refusal(documents, pages[0]).message
@@ -179,23 +179,23 @@ def test_changed_file_is_noticed(tmp_path: Path) -> None:
 
 def test_strange_pages_are_refused(tmp_path: Path) -> None:
     """A page that this source never gave is a document error."""
-    documents = Documents(discover(_write(tmp_path, a_pdf=pdf_bytes())))
+    documents = Source(discover(_write(tmp_path, a_pdf=pdf_bytes())))
     (page,) = documents.pages()
     for strange in (PageRef("other.pdf", 1), PageRef(page.document, 0, 1, page.digest), PageRef(page.document, 0)):
         _refusal(documents, strange)
 
 
-@pytest.mark.parametrize("memory", [0, 1 << 20])
-def test_standard_input_is_a_document(memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spool", [True, False])
+def test_standard_input_is_a_document(spool: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A PDF on standard input has pages like any other, again and again, and leaves nothing behind."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes("one", "two"))))
-    documents = Documents(list(discover(["-"])), memory_limit=memory)
+    documents = Source(list(discover(["-"])), spool=spool)
     for _ in range(2):
         pages = list(documents.pages())
         assert [(page.document, page.number) for page in pages] == [("stdin", 1), ("stdin", 2)]
         assert documents.load(pages[1], SPEC)
-    assert len(list(tmp_path.iterdir())) == (0 if memory else 1)
+    assert len(list(tmp_path.iterdir())) == (1 if spool else 0)
     documents.close()
     assert not list(tmp_path.iterdir())
 
@@ -203,7 +203,7 @@ def test_standard_input_is_a_document(memory: int, monkeypatch: pytest.MonkeyPat
 def test_empty_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing on standard input is an error with that name."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO()))
-    documents = Documents(discover(["-"]))
+    documents = Source(discover(["-"]))
     (page,) = documents.pages()
     assert _refusal(documents, page).message == "stdin is empty: it has 0 bytes"
 
@@ -215,7 +215,7 @@ def test_named_pipe_is_a_document(tmp_path: Path) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(pdf_bytes("one", "two"),))
     writer.start()
-    documents = Documents(discover([str(path)]))
+    documents = Source(discover([str(path)]))
     pages = list(documents.pages())
     writer.join()
     assert _numbers(pages) == [1, 2]
@@ -228,15 +228,76 @@ def test_two_documents_of_one_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.chdir(tmp_path)
     Path("stdin").write_bytes(picture_bytes(Image.new("L", (70, 60)), "PNG"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes())))
-    documents = Documents(discover(["-", "stdin"]))
+    documents = Source(discover(["-", "stdin"]))
     assert [documents.load(page, SPEC)[0].width for page in list(documents.pages())] == [212, 70]
+
+
+class Known:
+    """A ``State`` that knows one document, and one whose output is complete, by the names of their files."""
+
+    def __init__(self, complete: str, known: str, document: tuple[str, int]) -> None:
+        self.complete, self.known, self.document = complete, known, document
+        self.registered: list[tuple[str, FileSignature, str, int]] = []
+
+    def is_complete(self, found: Found, signature: FileSignature) -> bool:
+        """Of one file."""
+        return found.path == self.complete
+
+    def lookup(self, found: Found, signature: FileSignature, selection: object) -> tuple[str, int] | None:
+        """Of the other one."""
+        return self.document if found.path == self.known else None
+
+    def register(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
+        """Keep it for the test."""
+        self.registered.append((found.path, signature, digest, pages))
+
+
+def test_known_documents_are_not_opened(tmp_path: Path) -> None:
+    """A document whose results are at hand has its pages unopened, in its place; a complete one is left out."""
+    new = pdf_bytes("one", "two", "three")
+    paths = _write(tmp_path, a_pdf=b"unread", b_pdf=b"unread", c_pdf=new)
+    with Source(discover([*paths, str(tmp_path / "gone.pdf")]), selection=parse_pages("2-"), workers=0) as documents:
+        documents.state = state = Known(paths[0], paths[1], ("d" * 64, 2))
+        pages = list(documents.pages())
+    digest = hashlib.sha256(new).hexdigest()
+    assert pages == [
+        *(PageRef(paths[1], 2, 2, "d" * 64), PageRef(paths[2], 2, 3, digest), PageRef(paths[2], 3, 3, digest)),
+        PageRef(str(tmp_path / "gone.pdf"), 0),
+    ]
+    signatures = [FileSignature(status.st_size, status.st_mtime_ns) for status in map(os.stat, paths)]
+    assert state.registered == [(paths[1], signatures[1], "d" * 64, 2), (paths[2], signatures[2], digest, 3)]
+
+
+def test_every_document_has_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another process can open what is read: absolute paths with their passwords, a file for standard input."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spool"))
+    (tmp_path / "spool").mkdir()
+    data = pdf_bytes("piped")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path, a_pdf=encrypted("secret"))
+    with Source(discover(["a.pdf", "-"]), password=lambda _: "secret", workers=0, spool=True) as documents:
+        locked, piped = map(documents.place, documents.pages())
+        assert (locked.path, locked.password) == (str(tmp_path / "a.pdf"), "secret")
+        assert Path(piped.path).read_bytes() == data
+        assert "secret" not in repr(locked)
+    assert not list((tmp_path / "spool").iterdir())
+
+
+def test_hints_are_kept_for_pages(tmp_path: Path) -> None:
+    """What can be done about a page that could not be loaded is at hand with its page."""
+    hints: dict[PageRef, str] = {}
+    with Source(discover(_write(tmp_path, a_docx=b"PK\3\4")), hints=hints) as documents:
+        (page,) = documents.pages()
+        _refusal(documents, page)
+    assert "export it as PDF" in hints[page]
 
 
 def test_importing_costs_nothing() -> None:
     """The package, and finding files, need neither the renderer nor the picture library."""
     code = (
         "import sys, visionocr.documents as p\n"
-        "list(p.discover(['x'])); p.parse_pages('1'); p.Documents([])\n"
+        "list(p.discover(['x'])); p.parse_pages('1'); p.Source([])\n"
         "assert not {'pymupdf', 'PIL', 'fitz'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -211,7 +211,7 @@ def test_no_object_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
 
     server.plan[ANY] = look
     assert run("pdf", "a.pdf", "--api-key", KEY).code == 0
-    assert {"Settings", "Http", "ServerEngine", "Server", "Documents"} <= seen.keys()
+    assert {"Settings", "Http", "ServerEngine", "Server", "Source"} <= seen.keys()
     assert not leaks - {"Reading"}
 
 

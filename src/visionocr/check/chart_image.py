@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from visionocr.check.score import WORDS, Line
 from visionocr.documents import images
-from visionocr.documents.finish import finish
-from visionocr.documents.geometry import FINEST, Size, fit
+from visionocr.documents.fit import MAX_DPI, fit_size, make_images
+from visionocr.documents.images import Size
 from visionocr.errors import ConfigurationError
 from visionocr.prompting.budget import A4_LENGTH, A4_WIDTH
 from visionocr.types import PageImage, PageRef, RasterSpec
@@ -42,9 +42,9 @@ class Chart:
 
 def page_size(spec: RasterSpec) -> Size:
     """Width and height in pixels of an A4 page within *spec*."""
-    dpi = spec.dpi or FINEST
+    dpi = spec.dpi or MAX_DPI
     width, height = (round(inches * dpi) for inches in (A4_WIDTH, A4_LENGTH))
-    return fit((width, height), spec.max_side, spec.max_pixels)
+    return fit_size((width, height), spec.max_side, spec.max_pixels)
 
 
 def draw(spec: RasterSpec, seed: int) -> Chart:
@@ -63,7 +63,7 @@ def draw(spec: RasterSpec, seed: int) -> Chart:
         strip = _strip(line)
         paper.paste(strip, (round(size[0] * _MARGIN), round(top)))
         top += _height(line) + spare
-    return Chart(finish(paper, PAGE, replace(spec, find_blank=False)), lines)
+    return Chart(make_images(paper, PAGE, replace(spec, find_blank=False)), lines)
 
 
 def layout(size: Size, seed: int) -> tuple[Line, ...]:

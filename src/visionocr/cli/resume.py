@@ -36,7 +36,7 @@ def journal_path(output: str | None, given: Path | None) -> Path | None:
 
 
 class Resume:
-    """The ``Memory`` of a run: its journal and the output folder, or nothing where there is neither."""
+    """The ``State`` of a run: its journal and the output folder, or nothing where there is neither."""
 
     def __init__(
         self, path: Path | None, fingerprint: Mapping[str, Any], *, redo: str | None, keep: bool, console: Console
@@ -70,14 +70,14 @@ class Resume:
         """Where the results go: into a folder, documents that are done there are left out."""
         self._folder = sink if isinstance(sink, FolderSink) else None
 
-    def done(self, found: Found, signature: FileSignature) -> bool:
-        """See ``Memory.done``."""
+    def is_complete(self, found: Found, signature: FileSignature) -> bool:
+        """See ``State.is_complete``."""
         done = self._skips and self._folder is not None and self._folder.done(found.name, signature)
         self._done += done
         return done
 
-    def recall(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
-        """See ``Memory.recall``."""
+    def lookup(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
+        """See ``State.lookup``."""
         noted = self._journal.noted(os.path.abspath(found.path), signature) if self._journal is not None else None
         if noted is None or self._journal is None:
             return None
@@ -87,8 +87,8 @@ class Resume:
         numbers = list(range(1, count + 1) if selection is None else selection.numbers(count))
         return noted if numbers and all(self._journal.holds(digest, number) for number in numbers) else None
 
-    def meet(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
-        """See ``Memory.meet``."""
+    def register(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
+        """See ``State.register``."""
         path = os.path.abspath(found.path)
         if self._journal is not None and self._journal.noted(path, signature) is None:
             self._journal.note(path, signature, digest, pages)

@@ -70,8 +70,8 @@ def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr import job
-    from visionocr.documents.resumed import Source
     from visionocr.documents.selection import parse_pages
+    from visionocr.documents.source import Source
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -123,7 +123,7 @@ def run(reading: Reading) -> None:
             )
             sink = _sink(reading, settings, formatter, resume, _key(reading, settings, prepared.fingerprint))
             resume.writes_to(sink)
-            source.memory = resume
+            source.state = resume
             console(_planned(reading))
             _copy(prepared.read(source, known=resume.known, record=resume.record), sink, tally, console, resume)
         finally:

@@ -9,7 +9,7 @@ from visionocr import job
 from visionocr.cluster import remote
 from visionocr.cluster.dask_workers import DaskTeam
 from visionocr.cluster.dispatch import Dispatch
-from visionocr.documents.resumed import Source
+from visionocr.documents.source import Source
 from visionocr.job import Job
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings

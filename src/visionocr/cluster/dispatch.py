@@ -18,7 +18,7 @@ from visionocr.asking import unreadable
 from visionocr.cluster.document_cache import Part
 from visionocr.cluster.remote import Outcome
 from visionocr.cluster.tasks import Chunk, Errand, Team
-from visionocr.documents.resumed import Source
+from visionocr.documents.source import Source
 from visionocr.errors import DocumentError, OutputError, ServerError, ServerUnreachable
 from visionocr.reader import MOST_FINISHED
 from visionocr.threads import apart

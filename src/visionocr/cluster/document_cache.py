@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from visionocr.documents.discovery import Found
-from visionocr.documents.resumed import Place
-from visionocr.documents.source import Documents
+from visionocr.documents.source import Place, Source
 from visionocr.processes.permits import Permits
 from visionocr.types import PageImage, PageRef, RasterSpec
 
@@ -24,7 +23,7 @@ MOST_SENT = 256 << 20
 MOST_KEPT = 1 << 30
 """Bytes of such documents that a worker keeps."""
 _REMEMBERED = 2048
-"""Documents that are not looked for again; fewer than ``Documents`` remembers."""
+"""Documents that are not looked for again; fewer than ``Source`` remembers."""
 _LOCK = threading.Lock()
 _FOLDERS: dict[str, Path] = {}
 """By run: documents that were sent."""
@@ -50,13 +49,13 @@ class Shelf:
         self._passwords: dict[str, list[str]] = {}
         self._met: OrderedDict[tuple[str, str], str] = OrderedDict()
         """Name and digest of documents that were opened: the path."""
-        self._documents = Documents(self, password=self._password, workers=workers)
+        self._documents = Source(self, password=self._password, workers=workers)
         self._finding = threading.Lock()
         self._drawing = Permits(self._documents.concurrency)
         self.concurrency = self._documents.concurrency
 
     def __iter__(self) -> Iterator[Found]:
-        """The file that is to be met next; ``Documents`` asks."""
+        """The file that is to be met next; ``Source`` asks."""
         while self._next:
             yield self._next.pop()
 

@@ -1,237 +1,236 @@
-"""Whether marks on a page could be read. Masks of bytes in, the evidence out; no pictures here.
-
-A *mark* is a pixel from which the next one differs sharply. Writing has such steps in both directions, close together
-and at the scale of letters. Folds, rules and the edges of sheets have them in one direction, in a straight line;
-dust and noise have them in spots that lie scattered; punched holes in a circle.
-"""
+"""Finds blank pages: whether the pixels of a page show anything that could be read. Uses Pillow."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
-from visionocr.documents.components import MARK, Blob, blobs, runs_of
+from PIL import Image, ImageChops, ImageFilter
 
-_SHEET = 297.0
-"""Millimetres of the long side of a page. Its true size is not known; A4 is near enough."""
-_CROWDED = 0.05
-"""Share of marked pixels that is too much for a blank page, and for us to look at each."""
-_SPECK = 1.25
-"""Millimetres: a grain of dust. The figures of a footnote are 1.5 high."""
-_BLOCK = 10
-"""Pixels: what a bad JPEG makes of a grain of dust or noise covers one of its blocks."""
-_OUTSTANDING = 2.5
-"""How much more a spot must weigh than what there is of its kind on the page, to be no dust."""
-_RULE = 8.0
-"""Millimetres from which on a straight line is a fold, a rule or an edge, and not a stroke of a letter."""
-_RULE_GAP = 2.0
-"""Millimetres for which such a line may be too faint to see."""
-_RULE_SPREAD = 0.75
-"""Millimetres: standard deviation of a line's pixels from its middle. A fold has a bright and a dark side."""
-_ONE_WAY = 0.15
-"""Share of marks in the other direction that noise may bring into a straight line."""
-_SHADOW = 4.0
-"""Millimetres: how deep the steep part of a shadow at the edge of the page is."""
-_STAPLE = 16.0
-"""Millimetres: its length."""
-_SLANT = 0.35
-"""The least breadth of its box, in lengths, where it slants."""
-_STAPLE_PLACE = 35.0
-"""Millimetres: how far from two edges a slanting stroke is taken for one."""
-_HOLE = 2.0, 5.0
-"""Millimetres: radius of punched holes, torn ones among them; print has smaller rings."""
-_HOLE_PLACE = 25.0
-"""Millimetres from an edge, at the most."""
-_LINK = 0.7
-"""Millimetres between the letters of a word, at the most."""
-_DUSTY = 40
-"""Spots from which on those within two blocks of a JPEG are no word."""
-_CHANCE = 0.01
-"""How often, per page, scattered spots may happen to lie as they do before it is taken for no accident."""
+from visionocr.documents.edges import EdgePixels, find_print
+from visionocr.documents.images import Picture, Size
 
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The marks of a page: masks of one byte a pixel, row by row. The last column of each row is empty."""
-
-    width: int
-    height: int
-    every: bytes
-    """All of them."""
-    across: bytes
-    """Those with a step to the right."""
-    down: bytes
-    """Those with a step down; some have both."""
-    level: bytes
-    """Those with the larger step down."""
-    upright_turned: bytes
-    """Those with the larger step to the right, with rows and columns exchanged."""
-    down_turned: bytes
-    """``down`` with rows and columns exchanged."""
-    sure: bytes
-    """Marks that noise does not make."""
-    steps: bytes
-    """How large the steps are, in levels of grey."""
-
-    @property
-    def unit(self) -> float:
-        """Pixels per millimetre."""
-        return max(self.width, self.height) / _SHEET
+_LONG_SIDE = 1100
+"""Pixels: about the size at which a page is looked at."""
+_MIN_SIDE = 600
+"""Pixels of the long side below which small print is lost, and no page is called blank."""
+_TILE = 128
+"""Pixels: noise is measured in squares of this side."""
+_CELL = 8
+"""Pixels: a few letters, and a block of JPEG."""
+_MIN_STEP = 8.0
+"""Levels: what shines through from the other side has smaller steps from pixel to pixel, light grey print larger."""
+_CERTAIN_STEP = 13.0
+"""Levels of at least two steps in anything that is taken for print."""
+_SIGMAS, _CERTAIN_SIGMAS = 4.7, 7.0
+"""The same in standard deviations of the noise: it makes a few such steps in a million pixels, and no certain one."""
+_RINGING = 0.3
+"""Share of a strong step that smaller ones around it must have: JPEG makes ripples at black edges."""
+_MAX_NOISE = 20.0
+"""Levels: noise stronger than that does not come from a scanner."""
+_PRINT_STEP = 40.0
+"""Levels: the least step of the print by which a page is recognised as full at first sight."""
+_FULL_CELL = 48
+"""Of 255: share of a cell's pixels that are steps, in each of the directions, where there is print."""
+_FULL_PAGE = 0.012
+"""Share of such cells on a page that is full."""
+_SOFT_CELL = 16
+"""Pixels: large shapes without sharp edges are looked for in squares of this side."""
+_SOFT_STEP, _SOFT_RANGE = 24, 120
+"""Levels between neighbouring squares, and over the page: light falls more evenly on bare paper."""
+_HUES = 24
+"""Levels by which the colours of a page may differ while it is taken for grey or of a single tint."""
+_IS_SET = [0] + [255] * 255
 
 
-# --- what is not writing --------------------------------------------------------------------------------
+def is_blank(picture: Picture) -> bool:
+    """Whether a picture of a page shows nothing that could be read. In doubt it is not blank.
 
-
-def _rules(mask: bytes, other: bytes, width: int, unit: float) -> list[Blob]:
-    """The lines along the rows of *mask*: long, thin and straight, with next to nothing of the *other* direction."""
-    gap = max(4, round(_RULE_GAP * unit))
-    return [
-        blob
-        for blob in blobs(runs_of(mask, width), gap, 2)
-        if blob.extent >= _RULE * unit
-        and blob.axes[1] <= max(1.5, _RULE_SPREAD * unit)
-        and blob.within(other, width, wider=2) <= _ONE_WAY * blob.count
-    ]
-
-
-def _without_rules(marks: Marks) -> bytes:
-    """All marks but those of folds, rules, borders and edges, which lie along the sides of the page or nearly so."""
-    width, height, unit = marks.width, marks.height, marks.unit
-    left = bytearray(marks.every)
-    # A pixel more on each side: edges are rough.
-    for blob in _rules(marks.level, marks.across, width, unit):
-        for start, stop in blob.slices(width, wider=2):
-            for row in (-width, 0, width):
-                left[max(0, start + row) : max(0, stop + row)] = bytes(max(0, stop + row) - max(0, start + row))
-    for blob in _rules(marks.upright_turned, marks.down_turned, height, unit):
-        for x, start, stop in blob.runs:
-            first, last = max(0, start - 2), min(height, stop + 2)
-            for column in range(max(0, x - 1), min(width, x + 2)):
-                left[first * width + column : last * width : width] = bytes(last - first)
-    # What was erased must not make the mask longer.
-    del left[width * height :]
-    return bytes(left)
-
-
-def _is_stroke(blob: Blob, marks: Marks) -> bool:
-    """Whether it is one straight stroke: a piece of a fold or rule, a scratch, an edge's shadow, a corner's staple."""
-    along, across = blob.axes
-    left, top, right, bottom = blob.box
-    one_way = min(blob.within(marks.across, marks.width), blob.within(marks.down, marks.width)) <= _ONE_WAY * blob.count
-    if one_way and min(left, top, marks.width - right, marks.height - bottom) <= 2:
-        return min(right - left, bottom - top) <= _SHADOW * marks.unit
-    if across > max(1.3, 0.5 * marks.unit):
-        return False
-    if one_way:
-        return along >= 2 * across
-    place = _STAPLE_PLACE * marks.unit
-    # Less slanting than that it would be of one way, or it is a line of small print.
-    if min(right - left, bottom - top) < _SLANT * blob.extent:
-        return False
-    corner = min(right, marks.width - left) <= place and min(bottom, marks.height - top) <= place
-    return corner and blob.extent <= _STAPLE * marks.unit and along >= 4 * max(across, 0.5)
-
-
-def _is_hole(blob: Blob, marks: Marks) -> bool:
-    """Whether it is the rim of something round and empty near an edge (a circle is fitted as Kåsa does it)."""
-    points = [(x, y) for y, start, stop in blob.runs for x in range(start, stop)]
-    n = len(points)
-    mx, my = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
-    uu = vv = uv = up = vp = 0.0
-    for x, y in points:
-        u, v = x - mx, y - my
-        p = u * u + v * v
-        uu, vv, uv, up, vp = uu + u * u, vv + v * v, uv + u * v, up + u * p, vp + v * p
-    determinant = 2 * (uu * vv - uv * uv)
-    if determinant < 1e-6:
-        return False
-    cx, cy = mx + (up * vv - vp * uv) / determinant, my + (vp * uu - up * uv) / determinant
-    distances = [math.hypot(x - cx, y - cy) for x, y in points]
-    radius = sum(distances) / n
-    edge = min(cx, cy, marks.width - cx, marks.height - cy)
-    if not _HOLE[0] * marks.unit <= radius <= _HOLE[1] * marks.unit or edge > _HOLE_PLACE * marks.unit:
-        return False
-    spread = math.sqrt(sum((distance - radius) ** 2 for distance in distances) / n)
-    # Of sixteen parts of the circle. A hole that is torn, or has a shadow on one side, lacks some.
-    parts = {round(math.atan2(y - cy, x - cx) * 8 / math.pi) % 16 for x, y in points}
-    if len(parts) < 10:
-        return len(parts) >= 5 and spread <= max(0.8, 0.1 * radius)
-    return spread <= max(1.0, 0.13 * radius) and min(distances) >= 0.45 * radius
-
-
-# --- the verdict ----------------------------------------------------------------------------------------
-
-
-def evidence(marks: Marks) -> Blob | None:
-    """Something that could be writing or drawing; ``None`` when all marks have another explanation."""
-    if marks.every.count(MARK) > _CROWDED * marks.width * marks.height:
-        return Blob(runs_of(marks.every, marks.width))
-    rest = blobs(runs_of(_without_rules(marks), marks.width))
-    spots, shapes = _sorted_out(rest, marks)
-    doubtful = []
-    for shape in shapes:
-        if shape.within(marks.sure, marks.width) >= 2 and not (_is_stroke(shape, marks) or _is_hole(shape, marks)):
-            if not _is_heap(shape, spots, marks):
-                return shape
-            doubtful.append(shape)
-    spots += doubtful
-    heavy = [spot for spot in spots if spot.within(marks.sure, marks.width) >= 2]
-    return _chain(spots, marks) or _chain(heavy, marks)
-
-
-def _speck(marks: Marks) -> float:
-    """Pixels of the largest grain of dust. Its edges are marks on both sides, and half a pixel of blur is common."""
-    return _SPECK * marks.unit + 2.0
-
-
-def _sorted_out(rest: list[Blob], marks: Marks) -> tuple[list[Blob], list[Blob]]:
-    """Spots, which alone are nothing, and shapes, which may be something.
-
-    A shape that is hardly larger than dust has to stand out from what else is on the page.
+    Noise, dust, folds, edges of the sheet, shadows, punched holes, staples, and what shines through do not count.
     """
-    small = [blob for blob in rest if blob.extent <= max(_speck(marks), _BLOCK)]
-    weights = {id(blob): sum(sum(marks.steps[a:b]) for a, b in blob.slices(marks.width)) for blob in small}
-    order = sorted(weights.values())
-    # A number of three figures may stand among a few grains, and should not be measured against itself.
-    usual = order[min(len(order) * 9 // 10, len(order) - 4)] if len(order) > 4 else 0
-    spots: list[Blob] = []
-    shapes: list[Blob] = []
-    for blob in rest:
-        spot = blob.extent <= _speck(marks) or weights.get(id(blob), math.inf) < _OUTSTANDING * usual
-        (spots if spot else shapes).append(blob)
-    return spots, shapes
-
-
-def _is_heap(shape: Blob, spots: list[Blob], marks: Marks) -> bool:
-    """Whether a page with so many spots may have, by accident, as many of them in one place as make up the shape."""
-    if not spots:
+    if max(picture.size) < _MIN_SIDE or min(picture.size) < 4 * _CELL or has_much_print(picture):
         return False
-    count = sum(spot.count for spot in spots) / len(spots)
-    breadth = sum(spot.extent for spot in spots) / len(spots)
-    return _accidents(len(spots), shape.count / count, 2 * breadth + 1, marks) > _CHANCE
+    factor = max(1, round(max(picture.size) / _LONG_SIDE))
+    small = picture.reduce(factor) if factor > 1 else picture
+    if _has_content(small.convert("L")):
+        return False
+    if small.mode == "L":
+        return True
+    # What differs in colour alone has the same grey; two more channels are enough to see it.
+    red, green, blue = map(small.getchannel, range(3))
+    if all(_span(_subtract(c, green)) + _span(_subtract(green, c)) <= _HUES for c in (red, blue)):
+        return True
+    return not (_has_content(red) or _has_content(blue))
 
 
-def _chain(spots: list[Blob], marks: Marks) -> Blob | None:
-    """Spots that lie too close together for an accident, like the letters of a faint word."""
-    if len(spots) < 2:
-        return None
-    reach = max(3, 1 + round(_LINK * marks.unit))
-    side = 2 * (sum(spot.extent for spot in spots) / len(spots) + reach)
-    least = 2 * (_BLOCK if len(spots) > _DUSTY else _speck(marks))
-    if _accidents(len(spots), len(spots), side, marks) > _CHANCE:
-        return None
-    for chain in blobs(sorted(run for spot in spots for run in spot.runs), reach, reach):
-        if chain.extent >= least and not _is_stroke(chain, marks):
-            links = len(blobs(sorted(chain.runs)))
-            if links >= 2 and _accidents(len(spots), links, side, marks) <= _CHANCE:
-                return chain
-    return None
+def has_much_print(picture: Any) -> bool:
+    """Whether much of a picture is print, at half of the size at which ``is_blank`` looks at it.
 
-
-def _accidents(spots: int, together: float, side: float, marks: Marks) -> float:
-    """How many heaps of so many spots *together* to expect if they fall anywhere.
-
-    Two are together when one lies within a square of so many pixels a *side* around the other.
+    Where there is enough for the whole page in its upper middle, the rest is not looked at.
     """
-    neighbours = 2 * spots * side * side / (marks.width * marks.height)
-    return math.inf if neighbours >= 1 else spots * float(neighbours ** (together - 1))
+    factor = max(1, round(2 * max(picture.size) / _LONG_SIDE))
+    third = max(1, picture.height // 3)
+    upper = 0, third // 2, picture.width, third // 2 + third
+    for box, parts in ((upper, 3), (None, 1)):
+        coarse = picture.reduce(factor, box)
+        if min(coarse.size) >= 4 * _CELL and _is_full(coarse.convert("L"), parts):
+            return True
+    return False
+
+
+def _subtract(one: Picture, other: Picture) -> Picture:
+    """One minus the other, but not less than 0 (Pillow has a function for that, but it is ten times slower)."""
+    return ImageChops.difference(ImageChops.lighter(one, other), other)
+
+
+def _span(band: Picture) -> int:
+    """Levels between the darkest and the lightest pixel."""
+    low, high = _find_extrema(band)
+    return high - low
+
+
+def _find_extrema(band: Picture) -> tuple[int, int]:
+    extrema: Any = band.getextrema()
+    return extrema[0], extrema[1]
+
+
+def _has_content(band: Picture) -> bool:
+    """Whether a picture of one channel shows anything."""
+    if _is_full(band):  # finer than at a glance
+        return True
+    if _span(band) <= _MIN_STEP:
+        return False
+    if _has_soft_shapes(band):
+        return True
+    width, height = band.width - 1, band.height - 1
+    # Halves, so that the sum of two is their mean.
+    band = band.point([value // 2 for value in range(256)])
+    a, b, c, d = (band.crop((x, y, x + width, y + height)) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)))
+    # Each step is taken between pairs of pixels: that halves noise and JPEG's chequers, but not the edge of a stroke.
+    right = ImageChops.difference(ImageChops.add_modulo(a, c), ImageChops.add_modulo(b, d))
+    down = ImageChops.difference(ImageChops.add_modulo(a, b), ImageChops.add_modulo(c, d))
+    noise = _measure_noise(right)
+    if max(noise.values()) > _MAX_NOISE:
+        return True
+    return find_print(_find_edges(right, down, noise)) is not None
+
+
+def _compute_steps(band: Picture) -> tuple[Picture, Picture]:
+    """How much each pixel differs from the one to the right, and from the one below."""
+    width, height = band.width - 1, band.height - 1
+    here, right, below = (band.crop((x, y, x + width, y + height)) for x, y in ((0, 0), (1, 0), (0, 1)))
+    return ImageChops.difference(here, right), ImageChops.difference(here, below)
+
+
+def _quantile(histogram: list[int], share: float) -> float:
+    """The value below which a *share* of the pixels lies, between whole numbers where it falls there."""
+    wanted, seen = share * sum(histogram), 0
+    for value, count in enumerate(histogram):
+        if count and seen + count >= wanted:
+            return max(0.0, value - 0.5 + (wanted - seen) / count)
+        seen += count
+    return 255.0
+
+
+def _is_full(band: Picture, parts: int = 1) -> bool:
+    """Whether much of the page, away from its edges, is covered with strong steps in both directions.
+
+    *band* is one of so many equal *parts* of the page, and must hold enough for the whole.
+    """
+    # Every second row will do: most pages are full of print, and should not have to wait.
+    right, down = _compute_steps(band.resize((band.width, band.height // 2), Image.Resampling.NEAREST))
+    noise = _quantile(right.histogram(), 0.5) / 0.67
+    strong = [255 if step > max(_PRINT_STEP, 6 * noise) else 0 for step in range(256)]
+    cell = _CELL, _CELL // 2
+    both = ImageChops.darker(right.point(strong).reduce(cell), down.point(strong).reduce(cell))
+    width, height = both.size
+    inner = both.crop((width // 12, height // 12, width - width // 12, height - height // 12))
+    return sum(inner.histogram()[_FULL_CELL:]) > _FULL_PAGE * parts * width * height
+
+
+def _has_soft_shapes(band: Picture) -> bool:
+    """Whether there are large shapes without sharp edges, as in a picture out of focus, away from the page's edges."""
+    coarse = band.reduce(_SOFT_CELL)
+    width, height = coarse.size
+    inner = coarse.crop((width // 8, height // 8, width - width // 8, height - height // 8))
+    width, height = inner.size
+    if width < 2 or height < 2:
+        return False
+    return _span(inner) > _SOFT_RANGE or max(_find_extrema(step)[1] for step in _compute_steps(inner)) > _SOFT_STEP
+
+
+def _measure_noise(steps: Picture) -> dict[tuple[int, int], float]:
+    """Standard deviation of the steps that noise makes, by row and column of the tiles.
+
+    A tile takes the middle one of what its neighbours and it have: print in one of them must not count as noise.
+    """
+    # A quarter of the pixels tells enough.
+    width, height = steps.width // 2, steps.height // 2
+    steps = steps.resize((width, height), Image.Resampling.NEAREST)
+    rows, columns = (max(1, round(2 * length / _TILE)) for length in (height, width))
+    own = {}
+    for y in range(rows):
+        for x in range(columns):
+            box = (x * width // columns, y * height // rows, (x + 1) * width // columns, (y + 1) * height // rows)
+            # Nine of ten pixels lie within 1.645 standard deviations.
+            own[y, x] = _quantile(steps.crop(box).histogram(), 0.9) / 1.645
+    result = {}
+    for y, x in own:
+        near = sorted(own[at] for at in ((y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)) if at in own)
+        result[y, x] = near[len(near) // 2]
+    return result
+
+
+def _find_edges(right: Picture, down: Picture, noise: dict[tuple[int, int], float]) -> EdgePixels:
+    """The steps that are larger than noise and than the ripples around stronger ones."""
+    width, height = size = right.size
+    steps = ImageChops.lighter(right, down)
+    ripples = _find_peaks(steps).filter(ImageFilter.MaxFilter(3)).point([round(_RINGING * step) for step in range(256)])
+    least, certain = (
+        _expand(ImageChops.lighter(ripples, _compute_levels(noise, sigmas, floor, ripples.size)), size)
+        for sigmas, floor in ((_SIGMAS, _MIN_STEP), (_CERTAIN_SIGMAS, _CERTAIN_STEP))
+    )
+    is_right, is_down = (_subtract(each, least).point(_IS_SET) for each in (right, down))
+    mask = ImageChops.lighter(is_right, is_down)
+    vertical = ImageChops.darker(mask, _subtract(right, down).point(_IS_SET))
+    horizontal = _subtract(mask, vertical)
+    for each in (mask, is_right, is_down, vertical, horizontal):
+        each.paste(0, (width - 1, 0, width, height))
+        each.paste(0, (0, height - 1, width, height))
+    return EdgePixels(
+        width,
+        height,
+        mask=mask.tobytes(),
+        right=is_right.tobytes(),
+        down=is_down.tobytes(),
+        horizontal=horizontal.tobytes(),
+        vertical_transposed=vertical.transpose(Image.Transpose.TRANSPOSE).tobytes(),
+        down_transposed=is_down.transpose(Image.Transpose.TRANSPOSE).tobytes(),
+        certain=_subtract(steps, certain).point(_IS_SET).tobytes(),
+        steps=steps.tobytes(),
+    )
+
+
+def _find_peaks(steps: Picture) -> Picture:
+    """The largest step of each cell."""
+    columns, rows = math.ceil(steps.width / _CELL), math.ceil(steps.height / _CELL)
+    # Resizing to nearest takes one pixel of each cell; moved eight times, it takes all, first of rows, then of columns.
+    for size, dx, dy in (((columns, steps.height), 1, 0), ((columns, rows), 0, 1)):
+        width, height = size[0] * (_CELL if dx else 1), size[1] * (_CELL if dy else 1)
+        boxes = ((at * dx, at * dy, at * dx + width, at * dy + height) for at in range(-_CELL // 2, _CELL // 2))
+        steps = reduce(ImageChops.lighter, [steps.crop(box).resize(size, Image.Resampling.NEAREST) for box in boxes])
+    return steps
+
+
+def _compute_levels(noise: dict[tuple[int, int], float], times: float, floor: float, cells: Size) -> Picture:
+    """A multiple of the noise, no less than *floor*, for each cell."""
+    rows, columns = (1 + max(at[i] for at in noise) for i in (0, 1))
+    levels = bytes(min(255, round(max(floor, times * noise[y, x]))) for y in range(rows) for x in range(columns))
+    return Image.frombytes("L", (columns, rows), levels).resize(cells, Image.Resampling.NEAREST)
+
+
+def _expand(cells: Picture, size: Size) -> Picture:
+    """Cells as pixels."""
+    wide = cells.resize((cells.width * _CELL, cells.height * _CELL), Image.Resampling.NEAREST)
+    return wide.crop((0, 0, *size))

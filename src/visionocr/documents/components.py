@@ -1,33 +1,32 @@
-"""Masks of bytes, and what hangs together in them."""
+"""Connected components of masks, which have one byte a pixel."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 Run = tuple[int, int, int]
-"""Marked pixels side by side: their row, the first column, and the column behind the last."""
+"""Pixels of a mask side by side: their row, the first column, and the column after the last."""
+SET = 255
+"""The byte of a pixel that belongs to a mask; the others are 0."""
 
-MARK = 255
-"""The byte that stands for a mark in a mask; 0 stands for none."""
 
-
-class Blob:
-    """Marks that hang together."""
+class Component:
+    """Pixels of a mask that are connected."""
 
     def __init__(self, runs: list[Run]) -> None:
         self.runs = runs
 
     @cached_property
     def count(self) -> int:
-        """How many pixels it has."""
+        """Number of pixels."""
         return sum(stop - start for _, start, stop in self.runs)
 
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom; the last two are outside."""
+        """Left, top, right and bottom in pixels; the last two are outside."""
         rows = [row for row, _, _ in self.runs]
         return min(run[1] for run in self.runs), min(rows), max(run[2] for run in self.runs), max(rows) + 1
 
@@ -54,35 +53,34 @@ class Blob:
         return math.sqrt(max(0.0, middle + difference)), math.sqrt(max(0.0, middle - difference))
 
     def slices(self, width: int, wider: int = 0) -> Iterator[tuple[int, int]]:
-        """Where its runs lie in a mask, each *wider* by so many pixels on both sides but not longer than its row."""
+        """Start and end of its runs in a mask of a *width*, each *wider* on both sides but not longer than its row."""
         for y, start, stop in self.runs:
             yield y * width + max(0, start - wider), y * width + min(width, stop + wider)
 
-    def within(self, mask: bytes, width: int, wider: int = 0) -> int:
-        """How many marks of *mask* lie on it."""
-        return sum(mask.count(MARK, start, stop) for start, stop in self.slices(width, wider))
+    def count_in(self, mask: bytes, width: int, wider: int = 0) -> int:
+        """How many pixels of *mask* lie on it."""
+        return sum(mask.count(SET, start, stop) for start, stop in self.slices(width, wider))
 
 
-def runs_of(mask: bytes, width: int) -> list[Run]:
+def find_runs(mask: bytes, width: int) -> list[Run]:
     """The runs of a mask with an empty last column, in order."""
     runs: list[Run] = []
     # Searching for a byte is many times faster than a regular expression.
-    start = mask.find(MARK)
+    start = mask.find(SET)
     while start >= 0:
         stop = mask.find(0, start)
         row, column = divmod(start, width)
         runs.append((row, column, column + stop - start))
-        start = mask.find(MARK, stop)
+        start = mask.find(SET, stop)
     return runs
 
 
-def blobs(runs: Iterable[Run], across: int = 1, down: int = 1) -> list[Blob]:
-    """Runs, given in order, joined where they are at most so many pixels apart.
+def join_runs(runs: list[Run], across: int = 1, down: int = 1) -> list[Component]:
+    """The components of sorted runs, which are joined where they are at most so many pixels apart.
 
     1 joins what touches, corners included.
     """
-    found = list(runs)
-    parent = list(range(len(found)))
+    parent = list(range(len(runs)))
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -91,17 +89,17 @@ def blobs(runs: Iterable[Run], across: int = 1, down: int = 1) -> list[Blob]:
 
     rows: dict[int, tuple[int, list[int]]] = {}
     """The first run and the ends of all runs, by row."""
-    for i, (y, start, stop) in enumerate(found):
+    for i, (y, start, stop) in enumerate(runs):
         rows.setdefault(y, (i, []))[1].append(stop)
         for near in range(y - down, y + 1):
             if near not in rows:
                 continue
             first, stops = rows[near]
             for j in range(first + bisect_left(stops, start - across + 1), first + len(stops)):
-                if j >= i or found[j][1] > stop + across - 1:
+                if j >= i or runs[j][1] > stop + across - 1:
                     break
                 parent[root(j)] = root(i)
     joined: dict[int, list[Run]] = {}
-    for i, run in enumerate(found):
+    for i, run in enumerate(runs):
         joined.setdefault(root(i), []).append(run)
-    return [Blob(own) for own in joined.values()]
+    return [Component(members) for members in joined.values()]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
 
 from visionocr.documents.discovery import Found
-from visionocr.documents.kinds import HEAD
+from visionocr.documents.kinds import HEAD, sniff, suggest_remedy
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 
 _CHUNK = 1 << 20
+"""Bytes read from a pipe at a time."""
 PIPE_LIMIT = 2 << 30
 """Bytes that a pipe may deliver."""
 MEMORY_LIMIT = 64 << 20
@@ -25,24 +27,27 @@ MEMORY_LIMIT = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes that can be opened again and again."""
+    """Bytes that can be opened any number of times."""
 
     name: str
     path: str = ""
     """Empty when the bytes are in memory."""
     data: bytes = field(default=b"", repr=False)
     temporary: bool = False
-    """``path`` is ours to delete."""
+    """The file at ``path`` was made here and is deleted by ``discard``."""
 
-    def open(self) -> IO[bytes]:
-        """A fresh binary stream of the bytes."""
+    def open(self) -> BufferedReader | BytesIO:
+        """A new binary stream of the bytes. Raises ``DocumentError``."""
         try:
-            return open(self.path, "rb") if self.path else io.BytesIO(self.data)
+            return open(self.path, "rb") if self.path else BytesIO(self.data)
         except OSError as error:
             raise _unreadable(self.name, error) from error
 
     def state(self) -> tuple[int, ...]:
-        """The number of bytes, and what else changes when somebody changes the file."""
+        """The size in bytes and, of a file, when it was changed (nanoseconds) and its inode. Raises ``DocumentError``.
+
+        A file whose state is the same has not been changed.
+        """
         if not self.path:
             return (len(self.data),)
         try:
@@ -51,29 +56,37 @@ class Content:
             raise _unreadable(self.name, error) from error
         return status.st_size, status.st_mtime_ns, status.st_ino
 
-    def examine(self) -> tuple[bytes, str]:
-        """The first bytes, and the SHA-256 of all of them; raises ``DocumentError`` when there are none."""
-        digest = hashlib.sha256()
-        head = b""
+    def identify(self) -> tuple[str, str]:
+        """The format, as ``sniff`` names it, and the SHA-256 of all bytes, hexadecimal.
+
+        Raises ``DocumentError``: for what is no document from its first bytes, without reading the others.
+        """
         with self.open() as stream:
             try:
-                while chunk := stream.read(_CHUNK):
-                    head = head or chunk[:HEAD]
-                    digest.update(chunk)
+                head = stream.read(HEAD)
+                kind = sniff(head)
+                if not head:
+                    raise DocumentError(f"{printable(self.name)} is empty: it has 0 bytes")
+                if kind is None:
+                    words = f"{printable(self.name)} is neither a PDF nor a picture"
+                    raise DocumentError(words, suggest_remedy(head))
+                stream.seek(0)
+                return kind, hashlib.file_digest(stream, "sha256").hexdigest()
             except OSError as error:
                 raise _unreadable(self.name, error) from error
-        if not head:
-            raise DocumentError(f"{printable(self.name)} is empty: it has 0 bytes")
-        return head, digest.hexdigest()
 
     def discard(self) -> None:
-        """Delete what was kept on disk."""
+        """Delete the temporary file, where there is one."""
         if self.temporary:
             Path(self.path).unlink(missing_ok=True)
 
 
-def take(found: Found, limit: int = PIPE_LIMIT, memory: int = MEMORY_LIMIT) -> Content:
-    """The content of a file that was found. A pipe is read to its end here, and only here."""
+def read_content(found: Found, limit: int = PIPE_LIMIT, memory: int = MEMORY_LIMIT) -> Content:
+    """The content of a file that was found. A pipe is read to its end.
+
+    Of a pipe, up to *memory* bytes are kept in memory, and more than *limit* bytes are refused. Raises
+    ``DocumentError``, also for the problem with which *found* came.
+    """
     if found.problem is not None:
         raise found.problem
     if not found.pipe:
@@ -97,32 +110,36 @@ def _standard_input() -> IO[bytes]:
 
 
 def _spool(name: str, stream: IO[bytes], limit: int, memory: int) -> Content:
-    """Keep what the stream gives: in memory while it is small, else in a temporary file."""
+    """Keep the bytes of a stream in memory or, when there are more than *memory*, in a temporary file."""
+    chunks = _chunks(name, stream, limit)
     kept = bytearray()
-    while len(kept) <= memory:
-        chunk = stream.read(_CHUNK)
-        if not chunk:
-            return Content(name, data=bytes(kept))
+    for chunk in chunks:
         kept += chunk
-        _check_size(name, len(kept), limit)
+        if len(kept) > memory:
+            break
+    else:
+        return Content(name, data=bytes(kept))
     handle, path = tempfile.mkstemp(prefix="visionocr-")
     content = Content(name, path, temporary=True)
     try:
         with open(handle, "wb") as file:
-            size = file.write(kept)
+            file.write(kept)
             kept.clear()
-            while chunk := stream.read(_CHUNK):
-                size += file.write(chunk)
-                _check_size(name, size, limit)
+            file.writelines(chunks)
     except BaseException:
         content.discard()
         raise
     return content
 
 
-def _check_size(name: str, size: int, limit: int) -> None:
-    if size > limit:
-        raise DocumentError(f"{printable(name)} gave more than {limit:,} bytes", "save it to a file and name that")
+def _chunks(name: str, stream: IO[bytes], limit: int) -> Iterator[bytes]:
+    """The bytes of a stream, piece by piece. Raises ``DocumentError`` after *limit* bytes."""
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise DocumentError(f"{printable(name)} gave more than {limit:,} bytes", "save it to a file and name that")
+        yield chunk
 
 
 def _unreadable(name: str, error: OSError) -> DocumentError:

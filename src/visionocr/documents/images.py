@@ -1,11 +1,10 @@
-"""Pixels: one of the few places that know Pillow. Opens pictures, makes them plain, shrinks, cuts, encodes them."""
+"""Pillow: opens pictures within limits of memory, converts them to grey or RGB, resizes and encodes them."""
 
 from __future__ import annotations
 
+import array
 import io
-import itertools
 import math
-import re
 import struct
 import threading
 import warnings
@@ -16,32 +15,115 @@ from typing import IO, Any
 
 from PIL import Image, ImageChops, ImageFile, features
 
-from visionocr.documents import limits
-from visionocr.documents.geometry import Size
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef
 
 Picture = Image.Image
-"""Grey, RGB, or ``RGBX``, which is as good as RGB. Elsewhere a picture is a value to hand on."""
-ScaleFor = Callable[[Size], float]
+"""Grey, RGB, or ``RGBX``, which is used as RGB is. Other modules pass pictures on and call only their methods."""
+Size = tuple[int, int]
+"""Width and height in pixels."""
 
-_MOST_FRAMES = 20_000
-"""Of a TIFF. Finding one takes longer the more came before it."""
-_DEEP = frozenset({"I;16", "I", "F"})
+# --- opening ----------------------------------------------------------------------------------------------
+
+MAX_PIXELS = 600_000_000
+"""Of the picture in the file: an A0 drawing scanned at 600 dpi has 558 million."""
+MAX_MEMORY = 920_000_000
+"""Bytes of a decoded picture: with everything else in the process less than ``raster_worker.MEMORY``."""
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
+"""Bytes a pixel takes in memory; 4 in all other modes."""
+_DECODER_BYTES = {"WEBP": 16, "AVIF": 10, "HEIF": 10}
+"""Bytes a pixel takes while these formats are decoded: several copies of the picture."""
+_PROGRESSIVE_BYTES = 6
+"""Bytes a pixel takes in a progressive JPEG: all of it is kept until its last scan, also when it is decoded smaller."""
+_MAX_SCANNED = 50_000_000_000
+"""Pixels in all scans of a progressive JPEG: a few seconds. A thousand empty scans cost an attacker nothing."""
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError, ArithmeticError),
+    *(RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow raises for damaged files: its parsers trust what they read."""
+_switches = threading.Lock()
+
+
+@contextmanager
+def guarded(name: str, *, tolerant: bool = False) -> Iterator[None]:
+    """Use Pillow for the file *name*, silently; what it raises becomes a ``DocumentError``.
+
+    *tolerant*: decode what can be read of a damaged file. Pillow's switches are global: one thread at a time, and no
+    call within another.
+    """
+    with _switches, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        # Pillow's own limit does not know modes and drafts; check_size is called before anything is decoded.
+        Image.MAX_IMAGE_PIXELS = None
+        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
+        try:
+            yield
+        except MemoryError as error:
+            raise DocumentError(f"{printable(name)} does not fit into memory", "make the picture smaller") from error
+        except BROKEN as error:
+            if "decoder object" in str(error):  # the allocation failed
+                raise DocumentError(f"{printable(name)} is damaged or too large", "make the picture smaller") from error
+            # Some of Pillow's messages show the repr of a Python object.
+            reason = "" if "object at 0x" in str(error) or "<_io." in str(error) else f": {printable(str(error))}"
+            raise DocumentError(f"{printable(name)} is damaged and cannot be read{reason}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def open_picture(stream: IO[bytes], kind: str, name: str) -> Any:
+    """A picture of a known format, not decoded yet. *stream* must stay open as long as it is used."""
+    if kind == "HEIF" or (kind == "AVIF" and not features.check("avif")):
+        try:
+            import pillow_heif
+        except ImportError as error:
+            words = f"{printable(name)} is a {'HEIC' if kind == 'HEIF' else kind} picture, and nothing here can open it"
+            raise DocumentError(words, 'pip install "visionocr[heic]"') from error
+        register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
+        getattr(pillow_heif, register, lambda: None)()
+    return Image.open(stream, formats=[kind])
+
+
+def check_size(image: Any, *, in_memory: bool = False) -> None:
+    """Raise ``DocumentError`` for an opened picture that would fill the memory."""
+    pixels = math.prod(image.size)
+    cost = _DECODER_BYTES.get(image.format) or _BYTES.get(image.mode, 4)
+    if pixels > MAX_PIXELS or (in_memory and pixels * cost > MAX_MEMORY):
+        raise _too_large(image, "is")
+
+
+def check_scans(image: Any) -> None:
+    """Raise ``DocumentError`` for a progressive JPEG that would fill the memory or take minutes."""
+    if not image.info.get("progressive"):
+        return
+    pixels = math.prod(image.size)
+    if pixels * _PROGRESSIVE_BYTES > MAX_MEMORY:
+        raise _too_large(image, "in a progressive JPEG is")
+    position = image.fp.tell()
+    image.fp.seek(0)
+    # Start of scan; within compressed data these two bytes do not occur.
+    scans = image.fp.read().count(b"\xff\xda")
+    image.fp.seek(position)
+    if scans * pixels > _MAX_SCANNED:
+        raise DocumentError(f"a JPEG of {scans:,} scans takes too long", "save it as a plain (baseline) JPEG")
+
+
+def _too_large(image: Any, why: str) -> DocumentError:
+    words = f"a picture of {image.size[0]} x {image.size[1]} pixels {why} too large"
+    return DocumentError(words, "make it smaller or cut it up")
+
+
+# --- converting -------------------------------------------------------------------------------------------
+
 _GAP = 1.5
 """How many times finer than needed a picture is decoded, so that the last step of shrinking is a good one."""
-_FEW_COLOURS = 256
 _BAND = 2**22
 """Pixels reduced at a time."""
-_HEADERS = 2**22
-"""Bytes of a JPEG in which its frame header is looked for: profiles and thumbnails stand before it."""
-_MOST_KEPT = 100_000_000
-"""Pixels that are left of a picture, however long a strip it is: there will be copies of them."""
-_SMALL = 2**18
-"""Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
-_LARGE = 1536
-"""Pixels of the long side from which on colour at half the resolution is as fine as anything that is sent elsewhere."""
+_MAX_KEPT = 100_000_000
+"""Pixels to which a very long picture is reduced: there will be copies of it."""
+_DEEP = frozenset({"I;16", "I", "F"})
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,134 +135,47 @@ _UPRIGHT = {
 }
 """What undoes each EXIF orientation."""
 _ORIENTATION = 0x0112
-_SUBFILE_TYPE = 254
-_NOT_A_PAGE = 0b101
-"""Bits of a TIFF's subfile type: a smaller version of another frame, or a mask."""
-BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError, ArithmeticError),
-    *(RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError),
-)
-"""What Pillow raises for files that are not as they should be: its parsers trust what they read."""
-_BASELINE = re.compile(rb"\xff[\xc0\xc1]\x00[\x0b\x11]\x08")
-"""Start of a JPEG's frame: Huffman coding in one scan after the other, one or three channels of eight bits."""
-_switches = threading.RLock()
 
 
-@contextmanager
-def guarded(name: str, *, tolerant: bool = False) -> Iterator[None]:
-    """Pillow with its global switches set for us, its warnings silent, its errors turned into ours."""
-    with _switches, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        # Its own limit knows nothing of modes and drafts; _check_size is asked before anything is decoded.
-        Image.MAX_IMAGE_PIXELS = None
-        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
-        try:
-            yield
-        except MemoryError as error:
-            raise DocumentError(f"{printable(name)} does not fit into memory", "make the picture smaller") from error
-        except BROKEN as error:
-            if "decoder object" in str(error):  # what it would need at once is refused
-                raise DocumentError(f"{printable(name)} is damaged or too large", "make the picture smaller") from error
-            # Some of Pillow's messages show an object of Python's, which helps nobody.
-            reason = "" if "object at 0x" in str(error) or "<_io." in str(error) else f": {printable(str(error))}"
-            raise DocumentError(f"{printable(name)} is damaged and cannot be read{reason}") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
-def open_picture(stream: IO[bytes], kind: str, name: str) -> Any:
-    """A picture whose format is known, not decoded yet. *stream* must stay open as long as it is used."""
-    _need_opener(kind, name)
-    return Image.open(stream, formats=[kind])
-
-
-def _need_opener(kind: str, name: str) -> None:
-    """HEIC is never, AVIF not always built into Pillow."""
-    if kind not in ("HEIF", "AVIF") or (kind == "AVIF" and features.check("avif")):
-        return
-    try:
-        import pillow_heif
-    except ImportError as error:
-        words = f"{printable(name)} is a {'HEIC' if kind == 'HEIF' else kind} picture, and nothing here can open it"
-        raise DocumentError(words, 'pip install "visionocr[heic]"') from error
-    register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
-    getattr(pillow_heif, register, lambda: None)()
-
-
-def is_plain(image: Any) -> bool:
-    """Whether an opened JPEG shows grey or RGB the way it lies."""
-    limits.check_size(image)
-    limits.check_scans(image)
-    return image.mode in ("L", "RGB") and _orientation(image) == 1
-
-
-def is_baseline(image: Any, data: bytes) -> bool:
-    """Whether an opened JPEG is of the kind that every decoder knows."""
-    return "progressive" not in image.info and _BASELINE.search(data[:_HEADERS]) is not None
-
-
-def frames_of(image: Any, name: str) -> list[int]:
-    """The frames of a TIFF that are pages."""
-    frames: list[int] = []
-    for frame in itertools.count():
-        if frame == _MOST_FRAMES:
-            raise DocumentError(
-                f"{printable(name)} has more than {_MOST_FRAMES:,} frames", "split it into several files"
-            )
-        try:
-            image.seek(frame)
-            page = not int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NOT_A_PAGE
-        except EOFError:
-            break
-        except BROKEN:
-            # The way to all further frames leads through this one: it stands for them, and says so when read.
-            frames.append(frame)
-            break
-        if page:
-            frames.append(frame)
-    return frames or [0]
-
-
-def convert(image: Any, scale_for: ScaleFor) -> Picture:
+def convert(image: Any, compute_scale: Callable[[Size], float]) -> Picture:
     """The current frame of an opened file, upright, grey or RGB, reduced towards the scale at which it is needed."""
     width, height = image.size
-    limits.check_size(image)
-    scale = scale_for(image.size)
+    check_size(image)
+    scale = compute_scale(image.size)
     if image.format in ("JPEG", "MPO"):
-        limits.check_scans(image)
+        check_scans(image)
         image.draft(None, (math.ceil(width * scale * _GAP), math.ceil(height * scale * _GAP)))
-    limits.check_size(image, in_memory=True)
+    check_size(image, in_memory=True)
     image.load()
     useful = int(image.size[0] / (width * scale * _GAP))
-    plain = _reduced(image, max(1, useful, math.ceil(math.sqrt(math.prod(image.size) / _MOST_KEPT))))
-    upright = _UPRIGHT.get(_orientation(image))
+    plain = _reduce(image, max(1, useful, math.ceil(math.sqrt(math.prod(image.size) / _MAX_KEPT))))
+    upright = _UPRIGHT.get(read_orientation(image))
     if upright is not None:
         plain = plain.transpose(upright)
     plain.info = {}  # else comments, densities and colour profiles are written into what is sent
     return plain
 
 
-def _orientation(image: Any) -> int:
-    """As EXIF has it. Asked after decoding: the data may stand behind the pixels, and TIFFs are turned already."""
+def read_orientation(image: Any) -> int:
+    """The EXIF orientation, 1 for upright. Before decoding it may be missing, and TIFFs are turned by decoding."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except BROKEN:
         return 1
 
 
-def _reduced(image: Picture, factor: int) -> Picture:
-    """Grey or RGB, *factor* times smaller. In bands, for a large picture never stands there twice."""
+def _reduce(image: Picture, factor: int) -> Picture:
+    """Grey or RGB, *factor* times smaller. Done in bands, so that a large picture is not in memory twice."""
     if image.mode.startswith("I;16") and image.mode != "I;16":
-        image = image.convert("I")  # the other byte orders can do next to nothing else
-    span = image.getextrema() if image.mode in _DEEP else None
+        image = image.convert("I")  # Pillow can convert the other byte orders to nothing else
+    extrema = image.getextrema() if image.mode in _DEEP else None
     if factor == 1:
-        return _plain(image, span)
+        return _flatten(image, extrema)
     width, height = image.size
     band = factor * max(1, _BAND // (width * factor))
     result: Picture | None = None
     for top in range(0, height, band):
-        piece = _plain(image.crop((0, top, width, min(top + band, height))), span).reduce(factor)
+        piece = _flatten(image.crop((0, top, width, min(top + band, height))), extrema).reduce(factor)
         if result is None:
             result = Image.new(piece.mode, (piece.width, math.ceil(height / factor)))
         result.paste(piece, (0, top // factor))
@@ -188,104 +183,117 @@ def _reduced(image: Picture, factor: int) -> Picture:
     return result
 
 
-def _plain(image: Picture, span: Any) -> Picture:
-    """Any mode as ``L`` or ``RGB``; what is transparent becomes white."""
-    if span is not None:
-        return _shallow(image, *span)
+def _flatten(image: Picture, extrema: Any) -> Picture:
+    """Any mode as ``L`` or ``RGB``; what is transparent becomes white.
+
+    *extrema* are the lowest and the highest value of a picture of 16 bits and more, which is scaled to 8 bits by the
+    range it uses, never clipped. That range is the smallest number of bits that holds all values (12, of many
+    scanners) or, of floating point numbers, 0 to 1.
+    """
+    if extrema is not None:
+        floor = min(0.0, extrema[0])
+        span = extrema[1] - floor
+        if image.mode == "F":
+            top = 1.0 if span <= 1 else 255.0 if span <= 255 else span
+        else:
+            top = float((1 << max(8, int(span).bit_length())) - 1)
+            image = image.convert("I")
+        scale = 255.0 / top
+        return image.point(lambda value: value * scale - floor * scale).convert("L")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return paper
     if image.mode in ("L", "RGB"):
-        return image  # to convert it would be to copy it
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+        return image  # convert would copy it
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _shallow(image: Picture, low: float, high: float) -> Picture:
-    """Sixteen bits and more as eight, scaled by the range that the picture makes use of, never clipped.
+# --- working with pixels ----------------------------------------------------------------------------------
 
-    The range is the smallest number of bits (twelve, of many scanners) or, of fractions, 0 to 1 that holds all.
-    """
-    floor = min(0.0, low)
-    reach = high - floor
-    if image.mode == "F":
-        top = 1.0 if reach <= 1 else 255.0 if reach <= 255 else reach
-        deep = image
-    else:
-        top = float((1 << max(8, int(reach).bit_length())) - 1)
-        deep = image.convert("I")
-    scale = 255.0 / top
-    return deep.point(lambda value: value * scale - floor * scale).convert("L")
-
-
-# --- what is done with pixels ---------------------------------------------------------------------------
+_NOISE = 24
+"""Differences between neighbouring pixels up to this are noise of scanning or compression."""
+_SMALL = 2**18
+"""Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
+_LARGE = 1536
+"""Long side in pixels from which on halved colour resolution is as fine as the full one of usual pictures."""
 
 
 def from_samples(size: Size, samples: Any, stride: int) -> Picture:
-    """A picture that looks at samples (a buffer of red, green, blue and nothing) where they lie: they must outlive it.
-
-    Its mode is ``RGBX``, which is as good as ``RGB``.
-    """
+    """A picture on a buffer of four bytes a pixel (red, green, blue and an unused one), which must outlive it."""
     return Image.frombuffer("RGBX", size, samples, "raw", "RGBX", stride, 1)
-
-
-def channels(picture: Picture) -> tuple[Picture, Picture, Picture]:
-    """Red, green and blue."""
-    return picture.getchannel(0), picture.getchannel(1), picture.getchannel(2)
 
 
 def shrink(picture: Picture, size: Size) -> Picture:
     """The picture at a smaller size."""
-    # As legible as Lanczos (an engine reads both alike), in less than half the time.
+    # Engines read it as well as Lanczos, and it takes less than half the time.
     return picture.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
 
 
-def enclose(picture: Picture, size: Size) -> Picture:
+def pad(picture: Picture, size: Size) -> Picture:
     """The picture in the middle of a white canvas."""
     canvas = Image.new("RGB", size, "white")
     canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return canvas
 
 
-def across(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:
+def crop_lines(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:
     """The rows (*down*) or columns from *start* to before *stop*."""
     return picture.crop((0, start, picture.width, stop) if down else (start, 0, stop, picture.height))
+
+
+def measure_lines(picture: Picture, start: int, stop: int, *, down: bool) -> list[float]:
+    """For each row (*down*) or column of a stretch, how much of it differs from its neighbours, 0 to 255.
+
+    Differences, not darkness: an empty line on black, on a colour or on a gradient is as empty as one on white.
+    """
+    band = crop_lines(picture, start, stop, down=down).convert("L")
+    if not down:
+        band = band.transpose(Image.Transpose.TRANSPOSE)
+    width, height = band.size
+    if width < 2:
+        return [0.0] * height
+    steps = ImageChops.difference(band.crop((0, 0, width - 1, height)), band.crop((1, 0, width, height)))
+    edges = steps.point([0 if step <= _NOISE else 255 for step in range(256)])
+    # As floating point numbers: a single letter in a wide row must not be rounded away.
+    return array.array("f", edges.convert("F").resize((1, height), Image.Resampling.BOX).tobytes()).tolist()
 
 
 def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, bytes]:
     """Media type and bytes: baseline JPEG, or PNG where that is smaller, as it is for small line art.
 
-    *full_colour* keeps the resolution of colour, which coloured letters need; photographs have lost it before, and of
-    large pictures half of it is enough.
+    *full_colour* keeps the resolution of colour, which coloured letters need. Photographs have lost it before, and
+    half of it is enough for large pictures.
     """
-    if picture.mode == "L":  # only now, for a third of the channels is less to do; some servers garble or die of it
+    if picture.mode == "L":  # some servers garble grey pictures or crash; done last, as grey is quicker to work with
         picture = picture.convert("RGB")
     buffer = io.BytesIO()
-    fine = full_colour and max(picture.size) < _LARGE and _has_colour(picture)
-    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if fine else 2)
+    full_colour = full_colour and max(picture.size) < _LARGE and _has_colour(picture)
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if full_colour else 2)
     if _is_line_art(picture):
-        sharp = io.BytesIO()
-        picture.convert("RGB").save(sharp, "PNG")
-        if sharp.tell() < buffer.tell():
-            return "image/png", sharp.getvalue()
+        png = io.BytesIO()
+        picture.convert("RGB").save(png, "PNG")
+        if png.tell() < buffer.tell():
+            return "image/png", png.getvalue()
     return "image/jpeg", buffer.getvalue()
 
 
 def _has_colour(picture: Picture) -> bool:
     """Whether an RGB picture is more than grey, as far as can be seen at half its size."""
-    red, green, blue = channels(picture.reduce(2))
+    half = picture.reduce(2)
+    red, green, blue = map(half.getchannel, range(3))
     return any(ImageChops.difference(green, other).getbbox() is not None for other in (red, blue))
 
 
 def _is_line_art(picture: Picture) -> bool:
-    """Whether it is small, of few colours, and mostly paper: grey photographs have few colours, too."""
-    pixels = picture.width * picture.height
-    colours = picture.getcolors(_FEW_COLOURS) if pixels <= _SMALL else None
+    """Whether a picture is small, has up to 256 colours, as grey photographs do, too, and is mostly paper."""
+    pixels = math.prod(picture.size)
+    colours = picture.getcolors(256) if pixels <= _SMALL else None
     return bool(colours) and max(count for count, _ in colours or ()) * 2 >= pixels
 
 
 def flat_image(page: PageRef, width: int, height: int, shade: int) -> PageImage:
-    """A picture of nothing but one grey, 0 to 255: to see what a server does with pictures."""
+    """A picture of a single grey, 0 to 255, for finding out what a server does with pictures."""
     media_type, data = encode(Image.new("RGB", (width, height), (shade, shade, shade)), 90, full_colour=False)
     return PageImage(page, media_type, data, width, height)

@@ -1,11 +1,11 @@
-"""What a file is: told by its first bytes, never by its name."""
+"""What a file is, by its first bytes; its name does not matter."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 HEAD = 1024
-"""Bytes that are enough to tell. Readers accept a PDF header anywhere in them."""
+"""Bytes that ``sniff`` needs. Readers accept a PDF header anywhere in them."""
 
 
 class Kind(StrEnum):
@@ -22,7 +22,7 @@ SUFFIXES = {
         | {".heic", ".heif", ".hif", ".avif"}
     ),
 }
-"""What is taken from directories, by suffix in lower case."""
+"""Suffixes, in lower case, of the files that are taken from directories."""
 
 ACCEPTED = "PDF, JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC and AVIF are read"
 
@@ -70,7 +70,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def _brand(head: bytes) -> str | None:
-    """The first brand of an ISO media file that is a picture; its own brand first, then the compatible ones."""
+    """The picture format of an ISO media file: that of its own brand or of the first compatible one."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))]
     names = [_BRANDS[brand] for brand in brands if brand in _BRANDS]
@@ -78,8 +78,8 @@ def _brand(head: bytes) -> str | None:
     return "AVIF" if "AVIF" in names else names[0] if names else None
 
 
-def advice(head: bytes) -> str:
-    """What to do with a file that is not accepted."""
+def suggest_remedy(head: bytes) -> str:
+    """What to do about a file that is not accepted."""
     start = head.lstrip()[:40].lower()
     for magic, words in _REFUSED:
         if start.startswith(magic.lower()):

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import IO, Any
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any, TypeVar
 
 from visionocr.documents import images
 from visionocr.documents.content import Content
-from visionocr.documents.finish import finish
-from visionocr.documents.geometry import Size, useful_scale
+from visionocr.documents.fit import compute_scale, make_images
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
+_MAX_FRAMES = 20_000
+"""Of a TIFF. Finding a frame takes longer the more come before it."""
+_SUBFILE_TYPE = 254
+"""TIFF tag."""
+_NOT_A_PAGE = 0b101
+"""Bits of the subfile type: a smaller version of another frame, or a mask."""
 _HALF_COLOUR = frozenset({"JPEG", "WEBP", "HEIF", "AVIF"})
 """Formats that store colour at half the resolution, or may: sending it finer would only cost bytes."""
 _LARGE = 16_000_000
-"""Pixels from which on a decoded frame is not worth keeping."""
-_LOST = Finding(FindingKind.DAMAGED, "the picture is cut off or damaged; what can be read was read", Severity.SUSPECT)
+"""Pixels of a decoded frame that is not kept."""
+_DAMAGED = Finding(
+    FindingKind.DAMAGED, "the picture is cut off or damaged; what can be read was read", Severity.SUSPECT
+)
+_T = TypeVar("_T")
 
 
 class PictureFile:
     """A picture file as a document."""
 
     def __init__(self, content: Content, kind: str) -> None:
+        """*kind* is its format, as ``sniff`` names it. Raises ``DocumentError``."""
         self._content = content
         self._kind = kind
         self._stream: IO[bytes] | None = None
         self._image: Any = None
-        self._damaged = False
-        try:
-            self._frames = self._survey()
-        except DocumentError as error:
-            if not isinstance(error.__cause__, images.BROKEN):
-                raise
-            self._damaged = True
-            self._frames = self._survey()
+        self._frames, self._damaged = self._attempt(content.name, self._find_frames)
         self.pages = len(self._frames)
         """How many pages it has."""
 
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """The images of one page; raises ``DocumentError`` when it cannot be decoded."""
+        name = self._content.name
         if not 1 <= page.number <= self.pages:
-            raise DocumentError(f"{printable(self._content.name)} has no page {page.number}")
-
-        def scale_for(size: Size) -> float:
-            return useful_scale(size, spec)
-
-        picture, lost = self._read(page, scale_for)
-        return finish(picture, page, spec, (_LOST,) if lost else (), full_colour=self._kind not in _HALF_COLOUR)
+            raise DocumentError(f"{printable(name)} has no page {page.number}")
+        decode = partial(self._decode, self._frames[page.number - 1], spec)
+        label = name if self.pages == 1 else f"page {page.number} of {name}"
+        picture, damaged = self._attempt(label, decode, tolerant=self._damaged)
+        findings = (_DAMAGED,) if damaged else ()
+        return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR)
 
     def close(self) -> None:
         """Close the file."""
@@ -56,54 +61,50 @@ class PictureFile:
             self._stream.close()
         self._stream = self._image = None
 
-    def _label(self, page: PageRef) -> str:
-        return self._content.name if self.pages == 1 else f"page {page.number} of {self._content.name}"
-
-    def _read(self, page: PageRef, scale_for: images.ScaleFor) -> tuple[images.Picture, bool]:
-        """One page, upright, grey or RGB, and whether a part of it is lost."""
-        frame = self._frames[page.number - 1]
-        if not self._damaged:
-            try:
-                with images.guarded(self._label(page)):
-                    return self._decode(frame, scale_for), False
-            except DocumentError as error:
-                if not isinstance(error.__cause__, images.BROKEN):
-                    raise
-            # The decoder may be in any state: begin again, and take what there is.
-            self.close()
-        with images.guarded(self._label(page), tolerant=True):
-            return self._decode(frame, scale_for), True
-
-    def _survey(self) -> list[int]:
-        """Open the file; the frames that are pages."""
-        with images.guarded(self._content.name, tolerant=self._damaged):
-            self._open()
-            try:
-                return images.frames_of(self._image, self._content.name) if self._kind == "TIFF" else [0]
-            except BaseException:
-                self.close()
+    def _attempt(self, label: str, action: Callable[[], _T], *, tolerant: bool = False) -> tuple[_T, bool]:
+        """The result of *action*, and whether the file is damaged, so that it was done with what can be read of it."""
+        try:
+            with images.guarded(label, tolerant=tolerant):
+                return action(), tolerant
+        except DocumentError as error:
+            self.close()  # the decoder may be in any state
+            if tolerant or not isinstance(error.__cause__, images.BROKEN):
                 raise
+        return self._attempt(label, action, tolerant=True)
 
-    def _open(self) -> None:
-        self.close()
-        self._stream = self._content.open()
-        try:
-            self._image = images.open_picture(self._stream, self._kind, self._content.name)
-        except BaseException:
-            self.close()
-            raise
-
-    def _decode(self, frame: int, scale_for: images.ScaleFor) -> images.Picture:
+    def _open(self) -> Any:
         if self._image is None:
-            self._open()
-        keep = False
-        try:
-            self._image.seek(frame)
-            picture = images.convert(self._image, scale_for)
-            keep = self.pages > 1 and math.prod(self._image.size) < _LARGE
-        finally:
-            # The object of an opened file holds on to the frame it decoded last. Between the pages of a TIFF it
-            # saves finding the place again; else it is in the way.
-            if not keep:
-                self.close()
+            self._stream = self._content.open()
+            self._image = images.open_picture(self._stream, self._kind, self._content.name)
+        return self._image
+
+    def _find_frames(self) -> list[int]:
+        """The frames that are pages."""
+        image = self._open()
+        frames: list[int] = []
+        for frame in itertools.count() if self._kind == "TIFF" else ():
+            if frame == _MAX_FRAMES:
+                name = printable(self._content.name)
+                raise DocumentError(f"{name} has more than {_MAX_FRAMES:,} frames", "split it into several files")
+            try:
+                image.seek(frame)
+                is_page = not int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NOT_A_PAGE
+            except EOFError:
+                break
+            except images.BROKEN:
+                # All further frames are found through this one: it stands for them, and loading it says what is wrong.
+                frames.append(frame)
+                break
+            if is_page:
+                frames.append(frame)
+        return frames or [0]
+
+    def _decode(self, frame: int, spec: RasterSpec) -> images.Picture:
+        """A frame, upright, grey or RGB."""
+        image = self._open()
+        image.seek(frame)
+        picture = images.convert(image, lambda size: compute_scale(size, spec))
+        # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
+        if self.pages == 1 or math.prod(image.size) >= _LARGE:
+            self.close()
         return picture

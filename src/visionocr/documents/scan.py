@@ -6,17 +6,25 @@ text) must never get lost, so whatever is not known to be harmless leads to draw
 
 from __future__ import annotations
 
+import io
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
-_MOST_CONTENT = 1 << 18
-"""Bytes of drawing instructions that are looked at: invisible text of a dense page has about 100,000."""
-_MOST_SCAN = 1 << 26
+from visionocr.documents import images
+from visionocr.documents.blank import has_much_print, is_blank
+from visionocr.documents.fit import compute_layout, compute_scale, make_images, may_be_blank, needs_split
+from visionocr.errors import DocumentError
+from visionocr.types import Finding, PageImage, PageRef, RasterSpec
+
+_MAX_CONTENT = 1 << 18
+"""Bytes of drawing instructions that are parsed: invisible text of a dense page has about 100,000."""
+_MAX_JPEG = 1 << 26
 """Bytes of the JPEG."""
 _STRINGS = re.compile(rb"\((?:\\.|[^\\()])*\)|<[0-9A-Fa-f\s]*>|\[|\]", re.DOTALL)
 _HARMLESS = frozenset(
-    # The state, and text: whether any of it can be seen is asked of MuPDF.
+    # The graphics state, and text: MuPDF says whether any of it is visible.
     b"q Q cm Do BT ET Tf Td TD Tm T* Tj TJ Tc Tw Tz TL Ts Tr ' \" w J j M d i ri g G rg RG k K BMC EMC".split()
 )
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)")
@@ -24,11 +32,22 @@ _NAME = re.compile(rb"/[A-Za-z0-9_.+-]{1,60}")
 _TOLERANCE = 1.0
 """Points by which the picture's edges may miss the page's."""
 _DISTORTION = 0.01
-"""How far the shape of the picture may be from the page's."""
-_USUAL = {b"RGB ": (b"sRGB",), b"GRAY": (b"sGray", b"Gray Gamma 2.2")}
-"""Names of the colour profiles that change nothing one could see, by colour space."""
-_UNPRINTED = frozenset({"ignore-text"})
+"""How far the shape of the picture may be from the page's, as a share."""
+_COMMON_PROFILES = {b"RGB ": (b"sRGB",), b"GRAY": (b"sGray", b"Gray Gamma 2.2")}
+"""Descriptions of the colour profiles that change nothing visible, by colour space."""
+_INVISIBLE = frozenset({"ignore-text"})
 """What MuPDF calls text without fill and stroke, as programs put it under or over a scan so that it can be searched."""
+_MAX_BYTES_PER_PIXEL = 1.0
+"""Of a JPEG that is sent as it is: three times what ours have."""
+_MAX_GREY_SIDE = 2048
+"""Long side in pixels of a grey JPEG that is sent as it is. KoboldCpp shrinks larger ones, and before version 1.86.1 it
+garbles then what has not three channels."""
+_FRACTION = 4
+"""The part of a JPEG's bytes that is looked at first."""
+_MAX_HEADERS = 2**22
+"""Bytes of a JPEG in which its frame header is looked for: profiles and thumbnails come before it."""
+_BASELINE = re.compile(rb"\xff[\xc0\xc1]\x00[\x0b\x11]\x08")
+"""Start of a JPEG's frame: Huffman coding in one scan after the other, one or three channels of eight bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +59,29 @@ class Scan:
     height: int
 
 
-def scan_of(pdf: Any, sheet: Any) -> Scan | None:
+# --- finding the JPEG -------------------------------------------------------------------------------------
+
+
+def find_scan(pdf: Any, sheet: Any) -> Scan | None:
     """The JPEG that covers a page of a PDF and is all that can be seen of it; ``None``: draw the page.
 
     May raise what the PDF library raises.
     """
     if sheet.rotation or pdf.xref_get_key(sheet.xref, "Annots")[0] != "null":
         return None
-    name = _only_picture(sheet.read_contents())
-    if name is None or not _covers(sheet):
+    name = _find_only_picture(sheet.read_contents())
+    if name is None or not _is_covered(sheet):
         return None
     kind, value = pdf.xref_get_key(sheet.xref, f"Resources/XObject/{name}")
     if kind != "xref":
         return None
-    scan = _plain_jpeg(pdf, int(value.split()[0]))
+    scan = _extract_jpeg(pdf, int(value.split()[0]))
     return scan if scan is not None and _has_shape_of(scan, sheet) else None
 
 
-def _only_picture(content: bytes) -> str | None:
+def _find_only_picture(content: bytes) -> str | None:
     """The name of the only thing painted, when all instructions are harmless and it lies upright, not mirrored."""
-    if not 0 < len(content) <= _MOST_CONTENT or b"%" in content:
+    if not 0 < len(content) <= _MAX_CONTENT or b"%" in content:
         return None
     tokens = _STRINGS.sub(b" ", content).split()
     words = {token for token in set(tokens) if not _NUMBER.fullmatch(token) and not _NAME.fullmatch(token)}
@@ -68,12 +90,12 @@ def _only_picture(content: bytes) -> str | None:
     if any(tokens[i - 1] != b"3" for i, token in enumerate(tokens) if token == b"Tr"):
         return None  # text may also cut out what follows
     at = tokens.index(b"Do")
-    if at == 0 or not _NAME.fullmatch(tokens[at - 1]) or not _upright(tokens[: at - 1]):
+    if at == 0 or not _NAME.fullmatch(tokens[at - 1]) or not _is_upright(tokens[: at - 1]):
         return None
     return tokens[at - 1][1:].decode("ascii")
 
 
-def _upright(tokens: list[bytes]) -> bool:
+def _is_upright(tokens: list[bytes]) -> bool:
     """Whether all that moves the coordinates before the picture only shifts and stretches, to the right and up."""
     for at, token in enumerate(tokens):
         if token == b"cm":
@@ -85,9 +107,9 @@ def _upright(tokens: list[bytes]) -> bool:
     return True
 
 
-def _covers(sheet: Any) -> bool:
+def _is_covered(sheet: Any) -> bool:
     """Whether one picture fills the page, no more and no less, and nothing else is printed, in forms neither."""
-    painted = [(kind, box) for kind, box, *_ in sheet.get_bboxlog() if kind not in _UNPRINTED]
+    painted = [(kind, box) for kind, box, *_ in sheet.get_bboxlog() if kind not in _INVISIBLE]
     if [kind for kind, _ in painted] != ["fill-image"]:
         return False
     edges = sheet.rect
@@ -101,7 +123,7 @@ def _has_shape_of(scan: Scan, sheet: Any) -> bool:
     return abs(wide - high) <= _DISTORTION * min(wide, high)
 
 
-def _plain_jpeg(pdf: Any, xref: int) -> Scan | None:
+def _extract_jpeg(pdf: Any, xref: int) -> Scan | None:
     """The picture's bytes as they lie in the file, when nothing in the PDF changes what they show."""
 
     def entry(key: str) -> tuple[str, str]:
@@ -113,16 +135,16 @@ def _plain_jpeg(pdf: Any, xref: int) -> Scan | None:
         return None
     if entry("Filter")[1].strip("[] ") != "/DCTDecode" or entry("BitsPerComponent")[1] != "8":
         return None
-    if not _common_colours(pdf, entry("ColorSpace")):
+    if not _has_common_colours(pdf, entry("ColorSpace")):
         return None
     data = pdf.xref_stream_raw(xref)
     sides = entry("Width")[1], entry("Height")[1]
-    if not data or len(data) > _MOST_SCAN or not all(side.isascii() and side.isdigit() for side in sides):
+    if not data or len(data) > _MAX_JPEG or not all(side.isascii() and side.isdigit() for side in sides):
         return None
     return Scan(bytes(data), int(sides[0]), int(sides[1]))
 
 
-def _common_colours(pdf: Any, space: tuple[str, str]) -> bool:
+def _has_common_colours(pdf: Any, space: tuple[str, str]) -> bool:
     """Grey or RGB as every program shows it: without a profile, or with the usual one."""
     kind, value = space
     if kind == "xref":
@@ -135,4 +157,55 @@ def _common_colours(pdf: Any, space: tuple[str, str]) -> bool:
     head = bytes(pdf.xref_stream(int(profile[1])) or b"")[:4096]
     # They are known by their descriptions, which are in ASCII or in UTF-16.
     words = head.replace(b"\0", b"")
-    return any(name in words for name in _USUAL.get(head[16:20], ()))
+    return any(name in words for name in _COMMON_PROFILES.get(head[16:20], ()))
+
+
+# --- its images -------------------------------------------------------------------------------------------
+
+
+def load_scan(
+    scan: Scan, page: PageRef, spec: RasterSpec, findings: tuple[Finding, ...] = ()
+) -> tuple[PageImage, ...] | None:
+    """The images of a page that is a JPEG: the bytes as they are where they fit, else decoded no finer than needed.
+
+    ``None`` when the JPEG is not quite what the page shows, or is broken: the page has to be drawn.
+    """
+    try:
+        with images.guarded(page.document):
+            image = images.open_picture(io.BytesIO(scan.data), "JPEG", page.document)
+            if image.size != (scan.width, scan.height) or needs_split(image.size, spec) or not _is_plain(image):
+                return None
+            inner, outer = compute_layout(image.size, spec)
+            fits = inner == outer == image.size and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
+            fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
+            if not fits or not _is_baseline(image, scan.data):
+                picture = images.convert(image, lambda size: compute_scale(size, spec))
+                return make_images(picture, page, spec, findings, full_colour=False)
+        blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document)
+    except DocumentError:
+        return None
+    return (PageImage(page, "image/jpeg", scan.data, image.width, image.height, findings=findings, blank=blank),)
+
+
+def _is_plain(image: Any) -> bool:
+    """Whether an opened JPEG shows grey or RGB the way it is stored. Raises ``DocumentError`` for one too large."""
+    images.check_size(image)
+    images.check_scans(image)
+    return image.mode in ("L", "RGB") and images.read_orientation(image) == 1
+
+
+def _is_baseline(image: Any, data: bytes) -> bool:
+    """Whether an opened JPEG is of the kind that every decoder knows."""
+    return "progressive" not in image.info and _BASELINE.search(data[:_MAX_HEADERS]) is not None
+
+
+def _is_blank(jpeg: bytes, name: str) -> bool:
+    """Most pages are seen to be full from their upper part, coarsely decoded; only the others are decoded whole."""
+    with images.guarded(name, tolerant=True):
+        image = images.open_picture(io.BytesIO(jpeg[: len(jpeg) // _FRACTION]), "JPEG", name)
+        image.draft("L", (image.width // 2, image.height // 2))
+        if has_much_print(image):
+            return False
+    with images.guarded(name):
+        image = images.open_picture(io.BytesIO(jpeg), "JPEG", name)
+        return is_blank(images.convert(image, lambda _: 1.0))

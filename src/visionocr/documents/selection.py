@@ -1,4 +1,4 @@
-"""Which pages: the language of ``--pages``.
+"""Which pages: the syntax of ``--pages``.
 
 ``1-3,7,12-`` are pages 1 to 3, 7, and 12 to the end; ``-1`` is the last page and ``-3--1`` the last three.
 Pages come in the order of the document and each of them once, however they were asked for.
@@ -14,8 +14,8 @@ from visionocr.errors import UsageError
 
 _ITEM = re.compile(r"(-?[0-9]{1,9})(?:\s*(-)\s*(-?[0-9]{1,9})?)?")
 _HINT = "for example --pages 1-3,7,12- or --pages -1 for the last page"
-_MOST_MISSING = 10
-"""How many pages that do not exist are named: enough for a message."""
+_MAX_MISSING = 10
+"""Pages that do not exist, as many as are named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,13 @@ class PageSelection:
 
     def numbers(self, count: int) -> Iterator[int]:
         """The pages of a document of *count* pages, ascending, each once."""
+
+        def absolute(number: int) -> int:
+            return number if number > 0 else count + 1 + number
+
         after = 0
-        for first, last in sorted(self._absolute(count)):
+        # The ranges may be empty or reach beyond the document.
+        for first, last in sorted((absolute(first), absolute(last)) for first, last in self.ranges):
             for number in range(max(first, after + 1), min(last, count) + 1):
                 yield number
                 after = number
@@ -43,27 +48,19 @@ class PageSelection:
                 beyond = range(first, first + 1 if first > count else first)
             else:
                 beyond = range(max(first, count + 1), last + 1)
-            found.update(beyond[:_MOST_MISSING])
-        return tuple(sorted(found)[:_MOST_MISSING])
-
-    def _absolute(self, count: int) -> list[tuple[int, int]]:
-        """The ranges with negative numbers counted from the end; may reach beyond the document, or be empty."""
-
-        def place(number: int) -> int:
-            return number if number > 0 else count + 1 + number
-
-        return [(place(first), place(last)) for first, last in self.ranges]
+            found.update(beyond[:_MAX_MISSING])
+        return tuple(sorted(found)[:_MAX_MISSING])
 
 
 def parse_pages(text: str) -> PageSelection:
-    """Understand ``--pages``; raises ``UsageError`` when there is nothing to understand."""
+    """Parse ``--pages``. Raises ``UsageError``."""
     items = [item.strip() for item in text.split(",")]
     if not any(items):
         raise UsageError("no pages are given", _HINT)
-    return PageSelection(tuple(dict.fromkeys(_range(item) for item in items if item)))
+    return PageSelection(tuple(dict.fromkeys(_parse_range(item) for item in items if item)))
 
 
-def _range(item: str) -> tuple[int, int]:
+def _parse_range(item: str) -> tuple[int, int]:
     match = _ITEM.fullmatch(item)
     if match is None:
         raise UsageError(f"{item[:60]!r} is not a page or a range of pages", _HINT)

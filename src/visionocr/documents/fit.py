@@ -1,0 +1,200 @@
+"""Makes a picture fit the request: cut, shrunk, padded and encoded within the limits of a model."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from visionocr.documents import images
+from visionocr.documents.blank import is_blank
+from visionocr.documents.images import Picture, Size
+from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
+
+MAX_DPI = 300.0
+"""Dots per inch beyond which a page on paper shows nothing more."""
+MIN_SIDE = 28
+"""Smallest side in pixels: encoders reject or garble less than one of their patches."""
+PIECE_ASPECT = 1.4
+"""Long side / short side of the pieces into which a strip is cut: the shape of a page, which models know best."""
+_LONG_PIECE_ASPECT = 2.8
+"""The same for a thin strip cut across its lines: with room for whole words."""
+MAX_PARTS = 64
+"""Pieces of a strip."""
+_FREEDOM = 0.2
+"""How far a cut may be from its even position, as a share of a piece's length."""
+_LEGIBLE = 800
+"""Long side in pixels of a page on which small print is certainly visible, if there is any."""
+
+# --- sizes ------------------------------------------------------------------------------------------------
+
+
+def fit_size(size: Size, max_side: int, max_pixels: int | None = None) -> Size:
+    """The largest size of the same shape within the limits; never larger than *size*."""
+    long, short = max(size), min(size)
+
+    def scale_short(side: int) -> int:
+        return max(1, round(short * side / long))
+
+    side = min(long, max(max_side, MIN_SIDE))
+    if max_pixels is not None:
+        most = max(max_pixels, MIN_SIDE * MIN_SIDE)
+        side = min(side, max(1, math.isqrt(most * long // short)))
+        while side > 1 and side * scale_short(side) > most:
+            side -= 1
+    return (side, scale_short(side)) if size[0] >= size[1] else (scale_short(side), side)
+
+
+def _pad_size(size: Size, max_aspect: float) -> Size:
+    """The size of the canvas that keeps *size* from being too small or too long."""
+    least = max(MIN_SIDE, math.ceil(max(size) / max(max_aspect, 1.0)))
+    return max(size[0], least), max(size[1], least)
+
+
+def compute_layout(size: Size, spec: RasterSpec) -> tuple[Size, Size]:
+    """The size to which a picture is shrunk, and that of the white canvas around it (the same if none is needed)."""
+    canvas = _pad_size(size, spec.max_aspect)
+    side = max(fit_size(canvas, spec.max_side, spec.max_pixels))
+    most = math.inf if spec.max_pixels is None else max(spec.max_pixels, MIN_SIDE * MIN_SIDE)
+    while True:
+        outer = _pad_size(fit_size(canvas, side), spec.max_aspect)
+        if side <= MIN_SIDE or math.prod(outer) <= most:
+            break
+        side -= 1  # rounding up to the aspect exceeded the limit by a row
+    scale = min(1.0, side / max(canvas))
+    inner = (min(outer[0], max(1, round(size[0] * scale))), min(outer[1], max(1, round(size[1] * scale))))
+    # A picture that fills the canvas but for a row of rounding is scaled to fill it.
+    filled = (outer[0] if outer[0] - inner[0] < 2 else inner[0], outer[1] if outer[1] - inner[1] < 2 else inner[1])
+    return (filled if filled[0] <= size[0] and filled[1] <= size[1] else inner), outer
+
+
+def _is_strip(size: Size, spec: RasterSpec) -> bool:
+    """Whether one side is too long for the other."""
+    return max(size) > spec.max_aspect * min(size)
+
+
+def needs_split(size: Size, spec: RasterSpec) -> bool:
+    """Whether a picture is a strip that would have to be shrunk, so that its pieces show more than the whole."""
+    canvas = _pad_size(size, spec.max_aspect)
+    return spec.split and _is_strip(size, spec) and fit_size(canvas, spec.max_side, spec.max_pixels) != canvas
+
+
+def compute_scale(size: Size, spec: RasterSpec) -> float:
+    """The largest scale at which a picture (or its pieces) will be sent: finer detail is lost anyway."""
+    if needs_split(size, spec):
+        breadth = min(size)
+        return fit_size((breadth, breadth), spec.max_side, spec.max_pixels)[0] / breadth
+    canvas = _pad_size(size, spec.max_aspect)
+    return max(fit_size(canvas, spec.max_side, spec.max_pixels)) / max(canvas)
+
+
+# --- cutting ----------------------------------------------------------------------------------------------
+
+
+def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[Picture], Finding]:
+    """A strip in pieces of a page's shape, in reading order, cut at its emptiest lines."""
+    down = picture.height >= picture.width
+    length = max(picture.size)
+    count = _count_parts(picture.size, spec)
+    piece = length / count
+    reach = _FREEDOM * piece
+    cuts = [0]
+    for i in range(1, count):
+        first, last = max(1, round(i * piece - reach)), min(length - 1, round(i * piece + reach))
+        cuts.append(first + find_emptiest(images.measure_lines(picture, first, last + 1, down=down)))
+    cuts.append(length)
+    pieces = [images.crop_lines(picture, a, b, down=down) for a, b in itertools.pairwise(cuts) if b > a]
+    words = f"a strip of {picture.width} x {picture.height} pixels was cut into {len(pieces)} parts"
+    if count == MAX_PARTS:
+        words += ", the most there may be"
+    return pieces, adjustment(words)
+
+
+def _count_parts(size: Size, spec: RasterSpec) -> int:
+    """Into how many pieces a strip is cut."""
+    breadth = min(size)
+    long_piece = math.ceil(_LONG_PIECE_ASPECT * breadth), breadth
+    # Long pieces only where nothing is lost by them: one that would have to be shrunk had better be short.
+    thin = size[0] > size[1] and fit_size(long_piece, spec.max_side, spec.max_pixels) == long_piece
+    aspect = min(_LONG_PIECE_ASPECT if thin else PIECE_ASPECT, max(spec.max_aspect, 1.0))
+    return max(2, min(MAX_PARTS, math.ceil(max(size) / (aspect * breadth))))
+
+
+def find_emptiest(lines: Sequence[float]) -> int:
+    """The index of the line to cut at, given how much each line holds.
+
+    The emptiest lines win. Of several gaps the wider ones do (between paragraphs or words, not between lines or
+    letters), and the nearer ones to the middle.
+    """
+    least = min(lines)
+    middle = len(lines) // 2
+    wide = max(1.0, len(lines) / 4)
+    best, best_score, start = middle, -math.inf, 0
+    for is_empty, gap in itertools.groupby(lines, lambda amount: amount <= least):
+        length = sum(1 for _ in gap)
+        if is_empty:
+            # A little inside the gap: what looks empty at its edge may be the faint rim of a letter.
+            margin = min(4, length // 2)
+            last = start + length - 1 - margin
+            place = min(max(middle, start + margin), last) if length > 2 * margin else start + margin
+            score = min(length, wide) / wide - abs(place - middle) / len(lines)
+            if score > best_score:
+                best, best_score = place, score
+        start += length
+    return best
+
+
+# --- images -----------------------------------------------------------------------------------------------
+
+
+def adjustment(message: str) -> Finding:
+    """The finding that a page was changed to fit."""
+    return Finding(FindingKind.ADJUSTED, message, Severity.INFO)
+
+
+def may_be_blank(spec: RasterSpec, findings: tuple[Finding, ...]) -> bool:
+    """Whether to look for content at all. What a damaged file does not show may have been there: the model decides."""
+    return spec.find_blank and spec.split and not any(finding.kind is FindingKind.DAMAGED for finding in findings)
+
+
+def make_images(
+    picture: Picture,
+    page: PageRef,
+    spec: RasterSpec,
+    findings: tuple[Finding, ...] = (),
+    *,
+    full_colour: bool = True,
+) -> tuple[PageImage, ...]:
+    """The images of a page, given its picture.
+
+    A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
+    keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.
+    """
+    blank = may_be_blank(spec, findings)
+    pieces = [picture]
+    if needs_split(picture.size, spec):
+        pieces, cut = _cut(picture, spec)
+        findings = (*findings, cut)
+    result = []
+    for part, piece in enumerate(pieces, 1):
+        fitted, padding = _fit(piece, spec)
+        # Looked at without the padding, and before small print is shrunk away.
+        blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
+        media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
+        size, remarks = fitted.size, (*findings, *padding)
+        result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks))
+    return tuple(replace(image, blank=blank) for image in result)
+
+
+def _fit(piece: Picture, spec: RasterSpec) -> tuple[Picture, tuple[Finding, ...]]:
+    """A picture within the limits, and a finding if it was padded."""
+    size = piece.size
+    inner, outer = compute_layout(size, spec)
+    if inner != size:
+        piece = images.shrink(piece, inner)
+    if outer == inner:
+        return piece, ()
+    why = "too long for its width" if _is_strip(size, spec) else "too small"
+    finding = adjustment(f"a picture of {size[0]} x {size[1]} pixels is {why}: it was padded with white")
+    return images.pad(piece, outer), (finding,)
