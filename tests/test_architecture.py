@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"types", "errors"},
-    {"text", "pace"},
+    {"text", "speed"},
     {"validation"},
     {"prompting", "answers"},
     {"worker_main"},

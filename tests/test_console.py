@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from visionocr.console import Console
-from visionocr.pace import Pace, Speed, estimate_duration
+from visionocr.speed import Speed, SpeedMeter, estimate_duration
 from visionocr.types import (
     Answered,
     Asked,
@@ -308,15 +308,15 @@ def test_the_bar_tells_the_speed(terminal: Terminal) -> None:
 
 def test_speed_is_that_of_the_last_pages() -> None:
     """A server that joined counts after a while as if it had always been there; known pages do not count."""
-    pace = Pace()
+    pace = SpeedMeter()
     for second in range(60):
         pace.add(by("a", 1).result, second * 6.0)
-    assert pace.lately() == Speed(10.0, 100 / 6)
+    assert pace.measure() == Speed(10.0, 100 / 6)
     for second in range(60):
         pace.add(by("b", 1).result, 360.0 + second)
-    assert pace.lately() == Speed(60.0, 100.0)
+    assert pace.measure() == Speed(60.0, 100.0)
     pace.add(good().result, 1e9)
-    assert pace.lately() == Speed(60.0, 100.0)
+    assert pace.measure() == Speed(60.0, 100.0)
     assert pace.shares["b"].pages == 60
 
 

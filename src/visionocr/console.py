@@ -1,4 +1,4 @@
-"""Tells people what happens, on standard error: progress on a terminal, plain lines elsewhere."""
+"""Messages for people, on standard error: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from visionocr.pace import Pace, Speed
+from visionocr.speed import Speed, SpeedMeter
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
 from visionocr.types import Progress as Growing
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Console:
     """An ``Observer`` that writes for people. Safe to call from any thread.
 
-    ``verbosity`` -1 says only errors, 0 what matters, 1 also retries and re-asks. ``selected`` tells how many
-    pages of a document with so many are read; it makes a total where there is one document. ``hint_for`` tells
-    what can be done about a page that failed.
+    *verbosity*: -1 for errors only, 0 for what matters, 1 for retries and re-asks too. *selected* gives how many pages
+    of a document with so many are read, for the total of the progress bar. *hint_for* gives what can be done about a
+    page that failed.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class Console:
     ) -> None:
         self._selected = selected
         self._hint_for = hint_for
-        self._stream = stream or sys.stderr or io.StringIO()  # closed: nobody listens
+        self._stream = stream or sys.stderr or io.StringIO()  # standard error may be closed
         self._verbosity = verbosity
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._seen: Counter[Status] = Counter()
@@ -49,7 +49,7 @@ class Console:
         self._resumed = 0
         """Pages that an earlier run had read."""
         self._tokens = 0
-        self._pace = Pace()
+        self._speed_meter = SpeedMeter()
         self._started = time.monotonic()
         self._total: int | None = None
         self._documents = 0
@@ -68,9 +68,9 @@ class Console:
                 case Retrying() if self._verbosity > 0:
                     self._say(f"{event.reason}; trying again in {event.wait:.1f} s")
                 case Growing():
-                    self._growing(event)
+                    self._show_growth(event)
                 case Answered():
-                    self._answered(event.result, known=event.known)
+                    self._show_result(event.result, known=event.known)
                 case Notice() if self._verbosity >= 0:
                     self._say(f"{'warning: ' if event.warning else ''}{event.message}")
                 case _:
@@ -89,10 +89,7 @@ class Console:
             self._say(text)
 
     def writing(self, write: Callable[[], object]) -> None:
-        """Call *write*, with the progress line out of the way where results go to the same terminal.
-
-        No context manager: Ctrl-C between its beginning and the block would leave the lock taken.
-        """
+        """Call *write*, with the progress bar out of the way where results go to the same terminal."""
         with self._lock:
             hide = self._progress is not None and self._shares_terminal
             if hide and self._progress is not None:
@@ -138,16 +135,16 @@ class Console:
             speed = Speed((pages - self._resumed) / seconds * 60, self._tokens / seconds)
             said.append(f"{seconds:.1f} s, {speed}")
         self.line("; ".join(said))
-        if len(self._pace.shares) > 1:
-            for server, share in sorted(self._pace.shares.items(), key=lambda item: -item[1].pages):
+        if len(self._speed_meter.shares) > 1:
+            for server, share in sorted(self._speed_meter.shares.items(), key=lambda item: -item[1].pages):
                 self.line(f"  {server}: {share}")
 
-    def _answered(self, result: PageResult, *, known: bool) -> None:
-        self._count(result, known=known)
+    def _show_result(self, result: PageResult, *, known: bool) -> None:
+        self._count_result(result, known=known)
         worth_a_word = result.status in {Status.FAILED, Status.SUSPECT} and not known
         if not worth_a_word and (known or self._verbosity < 0 or (self._progress is not None and self._verbosity == 0)):
             return
-        self._say(self._sentence(result))
+        self._say(self._describe(result))
         if worth_a_word and (hint := self._hint_for(result.page)):
             self._say(f"  {hint}")
         if self._verbosity > 0:
@@ -155,7 +152,7 @@ class Console:
                 if finding.severity is Severity.INFO:
                     self._say(f"  {printable(finding.message)}")
 
-    def _count(self, result: PageResult, *, known: bool) -> None:
+    def _count_result(self, result: PageResult, *, known: bool) -> None:
         if result.page.number:
             self._seen[result.status] += 1
         else:
@@ -164,22 +161,24 @@ class Console:
             self._resumed += 1
         else:
             self._tokens += result.completion_tokens or 0
-            self._pace.add(result, time.monotonic())
+            self._speed_meter.add(result, time.monotonic())
         if self._total is None and self._documents == 1 and result.page.pages:
             self._total = self._selected(result.page.pages)
         if self._progress is not None and self._bar is not None:
             step = 1 if result.page.number or self._documents > 1 else 0
-            pace = str(self._pace.lately() or "")
-            self._progress.update(self._bar, advance=step, total=self._total, description=self._tally(), pace=pace)
+            pace = str(self._speed_meter.measure() or "")
+            self._progress.update(
+                self._bar, advance=step, total=self._total, description=self._describe_counts(), pace=pace
+            )
 
-    def _growing(self, event: Growing) -> None:
+    def _show_growth(self, event: Growing) -> None:
         """On the progress line, that a slow page is alive."""
         if self._progress is not None and self._bar is not None:
             written = f"{event.characters} characters" if event.characters else "looking"
             name = f"page {event.page.number}" if event.page.pages != 1 else "picture"
             self._progress.update(self._bar, description=f"{name}: {written}, {event.seconds:.0f} s")
 
-    def _sentence(self, result: PageResult) -> str:
+    def _describe(self, result: PageResult) -> str:
         name, why = page_label(result.page), reasons(result.findings)
         if result.page.number == 0:
             return f"error: {why}"
@@ -188,7 +187,7 @@ class Console:
         tokens = f", {result.completion_tokens} tokens" if result.completion_tokens else ""
         return f"{name}: {result.status} ({result.seconds:.1f} s{tokens})"
 
-    def _tally(self) -> str:
+    def _describe_counts(self) -> str:
         bad = self._seen[Status.FAILED] + self._seen[Status.SUSPECT] + self._unopened
         return "reading" + (f" ({bad} not good)" if bad else "")
 

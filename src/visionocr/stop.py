@@ -6,12 +6,12 @@ registers what wakes it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -84,14 +84,14 @@ def run_stoppable(command: Callable[[Stop], _T]) -> _T:
     a second signal ends the process at once. Signals that are ignored (``nohup``, a background job) stay so.
     """
     stop = Stop()
-    outcome: Future[_T] = Future()
+    outcome: list[_T | BaseException] = []
     news: SimpleQueue[str] = SimpleQueue()  # unlike other queues, it may be used in a signal handler
 
     def run() -> None:
         try:
-            outcome.set_result(command(stop))
+            outcome.append(command(stop))
         except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
-            outcome.set_exception(error)
+            outcome.append(error)
         news.put("ended")
 
     def handle(_number: int, _frame: object) -> None:
@@ -103,14 +103,14 @@ def run_stoppable(command: Callable[[Stop], _T]) -> _T:
         threading.Thread(target=run, name="command", daemon=True).start()
         deadline = float("inf")
         while time.monotonic() < deadline:
-            try:
-                if news.get(timeout=_TICK) == "ended":
-                    return outcome.result()
-            except Empty:
-                continue
-            if not stop.is_requested:
-                deadline = time.monotonic() + _GRACE
-                stop.request()
+            with contextlib.suppress(Empty):
+                if news.get(timeout=_TICK) == "signal" and not stop.is_requested:
+                    deadline = time.monotonic() + _GRACE
+                    stop.request()
+            if outcome:
+                if isinstance(outcome[0], BaseException):
+                    raise outcome[0]
+                return outcome[0]
     raise Interrupted("stopped")
 
 

@@ -10,9 +10,9 @@ from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
 from visionocr.output.writer import write_stdout
-from visionocr.pace import Speed, estimate_duration
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.speed import Speed, estimate_duration
 from visionocr.text import page_label, printable
 from visionocr.types import Event, Notice, PageRef, PageSource, RasterSpec, Sampler
 

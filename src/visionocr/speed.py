@@ -1,4 +1,4 @@
-"""How fast pages come: lately, and from which server."""
+"""How fast pages are read: recently, and by which server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from visionocr.types import PageResult
 
-_LATELY = 30
+_RECENT = 30
 """Answers that the speed is taken from: enough to be steady, few enough to notice when a server comes or goes."""
 _ENOUGH = 3
-"""Answers before which nothing is foretold."""
+"""Answers before which no speed is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Speed:
 
 @dataclass(slots=True)
 class Share:
-    """What one server did."""
+    """What one server contributed."""
 
     pages: int = 0
     seconds: float = 0.0
-    """That it worked, over all asks."""
+    """Time that it worked, over all requests."""
     tokens: int = 0
 
     def __str__(self) -> str:
@@ -40,13 +40,13 @@ class Share:
         return f"{self.pages} page{'' if self.pages == 1 else 's'}, {self.seconds:.1f} s of work{tokens}"
 
 
-class Pace:
+class SpeedMeter:
     """Counts answered pages. A page is counted where its text came from."""
 
     def __init__(self) -> None:
         self.shares: dict[str, Share] = {}
         """By address."""
-        self._lately: deque[tuple[float, int]] = deque(maxlen=_LATELY + 1)
+        self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT + 1)
         """When an answer came, and its tokens."""
 
     def add(self, result: PageResult, now: float) -> None:
@@ -54,7 +54,7 @@ class Pace:
         if not result.asks:
             return
         tokens = result.completion_tokens or 0
-        self._lately.append((now, tokens))
+        self._recent.append((now, tokens))
         if result.server:
             share = self.shares.setdefault(result.server, Share())
             share.pages, share.seconds, share.tokens = (
@@ -63,19 +63,19 @@ class Pace:
                 share.tokens + tokens,
             )
 
-    def lately(self) -> Speed | None:
+    def measure(self) -> Speed | None:
         """The speed of the last pages; ``None`` while there are too few to tell."""
-        if len(self._lately) < _ENOUGH:
+        if len(self._recent) < _ENOUGH:
             return None
-        seconds = self._lately[-1][0] - self._lately[0][0]
+        seconds = self._recent[-1][0] - self._recent[0][0]
         if seconds <= 0:
             return None
-        tokens = sum(tokens for _, tokens in list(self._lately)[1:])
-        return Speed((len(self._lately) - 1) / seconds * 60, tokens / seconds)
+        tokens = sum(tokens for _, tokens in list(self._recent)[1:])
+        return Speed((len(self._recent) - 1) / seconds * 60, tokens / seconds)
 
 
 def estimate_duration(pages: int, per_minute: float) -> str:
-    """How long *pages* pages take, in words."""
+    """How long *pages* pages take at that speed, as text."""
     minutes = pages / per_minute
     if minutes < 1:
         return f"{minutes * 60:.0f} s"
