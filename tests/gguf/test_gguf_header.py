@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import gguf
 import weights
 from visionocr.errors import ConfigurationError
-from visionocr.gguf.files import read_header
-from visionocr.gguf.quantization import FILE_TYPES, TENSOR_TYPES, quantization
+from visionocr.gguf.facts import name_quantization
+from visionocr.gguf.header import FILE_TYPES, TENSOR_TYPES, read_header
 
 STRING, LIST, U8, U32, U64 = 8, 9, 0, 4, 10
 
@@ -100,7 +100,7 @@ def test_sizes_and_names_are_the_formats() -> None:
 )
 def test_quantization(said: int | None, types: list[int], name: str) -> None:
     """A file's own word counts; without it the commonest type, norms apart; nothing where nothing is known."""
-    assert quantization(said, types) == name
+    assert name_quantization(said, types) == name
 
 
 def test_truncated_anywhere(good: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 import weights
 from visionocr.errors import ConfigurationError
 from visionocr.gguf import projectors
-from visionocr.gguf.command import quoted, start
-from visionocr.gguf.cost import cost, page_tokens
-from visionocr.gguf.facts import ModelFacts, ProjectorFacts
+from visionocr.gguf.command import build_command, quote_command
+from visionocr.gguf.compatibility import Fit, Verdict, examine_pair, judge_pair
+from visionocr.gguf.cost import count_page_tokens, estimate_cost
+from visionocr.gguf.facts import ModelFacts, ProjectorFacts, load_facts, load_model
 from visionocr.gguf.folder import examine_folder
-from visionocr.gguf.pair import Fit, Verdict, examine, inspect
 from visionocr.gguf.templates import family, family_of
 from visionocr.prompting.library import Library
 
@@ -248,7 +248,7 @@ PAIRS = {
 def written(pair: Pair, folder: Path) -> Verdict:
     """The verdict on the pair's files, written below *folder*."""
     model = weights.model(folder / f"{pair.names[0]}.gguf", **pair.model)
-    return examine(model, weights.projector(folder / f"{pair.names[1]}.gguf", **pair.projector), PRESETS)
+    return examine_pair(model, weights.projector(folder / f"{pair.names[1]}.gguf", **pair.projector), PRESETS)
 
 
 @pytest.mark.parametrize("case", PAIRS)
@@ -261,7 +261,7 @@ def test_pairs(case: str, tmp_path: Path) -> None:
         assert verdict.choice is not None
         assert verdict.choice.preset.name == pair.preset, verdict.choice.why
     assert pair.notes in " ".join(verdict.notes)
-    command = start(verdict).command
+    command = build_command(verdict).arguments
     assert command[:5:2] == (
         "koboldcpp",
         str(tmp_path / f"{pair.names[0]}.gguf"),
@@ -289,7 +289,7 @@ def test_width_of_every_type(kind: str, tmp_path: Path) -> None:
 
 def inspected(path: Path) -> ProjectorFacts:
     """A projector's facts."""
-    facts = inspect(path)
+    facts = load_facts(path)
     assert isinstance(facts, ProjectorFacts)
     return facts
 
@@ -309,7 +309,7 @@ def test_presets_and_projector_types_agree(name: str) -> None:
 def test_without_presets(tmp_path: Path) -> None:
     """Widths and architectures are judged without any preset; what needs names stays open."""
     judged = {
-        case: examine(
+        case: examine_pair(
             weights.model(tmp_path / "m.gguf", **PAIRS[case].model),
             weights.projector(tmp_path / "p.gguf", **PAIRS[case].projector),
         ).fit
@@ -320,7 +320,7 @@ def test_without_presets(tmp_path: Path) -> None:
 
 def test_without_projector(tmp_path: Path) -> None:
     """A model alone has its facts, and no verdict."""
-    verdict = examine(weights.model(tmp_path / "m.gguf", general__name="Me"), None, PRESETS)
+    verdict = judge_pair(load_model(weights.model(tmp_path / "m.gguf", general__name="Me"), PRESETS), None, PRESETS)
     assert (verdict.fit, verdict.projector, verdict.model.name) == (Fit.UNKNOWN, None, "Me")
     assert verdict.model.quantization == "Q4_K_M"
     assert verdict.model.context_length == 32768
@@ -330,12 +330,12 @@ def test_what_is_no_pair(tmp_path: Path) -> None:
     """Two files the wrong way round, an adapter, and a file of no architecture are refused with what to do."""
     model, projector = weights.model(tmp_path / "m.gguf"), weights.mlp(tmp_path / "p.gguf")
     with pytest.raises(ConfigurationError, match="is a projector, not a language model") as caught:
-        examine(projector, model)
+        examine_pair(projector, model)
     assert "language model first" in caught.value.hint
     with pytest.raises(ConfigurationError, match="is not a projector"):
-        examine(model, model)
+        examine_pair(model, model)
     with pytest.raises(ConfigurationError, match="a LoRA adapter"):
-        examine(weights.model(tmp_path / "a.gguf", general__type="adapter"))
+        load_model(weights.model(tmp_path / "a.gguf", general__type="adapter"))
 
 
 def test_a_users_preset_knows_a_new_model(tmp_path: Path) -> None:
@@ -345,8 +345,8 @@ def test_a_users_preset_knows_a_new_model(tmp_path: Path) -> None:
         '[image]\nlongest_side = 900\n[recognition]\narchitecture = ["novel"]\nprojector_type = ["mlp"]\n'
     )
     model, projector = weights.model(tmp_path / "x.gguf", "novel"), weights.mlp(tmp_path / "p.gguf")
-    assert examine(model, projector, PRESETS).fit is Fit.DOUBTFUL
-    verdict = examine(model, projector, Library(tmp_path).presets())
+    assert examine_pair(model, projector, PRESETS).fit is Fit.DOUBTFUL
+    verdict = examine_pair(model, projector, Library(tmp_path).presets())
     assert verdict.fit is Fit.FITS
     assert verdict.choice is not None
     assert verdict.choice.preset.name == "mine"
@@ -354,7 +354,7 @@ def test_a_users_preset_knows_a_new_model(tmp_path: Path) -> None:
 
 def chosen(folder: Path, projector: Path, **keys: Any) -> str:
     """The preset that is chosen for a model that no name tells, or nothing."""
-    choice = examine(weights.model(folder / "ggml-model.gguf", **keys), projector, PRESETS).choice
+    choice = examine_pair(weights.model(folder / "ggml-model.gguf", **keys), projector, PRESETS).choice
     return choice.preset.name if choice else ""
 
 
@@ -415,7 +415,7 @@ def test_families_of_presets() -> None:
 )
 def test_page_tokens(side: int, long_side: int, limit: int, tokens: int) -> None:
     """An A4 page costs what the engines' rule makes of it."""
-    assert page_tokens(side, long_side, limit) == tokens
+    assert count_page_tokens(side, long_side, limit) == tokens
 
 
 COSTS: dict[str, tuple[dict[str, Any], str, int | None]] = {
@@ -445,15 +445,15 @@ def test_tokens_of_a_picture(case: str, tmp_path: Path) -> None:
     """The most that a picture costs follows from the projector's own numbers, else from the preset."""
     keys, preset, most = COSTS[case]
     facts = inspected(weights.projector(tmp_path / "p.gguf", **keys))
-    assert cost(facts, BY_NAME.get(preset)).most == most
+    assert estimate_cost(facts, BY_NAME.get(preset)).most == most
 
 
 def test_a_small_context(tmp_path: Path) -> None:
     """No more context is asked for than the model was trained for, and what that leaves is said."""
     model = weights.model(tmp_path / "moondream2.gguf", "phi2", 2048, ARCH__context_length=2048)
-    begin = start(examine(model, weights.mlp(tmp_path / "p.gguf", 2048), PRESETS))
-    assert begin.command[5:7] == ("--contextsize", "2048")
-    assert "--visionmaxres" not in begin.command
+    begin = build_command(examine_pair(model, weights.mlp(tmp_path / "p.gguf", 2048), PRESETS))
+    assert begin.arguments[5:7] == ("--contextsize", "2048")
+    assert "--visionmaxres" not in begin.arguments
     assert any("leaves about 896 for the answer" in note for note in begin.notes), begin.notes
 
 
@@ -463,9 +463,9 @@ def test_the_command_survives_a_shell(name: str, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     weights.model(Path(name).absolute())
     weights.mlp(tmp_path / "p.gguf")
-    command = start(examine(Path(name), Path("p.gguf"))).command
-    if quoted(command).startswith("koboldcpp --model"):
-        assert tuple(shlex.split(quoted(command))) == command
+    command = build_command(examine_pair(Path(name), Path("p.gguf"))).arguments
+    if quote_command(command).startswith("koboldcpp --model"):
+        assert tuple(shlex.split(quote_command(command))) == command
     assert not command[2].startswith("-")
 
 
@@ -497,13 +497,14 @@ def test_folder(models: Path) -> None:
     }
     assert len(found.projectors) == 3
     assert len(found.pairs) == 9
-    assert [file.path.name for file in found.unreadable] == ["broken.gguf"]
+    assert [path.name for path in found.unreadable] == ["broken.gguf"]
 
 
 def test_orphaned_part(tmp_path: Path) -> None:
     """A part whose first one is not there is told as unreadable instead of being passed over."""
     weights.model(tmp_path / "big.gguf", parts=2).unlink()
-    assert "part 2 of 2" in examine_folder(tmp_path, PRESETS).unreadable[0].message
+    (error,) = examine_folder(tmp_path, PRESETS).unreadable.values()
+    assert "part 2 of 2" in error.message
 
 
 def test_of_equals_the_neighbour_is_first(tmp_path: Path) -> None:
@@ -527,7 +528,7 @@ def test_of_equals_the_neighbour_is_first(tmp_path: Path) -> None:
 def test_facts_are_bounded_and_harmless(tmp_path: Path) -> None:
     """Names in a header that steer terminals or never end become short lines."""
     evil = "\x1b[31mred\x07\u202e" + "x" * 10_000
-    facts = inspect(weights.model(tmp_path / "m.gguf", evil, general__name=evil, general__basename=evil))
+    facts = load_facts(weights.model(tmp_path / "m.gguf", evil, general__name=evil, general__basename=evil))
     assert isinstance(facts, ModelFacts)
     for text in (facts.name, facts.architecture, *facts.names):
         assert text.isprintable()

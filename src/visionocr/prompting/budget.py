@@ -37,6 +37,11 @@ LEAST_PAGE_SIDE = 700
 """Pixels: an encoder that sees less of a page's long side (60 dpi) cannot read its print, and one that makes the same
 few tokens of every picture cannot below ``LEAST_FIXED_SIDE`` (85 dpi)."""
 LEAST_FIXED_SIDE = 1000
+KOBOLDCPP_DEFAULT_SIDE = 1024
+"""Pixels: to this long side KoboldCpp shrinks pictures unless it is told otherwise: the default of its
+``--visionmaxres`` since 1.83."""
+KOBOLDCPP_MAX_SIDE = 2048
+"""The most that ``--visionmaxres`` takes. Up to 1.82 this side was fixed."""
 MAX_SIDE_ANY = 2048
 """The long side when a preset names none larger: more is wasted on today's encoders."""
 
