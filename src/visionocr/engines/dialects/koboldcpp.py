@@ -14,7 +14,8 @@ from visionocr.engines.dialects import json_helpers
 from visionocr.engines.http import Http, PathUnknown, Reply, TimedOut
 from visionocr.engines.monitor import ProgressSnapshot
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError
-from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE, KOBOLDCPP_MAX_SIDE
+from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE as DEFAULT_SIDE
+from visionocr.prompting.budget import KOBOLDCPP_MAX_SIDE as HARD_SIDE
 from visionocr.prompting.render import wrap
 from visionocr.types import Completion, FinishReason, Request, Server
 
@@ -64,14 +65,14 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         vision=vision if isinstance(vision, bool) else None,
         context_length=context,
         max_images=4 if version < (1, 82) else 8 if version < (1, 111) else 16,
-        max_side=KOBOLDCPP_MAX_SIDE,
-        assumed_side=KOBOLDCPP_DEFAULT_SIDE if version >= (1, 83) else KOBOLDCPP_MAX_SIDE,
+        max_side=HARD_SIDE,
+        assumed_side=DEFAULT_SIDE if version >= (1, 83) else HARD_SIDE,
         max_body=MAX_BODY,
         ahead=AHEAD,
         counts_tokens=version >= (1, 77),
         vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
         context_remedy="Start the server with a larger context (--contextsize)",
-        clamp_remedy=f"start KoboldCpp with --visionmaxres {KOBOLDCPP_MAX_SIDE}",
+        clamp_remedy="start KoboldCpp with --visionmaxres 2048",
         warnings=_warnings(version),
     )
 
