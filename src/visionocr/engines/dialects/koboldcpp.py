@@ -17,6 +17,7 @@ from visionocr.errors import AnswerUnusable, RequestRefused, ServerError
 from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE as DEFAULT_SIDE
 from visionocr.prompting.budget import KOBOLDCPP_MAX_SIDE as HARD_SIDE
 from visionocr.prompting.render import wrap
+from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Completion, FinishReason, Request, Server
 
 NAME = "koboldcpp"
@@ -70,7 +71,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_body=MAX_BODY,
         ahead=AHEAD,
         counts_tokens=version >= (1, 77),
-        vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        vision_remedy=PROJECTOR_REMEDY,
         context_remedy="Start the server with a larger context (--contextsize)",
         clamp_remedy="start KoboldCpp with --visionmaxres 2048",
         warnings=_warnings(version),
