@@ -1,19 +1,22 @@
-"""How ``visionocr gguf`` describes what it found: as text, and as fields for JSON."""
+"""What ``visionocr gguf`` finds out about model files: as text, and as fields for JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from visionocr.errors import ConfigurationError
 from visionocr.gguf.command import build_command, quote_command
-from visionocr.gguf.compatibility import Fit, Verdict
+from visionocr.gguf.compatibility import Fit, Verdict, examine_pair, judge_pair
 from visionocr.gguf.cost import Cost, estimate_cost
-from visionocr.gguf.facts import ModelFacts, ProjectorFacts
-from visionocr.gguf.folder import Findings
+from visionocr.gguf.facts import ModelFacts, ProjectorFacts, load_facts
+from visionocr.gguf.folder import Findings, examine_folder
 from visionocr.prompting.presets import FALLBACK
 from visionocr.text import printable
+from visionocr.types import Notice, Observer, Preset
 
 _FIT_WORDS = {
     Fit.FITS: "fits",
@@ -36,51 +39,30 @@ class Report:
     """All files were read, and something can be loaded."""
 
 
-def describe_projector(projector: ProjectorFacts) -> Report:
-    """A projector alone."""
-    cost = estimate_cost(projector, None)
-    return Report(_projector_text(projector, cost), {"projector": _projector_fields(projector, cost)}, True)
+def report_files(model: Path, projector: Path | None, presets: Sequence[Preset]) -> Report:
+    """What two files are and whether they belong together, or what a single one is.
+
+    Raises ``ConfigurationError`` when a file is missing, broken, cut off, or not what it is given as.
+    """
+    if projector is not None:
+        return _report_pair(examine_pair(model, projector, presets))
+    facts = load_facts(model, presets)
+    if isinstance(facts, ModelFacts):
+        return _report_pair(judge_pair(facts, None, presets))
+    cost = estimate_cost(facts, None)
+    return Report(_projector_text(facts, cost), {"projector": _projector_fields(facts, cost)}, True)
 
 
-def describe_pair(verdict: Verdict) -> Report:
-    """A model, its projector, the verdict, and how to start them."""
-    choice, projector = verdict.choice, verdict.projector
-    fields: dict[str, Any] = {
-        "fit": verdict.fit,
-        "reason": verdict.reason,
-        "notes": list(verdict.notes),
-        "preset": choice and {"name": choice.preset.name, "why": choice.why, "by_name": choice.by_name},
-        "model": _model_fields(verdict.model),
-        "projector": None,
-        "command": None,
-    }
-    text = _model_text(verdict)
-    notes = [*verdict.notes]
-    if projector is None:
-        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
-        text += _block("projector", "none given", [("", hint)])
-    else:
-        cost = estimate_cost(projector, verdict.preset)
-        fields["projector"] = _projector_fields(projector, cost)
-        text += _projector_text(projector, cost)
-        text += f"verdict    {_FIT_WORDS[verdict.fit]}: {printable(verdict.reason)}\n"
-        if verdict.fit is not Fit.CANNOT_LOAD:
-            command = build_command(verdict)
-            fields["command"] = list(command.arguments)
-            fields["notes"] += command.notes
-            text += f"start      {quote_command(command.arguments)}\n"
-            notes += command.notes
-            if not cost.grows and (projector.image_size or _COARSE) < _COARSE:
-                notes.append(
-                    f"this encoder makes every picture {projector.image_size} px small: good for captions, "
-                    "a page of print cannot be read"
-                )
-    text += "".join(f"note       {printable(note)}\n" for note in notes)
-    return Report(text, fields, verdict.fit is not Fit.CANNOT_LOAD)
+def report_folder(folder: Path, presets: Sequence[Preset], recursive: bool, observer: Observer) -> Report:
+    """Every model of a folder with the projector that suits it best; the fields have every pair.
 
-
-def describe_folder(found: Findings) -> Report:
-    """Every model of a folder with the projector that suits it best; the fields have every pair."""
+    *observer* hears of the files that cannot be read. Raises ``ConfigurationError`` when no file can be read.
+    """
+    found = examine_folder(folder, presets, recursive=recursive)
+    for error in found.unreadable.values():
+        observer(Notice(f"{error.message}. {error.hint}".rstrip(), warning=True))
+    if not found.models and not found.projectors:
+        raise ConfigurationError(f"no model file in {printable(str(folder))} can be read")
     fields = {
         "models": [_model_fields(model) for model in found.models],
         "projectors": [_projector_fields(projector, estimate_cost(projector, None)) for projector in found.projectors],
@@ -106,6 +88,43 @@ def describe_folder(found: Findings) -> Report:
     parts.append("".join(f"projector  {printable(str(p.path))}: the first choice of no model here\n" for p in unused))
     loadable = not found.pairs or any(pair.fit is not Fit.CANNOT_LOAD for pair in found.pairs)
     return Report("\n".join(filter(None, parts)), fields, loadable and not found.unreadable)
+
+
+def _report_pair(verdict: Verdict) -> Report:
+    """A model, its projector, the verdict, and how to start them."""
+    choice, projector = verdict.choice, verdict.projector
+    fields: dict[str, Any] = {
+        "fit": verdict.fit,
+        "reason": verdict.reason,
+        "notes": [*verdict.notes],
+        "preset": choice and {"name": choice.preset.name, "why": choice.why, "by_name": choice.by_name},
+        "model": _model_fields(verdict.model),
+        "projector": None,
+        "command": None,
+    }
+    text = _model_text(verdict)
+    notes = [*verdict.notes]
+    if projector is None:
+        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
+        text += _block("projector", "none given", [("", hint)])
+    else:
+        cost = estimate_cost(projector, verdict.preset)
+        fields["projector"] = _projector_fields(projector, cost)
+        text += _projector_text(projector, cost)
+        text += f"verdict    {_FIT_WORDS[verdict.fit]}: {printable(verdict.reason)}\n"
+        if verdict.fit is not Fit.CANNOT_LOAD:
+            command = build_command(verdict)
+            fields["command"] = command.arguments
+            fields["notes"] += command.notes
+            text += f"start      {quote_command(command.arguments)}\n"
+            notes += command.notes
+            if not cost.grows and (projector.image_size or _COARSE) < _COARSE:
+                notes.append(
+                    f"this encoder makes every picture {projector.image_size} px small: good for captions, "
+                    "a page of print cannot be read"
+                )
+    text += "".join(f"note       {printable(note)}\n" for note in notes)
+    return Report(text, fields, verdict.fit is not Fit.CANNOT_LOAD)
 
 
 def _choice_text(model: ModelFacts, found: Findings) -> str:
@@ -144,7 +163,7 @@ def _model_text(verdict: Verdict) -> str:
 
 
 def _projector_text(projector: ProjectorFacts, cost: Cost) -> str:
-    tokens = cost.words
+    tokens = cost.description
     if cost.page and cost.page != cost.most:
         tokens += f"; {cost.page} in KoboldCpp without --visionmaxres"
     patches = f", patches of {projector.patch_size} px" if projector.patch_size else ""
@@ -164,7 +183,7 @@ def _model_fields(model: ModelFacts) -> dict[str, Any]:
 
 
 def _projector_fields(projector: ProjectorFacts, cost: Cost) -> dict[str, Any]:
-    return {**_fields(projector), "tokens": cost.words, "most_tokens": cost.most}
+    return {**_fields(projector), "tokens": cost.description, "most_tokens": cost.most}
 
 
 def _fields(facts: ModelFacts | ProjectorFacts) -> dict[str, Any]:

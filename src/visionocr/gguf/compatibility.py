@@ -115,7 +115,7 @@ def choose_preset(model: ModelFacts, projector: ProjectorFacts | None, presets: 
 
 
 def _choose_by_exclusion(model: ModelFacts, projector: ProjectorFacts, possible: Sequence[Preset]) -> Choice | None:
-    """What is left of the *possible* presets. Only with a projector, for many models cannot see."""
+    """The first preset left when all that can be excluded is; without projector the model may not see at all."""
     left = [preset for preset in possible if preset.group != _SPECIALISTS]
     sized = [preset for preset in left if model.embedding_length in preset.recognition.embedding_lengths]
     # Presets do not know all sizes; but of an architecture of many families one of another size is another model.
@@ -130,7 +130,7 @@ def _choose_by_exclusion(model: ModelFacts, projector: ProjectorFacts, possible:
 
 
 def _compare_widths(model: ModelFacts, projector: ProjectorFacts) -> tuple[Fit, str] | None:
-    """What a server would find, or what keeps us from finding it; ``None`` when the widths agree."""
+    """Judge by what servers compare, or by what is missing to compare it; ``None`` when the widths agree."""
     if not projector.sees:
         return Fit.CANNOT_LOAD, f"the projector (type {projector.type}) is for sound, not for pictures"
     if projector.type not in projectors.KINDS:
@@ -153,7 +153,7 @@ def _layers(deepstack: int) -> str:
 
 
 def _compare_families(model: ModelFacts, projector: ProjectorFacts, presets: Sequence[Preset]) -> tuple[Fit, str]:
-    """The kind of model, which servers do not look at. The widths agree."""
+    """Judge a pair whose widths agree by the kind of model, which servers do not look at."""
     kind = f"type {projector.type}"
     made_for = projectors.KINDS[projector.type].architectures
     if projector.minicpmv_version is not None:
@@ -178,7 +178,7 @@ def _compare_families(model: ModelFacts, projector: ProjectorFacts, presets: Seq
 
 
 def _compare_bases(model: ModelFacts, family: Preset | None, origin: Preset | None) -> tuple[Fit, str]:
-    """Models that share their architecture with others.
+    """Judge a pair by what the model was made from: other families have its architecture too.
 
     *family* is the one that the model's name tells, *origin* the one that the projector was made for.
     """

@@ -19,7 +19,7 @@ _SLICE_SIDE = 448
 class Cost:
     """Tokens of pictures."""
 
-    words: str
+    description: str
     """For people."""
     most: int | None
     """Of an A4 page with KoboldCpp's clamp opened, or of any picture; ``None``: not known."""

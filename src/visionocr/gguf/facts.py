@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from visionocr.gguf.header import FILE_TYPES, TENSOR_TYPES, VOCABULARY, Header, 
 from visionocr.text import printable
 from visionocr.types import Preset
 
-_NAME_MOST = 120
+_MAX_NAME = 120
 """Characters of a name that are shown."""
 _DEEPSTACK = re.compile(r"v\.deepstack\.(\d+)\.")
 _NO_MODEL = {"adapter": "a LoRA adapter", "imatrix": "an importance matrix", "vocab": "only a vocabulary"}
@@ -103,14 +103,14 @@ def load_projector(path: Path) -> ProjectorFacts:
     return _projector_facts(read_header(path))
 
 
-def name_quantization(file_type: int | None, tensor_types: Iterable[int]) -> str:
+def name_quantization(header: Header) -> str:
     """The name of a file's quantization: what it says itself, else the type most of its tensors have."""
+    file_type = header.number("general.file_type")
     if file_type in FILE_TYPES:
         return FILE_TYPES[file_type]
-    counts = Counter(TENSOR_TYPES[number][0] for number in tensor_types if number in TENSOR_TYPES)
-    if len(counts) > 1:
-        del counts["F32"]  # norms are always F32
-    return f"mostly {max(counts, key=counts.__getitem__)}" if counts else ""
+    types = [TENSOR_TYPES[tensor.type][0] for tensor in header.tensors.values() if tensor.type in TENSOR_TYPES]
+    weights = [name for name in types if name != "F32"]  # norms are always F32
+    return f"mostly {Counter(weights or types).most_common(1)[0][0]}" if types else ""
 
 
 def _picture_words(presets: Sequence[Preset]) -> frozenset[str]:
@@ -142,7 +142,7 @@ def _model_facts(header: Header) -> ModelFacts:
         context_length=header.number(f"{architecture}.context_length"),
         embedding_length=header.number(f"{architecture}.embedding_length"),
         deepstack_layers=header.number(f"{architecture}.n_deepstack_layers") or 0,
-        quantization=_quantization(header),
+        quantization=name_quantization(header),
         template=templates.family(header.text("tokenizer.chat_template")),
         base=_base(header, architecture),
         vocabulary=header.lengths.get(VOCABULARY, 0),
@@ -176,7 +176,7 @@ def _projector_facts(header: Header) -> ProjectorFacts:
         max_pixels=header.number("clip.vision.image_max_pixels"),
         minicpmv_version=version if kind == projectors.RESAMPLER else None,
         query_tokens=header.number("clip.minicpmv_query_num"),
-        quantization=_quantization(header),
+        quantization=name_quantization(header),
     )
 
 
@@ -192,9 +192,11 @@ def _projector_type(header: Header) -> str:
 
 def _count_tiles(header: Header, side: int | None) -> int:
     """Tiles of the largest grid of an any-resolution encoder; 0 for encoders that squeeze all into one."""
-    pins = [pin for pin in header.numbers("clip.vision.image_grid_pinpoints") if isinstance(pin, int)]
-    grids = zip(pins[::2], pins[1::2], strict=False)
-    return max((width * height // side**2 for width, height in grids), default=0) if side else 0
+    pins = header.values.get("clip.vision.image_grid_pinpoints")
+    if not side or not isinstance(pins, tuple):
+        return 0
+    sides = [pin for pin in pins if isinstance(pin, int)]
+    return max((width * height // side**2 for width, height in zip(sides[::2], sides[1::2], strict=False)), default=0)
 
 
 def _base(header: Header, architecture: str) -> str:
@@ -223,11 +225,7 @@ def _names(header: Header) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_shorten(name) for name in (stem, *filter(None, map(header.text, keys)))))
 
 
-def _quantization(header: Header) -> str:
-    return name_quantization(header.number("general.file_type"), (tensor.type for tensor in header.tensors.values()))
-
-
 def _shorten(text: str) -> str:
     """A text from the file as one harmless line."""
-    line = printable(text[:_NAME_MOST])
-    return line if len(text) <= _NAME_MOST and len(line) <= _NAME_MOST else line[:_NAME_MOST] + "…"
+    line = printable(text[:_MAX_NAME])
+    return line if len(text) <= _MAX_NAME and len(line) <= _MAX_NAME else line[:_MAX_NAME] + "…"

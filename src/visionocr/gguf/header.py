@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from visionocr.errors import ConfigurationError
-from visionocr.gguf.reader import NUMBERS, U32, BrokenFile, Number, Reader
+from visionocr.gguf.binary_reader import NUMBERS, U32, BinaryReader, BrokenFile, Number
 from visionocr.text import printable
 
 Value = str | Number | tuple[Number, ...]
@@ -27,12 +27,12 @@ TENSOR_TYPES: dict[int, tuple[str, int, int]] = {int(k): tuple(v) for k, v in _S
 
 _MAGIC = b"GGUF"
 _VERSIONS = {2, 3}
-_KEYS_MOST = 65_536
-_TENSORS_MOST = 65_536
-_NAME_MOST = 65_535
+_MAX_COUNT = 65_536
+"""Keys, and tensors."""
+_MAX_NAME = 65_535
 """Bytes of a key, as the format's description has it."""
-_DIMENSIONS_MOST = 4
-_NUMBER_MOST = 1 << 40
+_MAX_DIMENSIONS = 4
+_MAX_NUMBER = 1 << 40
 _STRING, _LIST = 8, 9
 _ALIGNMENT = 32
 """Bytes to a multiple of which the tensors start, unless ``general.alignment`` says otherwise."""
@@ -94,12 +94,7 @@ class Header:
         value = self.values.get(key)
         if not isinstance(value, int) or isinstance(value, bool):
             return None
-        return value if 0 <= value < _NUMBER_MOST else None
-
-    def numbers(self, key: str) -> tuple[Number, ...]:
-        """The list of numbers under *key*; empty when there is none, or a long one."""
-        value = self.values.get(key)
-        return value if isinstance(value, tuple) else ()
+        return value if 0 <= value < _MAX_NUMBER else None
 
 
 def read_header(path: Path, words: Collection[str] = ()) -> Header:
@@ -153,7 +148,7 @@ def _read_file(path: Path, words: Collection[str] = ()) -> Header:
                 found, hint = next(item[1:] for item in _OTHER_FORMATS if beginning.startswith(item[0]))
                 raise ConfigurationError(f"{name} {found}", hint)
             file.seek(len(_MAGIC))
-            return _parse(Reader(file, status.st_size), path, words)
+            return _parse(BinaryReader(file, status.st_size), path, words)
     except FileNotFoundError:
         missing = "a part of the model is missing: " if parse_part(path)[1] > 1 else ""
         raise ConfigurationError(f"{missing}there is no file {name}") from None
@@ -170,7 +165,7 @@ def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _parse(reader: Reader, path: Path, words: Collection[str]) -> Header:
+def _parse(reader: BinaryReader, path: Path, words: Collection[str]) -> Header:
     """Read what follows the magic. Raises ``BrokenFile`` for everything that no engine would read either."""
     version = reader.count(U32)
     if version & 0xFFFF == 0:
@@ -178,13 +173,13 @@ def _parse(reader: Reader, path: Path, words: Collection[str]) -> Header:
     if version not in _VERSIONS:
         raise BrokenFile(f"is of version {version} of the GGUF format; versions 2 and 3 can be read")
     tensor_count, key_count = reader.count(), reader.count()
-    if tensor_count > _TENSORS_MOST or key_count > _KEYS_MOST:
+    if max(tensor_count, key_count) > _MAX_COUNT:
         raise BrokenFile(f"claims to hold {tensor_count} tensors and {key_count} keys: its header is damaged")
     values: dict[str, Value] = {}
     lengths: dict[str, int] = {}
     found: set[bytes] = set()
     for _ in range(key_count):
-        key = reader.text(_NAME_MOST)
+        key = reader.text(_MAX_NAME)
         if key in values or key in lengths:
             raise BrokenFile("gives a key twice: its header is damaged")
         kind = reader.count(U32)
@@ -207,21 +202,21 @@ def _parse(reader: Reader, path: Path, words: Collection[str]) -> Header:
     return Header(path, reader.size, values, lengths, tensors, frozenset(word.decode() for word in found))
 
 
-def _parse_tensors(reader: Reader, count: int) -> dict[str, Tensor]:
+def _parse_tensors(reader: BinaryReader, count: int) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for _ in range(count):
-        name = reader.text(_NAME_MOST)
+        name = reader.text(_MAX_NAME)
         if name in tensors:
             raise BrokenFile("gives a tensor twice: its header is damaged")
         dimensions = reader.count(U32)
-        if dimensions > _DIMENSIONS_MOST:
+        if dimensions > _MAX_DIMENSIONS:
             raise BrokenFile(f"has a tensor of {dimensions} dimensions: its header is damaged")
         shape = tuple(reader.count() for _ in range(dimensions))
         tensors[name] = Tensor(shape, reader.count(U32), reader.count())
     return tensors
 
 
-def _check_data(reader: Reader, tensors: Mapping[str, Tensor], alignment: Value) -> None:
+def _check_data(reader: BinaryReader, tensors: Mapping[str, Tensor], alignment: Value) -> None:
     """Refuse a file whose tensors end beyond it: a download that was cut off has a perfect header."""
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
         raise BrokenFile("has an impossible alignment: its header is damaged")

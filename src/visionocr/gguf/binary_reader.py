@@ -1,4 +1,4 @@
-"""Reads the numbers and strings of a GGUF header forward, from a file that nobody vouches for.
+"""Reads the numbers and strings of a GGUF header, from an untrusted file.
 
 Whatever the header claims, what is read, kept and skipped is limited.
 """
@@ -16,19 +16,19 @@ NUMBERS = {kind: struct.Struct(f"<{code}") for kind, code in enumerate("BbHhIif?
 """The types of numbers by their number in the format; 8 and 9 are strings and lists."""
 U32, U64 = NUMBERS[4], NUMBERS[10]
 
-_HEADER_MOST = 256 << 20
+_MAX_HEADER = 256 << 20
 """Bytes of a header. The longest seen in the wild, with all their word lists, have about 30 MB."""
-_STRINGS_MOST = 4_000_000
+_MAX_STRINGS = 4_000_000
 """Strings in all lists of a header. A model with 262,144 words has under 1,000,000."""
-_WORD_MOST = 64
-"""Bytes of a word of the vocabulary that somebody may ask for."""
-_TEXT_MOST = 256 << 10
+_MAX_WORD = 64
+"""Bytes of a word of the vocabulary that can be searched for."""
+_MAX_TEXT = 256 << 10
 """Bytes of a single text that are kept: chat templates have up to 100 kB."""
-_LIST_MOST = 1024
+_MAX_LIST = 1024
 """Numbers of a list that are kept; longer lists are only counted."""
 _NUMBER_COST = 32
 """Bytes of memory that Python needs for a number in a list."""
-_KEPT_MOST = 16 << 20
+_MAX_KEPT = 16 << 20
 """Bytes of all texts and numbers of a header that are kept."""
 
 
@@ -36,8 +36,8 @@ class BrokenFile(Exception):
     """The file is not what it should be; the message completes the sentence "FILE ..."."""
 
 
-class Reader:
-    """Reads from a buffered *file* of *size* bytes. Raises ``BrokenFile`` at its end and at every limit."""
+class BinaryReader:
+    """Reads forward through a buffered *file* of *size* bytes. Raises ``BrokenFile`` at its end and at every limit."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file = file
@@ -53,10 +53,10 @@ class Reader:
         return data
 
     def skip(self, count: int) -> None:
-        """Leave out *count* bytes, without reading them where they are many."""
+        """Skip *count* bytes, without reading them where they are many."""
         if count > self.size or (position := self.file.seek(count, os.SEEK_CUR)) > self.size:
             raise BrokenFile("ends in the middle of its header")
-        if position > _HEADER_MOST:
+        if position > _MAX_HEADER:
             raise BrokenFile("has a header longer than any model's")
 
     def number(self, form: struct.Struct) -> Number:
@@ -65,36 +65,36 @@ class Reader:
         return value
 
     def count(self, form: struct.Struct = U64) -> int:
-        """The next length, count or type: a number without sign."""
+        """The next unsigned number: a length, a count or a type."""
         value: int = form.unpack(self.read(form.size))[0]
         return value
 
-    def text(self, most: int = _TEXT_MOST) -> str:
-        """The next string, its first *most* bytes; what is no UTF-8 in it is replaced."""
+    def text(self, limit: int = _MAX_TEXT) -> str:
+        """The next string, cut to *limit* bytes; invalid UTF-8 is replaced."""
         length = self.count()
-        kept = min(length, most)
+        kept = min(length, limit)
         self._keep(kept)
         text = self.read(kept).decode("utf-8", "replace")
         self.skip(length - kept)
         return text
 
     def numbers(self, form: struct.Struct, count: int) -> tuple[Number, ...]:
-        """The next *count* numbers; nothing when they are many."""
-        if count > _LIST_MOST:
+        """The next *count* numbers; an empty tuple where they are too many to keep."""
+        if count > _MAX_LIST:
             self.skip(count * form.size)
             return ()
         self._keep(count * _NUMBER_COST)
         return tuple(number for (number,) in form.iter_unpack(self.read(count * form.size)))
 
     def words(self, count: int, wanted: Collection[bytes]) -> set[bytes]:
-        """Those of the *wanted* words that are among the next *count* strings, which are not kept."""
+        """Walk over *count* strings and return those of the *wanted* that are among them."""
         self._strings += count
-        if self._strings > _STRINGS_MOST:
+        if self._strings > _MAX_STRINGS:
             raise BrokenFile("has a header longer than any model's")
         found = set()
         for _ in range(count):
             length = self.count()
-            if length > _WORD_MOST:
+            if length > _MAX_WORD:
                 self.skip(length)
             elif (word := self.read(length)) in wanted:
                 found.add(word)
@@ -102,5 +102,5 @@ class Reader:
 
     def _keep(self, count: int) -> None:
         self._kept += count
-        if self._kept > _KEPT_MOST:
+        if self._kept > _MAX_KEPT:
             raise BrokenFile("has a header longer than any model's")
