@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,13 @@ Extra = Mapping[str, object]
 
 CHATML = "{% for m in messages %}{{'<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>'}}{% endfor %}"
 LLAMA_3 = "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}"
-DEEP = "v.deepstack.{}.fc1.weight"
+LLAMA_3_KEYS: dict[str, Any] = {"tokenizer__ggml__pre": "llama-bpe"}
+MISTRAL_KEYS: dict[str, Any] = {"words": [f"w{n}" for n in range(32_000)], "ARCH__feed_forward_length": 14_336}
+VICUNA_KEYS: dict[str, Any] = {"words": [f"w{n}" for n in range(32_000)], "ARCH__feed_forward_length": 11_008}
+"""What tells the base of a model of architecture ``llama``: arguments of ``model``."""
+GRIDS = [336, 672, 672, 336, 672, 672, 1008, 336, 336, 1008]
+"""Widths and heights of the any-resolution grids of LLaVA 1.6."""
+DEEPSTACK_TENSORS = {f"v.deepstack.{layer}.fc1.weight": (2, 2) for layer in (5, 11, 17)}
 
 
 def model(

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from visionocr.types import Finding, PageRef, Severity
 
+PROJECTOR_REMEDY = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
+"""What to do where a server of llama.cpp's family cannot see."""
+
 
 def printable(name: str) -> str:
     """*name* as one printable line: bytes that are no UTF-8, and control characters, become escapes."""

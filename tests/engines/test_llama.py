@@ -19,8 +19,7 @@ from visionocr.check import examine
 from visionocr.engines import llama
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import ConfigurationError, Interrupted, ServerError, UsageError
-from visionocr.gguf import pair
-from visionocr.gguf.choice import Choice
+from visionocr.gguf import compatibility
 from visionocr.prompting.library import Library
 from visionocr.settings import load_settings
 from visionocr.stop import Stop
@@ -127,9 +126,15 @@ def test_pair_that_cannot_load(files: dict[str, Any]) -> None:
 def test_pair_that_is_doubtful(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of a pair is told as warnings, and picks the preset."""
     presets = Library(None).presets()
-    facts = pair.examine(Path(files["gguf"]), Path(files["mmproj"]), presets)
-    told = replace(facts, fit=pair.Fit.DOUBTFUL, reason="odd", notes=("old",), choice=Choice(presets[0], "", True))
-    monkeypatch.setattr(pair, "examine", lambda *given: told)
+    facts = compatibility.examine_pair(Path(files["gguf"]), Path(files["mmproj"]), presets)
+    told = replace(
+        facts,
+        fit=compatibility.Fit.DOUBTFUL,
+        reason="odd",
+        notes=("old",),
+        choice=compatibility.Choice(presets[0], "", True),
+    )
+    monkeypatch.setattr(compatibility, "examine_pair", lambda *given: told)
     events: list[Event] = []
     name = llama._check_pair(Path(files["gguf"]), Path(files["mmproj"]), presets, events.append)
     assert name == presets[0].name

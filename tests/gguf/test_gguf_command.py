@@ -180,8 +180,8 @@ def test_nothing_steers_the_terminal(run: Run, tmp_path: Path) -> None:
 def test_headers_are_read_without_heavy_libraries(files: Path) -> None:
     """Reading model files needs no library but those of Python."""
     script = (
-        "import sys; from pathlib import Path; from visionocr.gguf.pair import examine; "
-        "examine(Path('Qwen2.5-VL-7B.gguf'), Path('mmproj.gguf')); print(*{n.split('.')[0] for n in sys.modules})"
+        "import sys; from pathlib import Path; from visionocr.gguf.compatibility import examine_pair; "
+        "examine_pair(Path('Qwen2.5-VL-7B.gguf'), Path('mmproj.gguf')); print(*{n.split('.')[0] for n in sys.modules})"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True, cwd=files)
     assert not {"numpy", "gguf", "requests", "pymupdf", "PIL", "rich", "typer"} & set(ran.stdout.split())

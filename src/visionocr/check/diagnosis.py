@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from visionocr.check.score import Score
+from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import ChatMarkers, Completion, Finding, FindingKind, FinishReason
 
 
@@ -43,7 +44,6 @@ class Diagnosis:
     remedy: str
 
 
-PROJECTOR_REMEDY = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
 PRESET_REMEDY = "Choose the preset of the model's family with --preset (visionocr presets lists them)."
 _ANOTHER_TASK = "Try --task text; if that does not help, use a model that was trained to read, such as an OCR model."
 

@@ -1,19 +1,24 @@
-"""How ``visionocr gguf`` says what it found: as text, and as fields for JSON."""
+"""What ``visionocr gguf`` finds out about model files: as text, and as fields for JSON."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from visionocr.gguf.command import quoted, start
-from visionocr.gguf.compatibility import Fit, Verdict
-from visionocr.gguf.cost import cost
-from visionocr.gguf.facts import ModelFacts, ProjectorFacts
-from visionocr.gguf.folder import Findings
+from visionocr.errors import ConfigurationError
+from visionocr.gguf.command import build_command, quote_command
+from visionocr.gguf.compatibility import Fit, Verdict, examine_pair, judge_pair
+from visionocr.gguf.cost import Cost, estimate_cost
+from visionocr.gguf.facts import ModelFacts, ProjectorFacts, load_facts
+from visionocr.gguf.folder import Findings, examine_folder
 from visionocr.prompting.presets import FALLBACK
 from visionocr.text import printable
+from visionocr.types import Notice, Observer, Preset
 
-_SPOKEN = {
+_FIT_WORDS = {
     Fit.FITS: "fits",
     Fit.CANNOT_LOAD: "cannot load",
     Fit.DOUBTFUL: "loads, but probably wrong",
@@ -22,165 +27,184 @@ _SPOKEN = {
 _COARSE = 450
 """Pixels: an encoder that makes every picture this small cannot read a page of print."""
 
-Rows = list[tuple[str, str]]
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The same findings for people and for programs."""
+
+    text: str
+    fields: dict[str, Any]
+    """For JSON."""
+    good: bool
+    """All files were read, and something can be loaded."""
 
 
-def pair_text(verdict: Verdict) -> str:
-    """A model, its projector, the verdict, and how to start them."""
-    parts = [_block("model", verdict.model.path.name, _model_rows(verdict))]
-    if verdict.projector is None:
-        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
-        return "".join([*parts, _block("projector", "none given", [("", hint)]), _notes(verdict.notes)])
-    parts.append(_block("projector", verdict.projector.path.name, _projector_rows(verdict.projector, verdict)))
-    parts.append(f"verdict    {_SPOKEN[verdict.fit]}: {printable(verdict.reason)}\n")
-    return "".join([*parts, _starting(verdict)])
+def report_files(model: Path, projector: Path | None, presets: Sequence[Preset]) -> Report:
+    """What two files are and whether they belong together, or what a single one is.
+
+    Raises ``ConfigurationError`` when a file is missing, broken, cut off, or not what it is given as.
+    """
+    if projector is not None:
+        return _report_pair(examine_pair(model, projector, presets))
+    facts = load_facts(model, presets)
+    if isinstance(facts, ModelFacts):
+        return _report_pair(judge_pair(facts, None, presets))
+    cost = estimate_cost(facts, None)
+    return Report(_projector_text(facts, cost), {"projector": _projector_fields(facts, cost)}, True)
 
 
-def projector_text(projector: ProjectorFacts) -> str:
-    """A projector alone."""
-    return _block("projector", projector.path.name, _projector_rows(projector, None))
+def report_folder(folder: Path, presets: Sequence[Preset], recursive: bool, observer: Observer) -> Report:
+    """Every model of a folder with the projector that suits it best; the fields have every pair.
 
-
-def folder_text(found: Findings) -> str:
-    """Every model of a folder with the projector that suits it best."""
-    parts = []
-    for model in found.models:
-        best = found.best(model)
-        parts.append(f"model      {printable(str(model.path))}\n")
-        parts.append(f"  {'is':12} {', '.join(filter(None, (model.architecture, model.quantization)))}\n")
-        if best is None:
-            why = next((pair.reason for pair in found.pairs if pair.model is model), "there is none in the folder")
-            parts.append(f"  {'projector':12} none that it can be loaded with: {printable(why)}\n\n")
-            continue
-        assert best.projector is not None
-        parts.append(f"  {'projector':12} {printable(str(best.projector.path))}\n")
-        parts.append(f"  {'verdict':12} {_SPOKEN[best.fit]}: {printable(best.reason)}\n")
-        others = [p for p in found.pairs if p.model is model and p is not best and p.fit is not Fit.CANNOT_LOAD]
-        parts += [f"  {'or':12} {printable(str(p.projector.path))} ({_SPOKEN[p.fit]})\n" for p in others if p.projector]
-        parts.append(f"  {'start':12} {quoted(start(best).command)}\n\n")
-    paired = {id(best.projector) for model in found.models if (best := found.best(model))}
-    alone = [projector for projector in found.projectors if id(projector) not in paired]
-    parts += [f"projector  {printable(str(p.path))}: the first choice of no model here\n" for p in alone]
-    return "".join(parts).rstrip("\n") + "\n"
-
-
-def pair_fields(verdict: Verdict) -> dict[str, Any]:
-    """The same as ``pair_text`` for JSON."""
-    begin = start(verdict) if verdict.projector and verdict.fit is not Fit.CANNOT_LOAD else None
-    choice = verdict.choice
-    return {
-        "fit": verdict.fit,
-        "reason": verdict.reason,
-        "notes": [*verdict.notes, *(begin.notes if begin else ())],
-        "preset": None
-        if choice is None
-        else {"name": choice.preset.name, "why": choice.why, "by_name": choice.by_name},
-        "model": model_fields(verdict.model),
-        "projector": None if verdict.projector is None else projector_fields(verdict.projector, verdict),
-        "command": None if begin is None else list(begin.command),
-    }
-
-
-def folder_fields(found: Findings) -> dict[str, Any]:
-    """The same as ``folder_text`` for JSON, with every pair."""
-    return {
-        "models": [model_fields(model) for model in found.models],
-        "projectors": [projector_fields(projector) for projector in found.projectors],
+    *observer* hears of the files that cannot be read. Raises ``ConfigurationError`` when no file can be read.
+    """
+    found = examine_folder(folder, presets, recursive=recursive)
+    for error in found.unreadable.values():
+        observer(Notice(f"{error.message}. {error.hint}".rstrip(), warning=True))
+    if not found.models and not found.projectors:
+        raise ConfigurationError(f"no model file in {printable(str(folder))} can be read")
+    fields = {
+        "models": [_model_fields(model) for model in found.models],
+        "projectors": [_projector_fields(projector, estimate_cost(projector, None)) for projector in found.projectors],
         "pairs": [
             {
                 "model": str(pair.model.path),
                 "projector": str(pair.projector.path) if pair.projector else None,
                 "fit": pair.fit,
                 "reason": pair.reason,
-                "preset": pair.choice.preset.name if pair.choice else None,
-                "command": None if pair.fit is Fit.CANNOT_LOAD else list(start(pair).command),
+                "preset": pair.preset.name if pair.preset else None,
+                "command": None if pair.fit is Fit.CANNOT_LOAD else build_command(pair).arguments,
             }
             for pair in found.pairs
         ],
         "unreadable": [
-            {"path": str(file.path), "message": file.message, "hint": file.hint} for file in found.unreadable
+            {"path": str(path), "message": error.message, "hint": error.hint}
+            for path, error in found.unreadable.items()
         ],
     }
+    used = [best.projector for model in found.models if (best := found.best(model))]
+    unused = [projector for projector in found.projectors if projector not in used]
+    parts = [_choice_text(model, found) for model in found.models]
+    parts.append("".join(f"projector  {printable(str(p.path))}: the first choice of no model here\n" for p in unused))
+    loadable = not found.pairs or any(pair.fit is not Fit.CANNOT_LOAD for pair in found.pairs)
+    return Report("\n".join(filter(None, parts)), fields, loadable and not found.unreadable)
 
 
-def model_fields(model: ModelFacts) -> dict[str, Any]:
-    """A language model for JSON."""
-    fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.name not in {"words", "names"}}
-    return {**fields, "path": str(model.path), "width": model.width}
+def _report_pair(verdict: Verdict) -> Report:
+    """A model, its projector, the verdict, and how to start them."""
+    choice, projector = verdict.choice, verdict.projector
+    fields: dict[str, Any] = {
+        "fit": verdict.fit,
+        "reason": verdict.reason,
+        "notes": [*verdict.notes],
+        "preset": choice and {"name": choice.preset.name, "why": choice.why, "by_name": choice.by_name},
+        "model": _model_fields(verdict.model),
+        "projector": None,
+        "command": None,
+    }
+    text = _model_text(verdict)
+    notes = [*verdict.notes]
+    if projector is None:
+        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
+        text += _block("projector", "none given", [("", hint)])
+    else:
+        cost = estimate_cost(projector, verdict.preset)
+        fields["projector"] = _projector_fields(projector, cost)
+        text += _projector_text(projector, cost)
+        text += f"verdict    {_FIT_WORDS[verdict.fit]}: {printable(verdict.reason)}\n"
+        if verdict.fit is not Fit.CANNOT_LOAD:
+            command = build_command(verdict)
+            fields["command"] = command.arguments
+            fields["notes"] += command.notes
+            text += f"start      {quote_command(command.arguments)}\n"
+            notes += command.notes
+            if not cost.grows and (projector.image_size or _COARSE) < _COARSE:
+                notes.append(
+                    f"this encoder makes every picture {projector.image_size} px small: good for captions, "
+                    "a page of print cannot be read"
+                )
+    text += "".join(f"note       {printable(note)}\n" for note in notes)
+    return Report(text, fields, verdict.fit is not Fit.CANNOT_LOAD)
 
 
-def projector_fields(projector: ProjectorFacts, verdict: Verdict | None = None) -> dict[str, Any]:
-    """A projector for JSON."""
-    tokens = cost(projector, verdict.choice.preset if verdict and verdict.choice else None)
-    fields = {f.name: getattr(projector, f.name) for f in dataclasses.fields(projector) if f.name != "names"}
-    return {**fields, "path": str(projector.path), "tokens": tokens.words, "most_tokens": tokens.most}
+def _choice_text(model: ModelFacts, found: Findings) -> str:
+    """A model of a folder, and the projectors for it."""
+    rows = [("is", ", ".join(filter(None, (model.architecture, model.quantization))))]
+    pairs = [pair for pair in found.pairs if pair.model is model]
+    loadable = [(str(p.projector.path), p) for p in pairs if p.projector and p.fit is not Fit.CANNOT_LOAD]
+    if loadable:
+        (path, best), *others = loadable
+        rows += [("projector", path), ("verdict", f"{_FIT_WORDS[best.fit]}: {best.reason}")]
+        rows += [("or", f"{path} ({_FIT_WORDS[pair.fit]})") for path, pair in others]
+        rows.append(("start", quote_command(build_command(best).arguments)))
+    else:
+        reason = pairs[0].reason if pairs else "there is none in the folder"
+        rows.append(("projector", f"none that it can be loaded with: {reason}"))
+    return _block("model", str(model.path), rows)
 
 
-def _model_rows(verdict: Verdict) -> Rows:
+def _model_text(verdict: Verdict) -> str:
     model, choice = verdict.model, verdict.choice
     preset = f"{FALLBACK}, a guess: no preset knows this model"
     if choice:
         preset = f"{choice.preset.name}: {choice.why}"
         if not choice.by_name:
             preset += f"; give --preset {choice.preset.name}, the file's name does not tell"
-    return [
+    rows = [
         ("architecture", model.architecture),
         ("name", model.name),
-        ("quantization", f"{model.quantization or 'unknown'}, {_bytes(model.size)}"),
+        ("quantization", f"{model.quantization or 'unknown'}, {_format_bytes(model.size)}"),
         ("context", f"{model.context_length} tokens" if model.context_length else ""),
-        ("width", _width(model.width, model.deepstack_layers)),
+        ("width", _format_width(model)),
         ("template", model.template or "none in the file, as in most old models"),
         ("preset", preset),
     ]
+    return _block("model", model.path.name, rows)
 
 
-def _projector_rows(projector: ProjectorFacts, verdict: Verdict | None) -> Rows:
-    tokens = cost(projector, verdict.choice.preset if verdict and verdict.choice else None)
-    words = tokens.words
-    if tokens.page and tokens.page != tokens.most:
-        words += f"; {tokens.page} in KoboldCpp without --visionmaxres"
+def _projector_text(projector: ProjectorFacts, cost: Cost) -> str:
+    tokens = cost.description
+    if cost.page and cost.page != cost.most:
+        tokens += f"; {cost.page} in KoboldCpp without --visionmaxres"
     patches = f", patches of {projector.patch_size} px" if projector.patch_size else ""
-    return [
+    rows = [
         ("type", projector.type + ("" if projector.sees else ", for sound")),
         ("name", projector.name),
-        ("quantization", f"{projector.quantization or 'unknown'}, {_bytes(projector.size)}"),
+        ("quantization", f"{projector.quantization or 'unknown'}, {_format_bytes(projector.size)}"),
         ("image", f"{projector.image_size} px{patches}" if projector.image_size else ""),
-        ("tokens", words),
-        ("width", _width(projector.width, projector.deepstack_layers)),
+        ("tokens", tokens),
+        ("width", _format_width(projector)),
     ]
+    return _block("projector", projector.path.name, rows)
 
 
-def _starting(verdict: Verdict) -> str:
-    assert verdict.projector is not None
-    if verdict.fit is Fit.CANNOT_LOAD:
-        return _notes(verdict.notes)
-    begin = start(verdict)
-    notes = [*verdict.notes, *begin.notes]
-    tokens = cost(verdict.projector, verdict.choice.preset if verdict.choice else None)
-    if not tokens.grows and (verdict.projector.image_size or _COARSE) < _COARSE:
-        notes.append(
-            f"this encoder makes every picture {verdict.projector.image_size} px small: good for captions, "
-            "a page of print cannot be read"
-        )
-    return f"start      {quoted(begin.command)}\n{_notes(tuple(notes))}"
+def _model_fields(model: ModelFacts) -> dict[str, Any]:
+    return {**_fields(model), "width": model.width}
 
 
-def _notes(notes: tuple[str, ...]) -> str:
-    return "".join(f"note       {printable(note)}\n" for note in notes)
+def _projector_fields(projector: ProjectorFacts, cost: Cost) -> dict[str, Any]:
+    return {**_fields(projector), "tokens": cost.description, "most_tokens": cost.most}
 
 
-def _block(title: str, name: str, rows: Rows) -> str:
+def _fields(facts: ModelFacts | ProjectorFacts) -> dict[str, Any]:
+    """What a file's header says; the words and names that only serve to recognise a model are left out."""
+    names = [field.name for field in dataclasses.fields(facts) if field.name not in {"words", "names"}]
+    return {**{name: getattr(facts, name) for name in names}, "path": str(facts.path)}
+
+
+def _block(title: str, name: str, rows: Iterable[tuple[str, str]]) -> str:
+    """A title with a name, and labelled rows below it; empty ones are left out."""
     lines = [f"  {label:12} {printable(text)}\n" for label, text in rows if text]
     return f"{title:10} {printable(name)}\n" + "".join(lines)
 
 
-def _width(width: int | None, deepstack: int) -> str:
-    if width is None:
+def _format_width(facts: ModelFacts | ProjectorFacts) -> str:
+    if facts.width is None:
         return "not known"
-    return f"{width}" + (
-        f" ({width // (1 + deepstack)}, and as much for each of {deepstack} deepstack layers)" if deepstack else ""
-    )
+    layers = facts.deepstack_layers
+    each = f" ({facts.width // (1 + layers)}, and as much for each of {layers} deepstack layers)" if layers else ""
+    return f"{facts.width}{each}"
 
 
-def _bytes(count: int) -> str:
+def _format_bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -227,12 +227,12 @@ def _check_pair(model: Path, projector: Path, presets: Sequence[Preset], observe
 
     Refuses what cannot work before anything large is loaded, and warns of what probably will not.
     """
-    from visionocr.gguf.pair import Fit, examine
+    from visionocr.gguf.compatibility import Fit, examine_pair
 
     for path, option in ((model, "--gguf"), (projector, "--mmproj")):
         if path.is_dir():
             raise ConfigurationError(f"{option}: {path} is a folder", f"Its pairs: visionocr gguf {path}")
-    verdict = examine(model, projector, presets)
+    verdict = examine_pair(model, projector, presets)
     pair = f"{model.name} with {projector.name}"
     if verdict.fit is Fit.CANNOT_LOAD:
         raise ConfigurationError(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionocr.gguf.compatibility import Verdict
-from visionocr.gguf.cost import SERVER_SIDE, SERVER_SIDE_MOST, Cost, cost, limit_hampers
-from visionocr.prompting.budget import RESERVE
+from visionocr.gguf.cost import estimate_cost, is_limit_too_low
+from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE, KOBOLDCPP_MAX_SIDE, RESERVE
 
 _CONTEXTS = (4096, 8192, 12288, 16384, 24576, 32768, 49152, 65536)
 _PROMPT = 512
@@ -22,58 +22,54 @@ _ANSWER_MOST = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartCommand:
     """How to start a server for a pair."""
 
-    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    """The program first."""
     notes: tuple[str, ...]
     """What to know about it, one sentence each."""
 
 
-def start(verdict: Verdict) -> Start:
+def build_command(verdict: Verdict) -> StartCommand:
     """The command for KoboldCpp, with a context that holds picture, prompt and answer."""
     assert verdict.projector is not None
-    preset = verdict.choice.preset if verdict.choice else None
-    tokens = cost(verdict.projector, preset)
-    wanted = max(_ANSWER, min((preset.max_length if preset else 0) or 0, _ANSWER_MOST))
-    context, notes = _context(verdict.model.context_length, tokens, wanted)
-    command = ["koboldcpp", "--model", _argument(verdict.model.path), "--mmproj", _argument(verdict.projector.path)]
-    command += ["--contextsize", str(context)]
-    longest = (preset.image.koboldcpp_longest_side or preset.image.longest_side) if preset else SERVER_SIDE_MOST
-    raised = preset is not None and limit_hampers(preset.image)
-    if tokens.grows and (longest > SERVER_SIDE or raised):
-        command += ["--visionmaxres", str(SERVER_SIDE_MOST)]
-    if preset and raised:
-        least, most = preset.image.min_tokens or 1, preset.image.max_tokens
-        command += ["--visionmintokens", str(least), "--visionmaxtokens", str(most)]
-        side = min(SERVER_SIDE_MOST, preset.image.longest_side)
+    preset, trained = verdict.preset, verdict.model.context_length
+    cost = estimate_cost(verdict.projector, preset)
+    answer = max(_ANSWER, min((preset.max_length if preset else 0) or 0, _ANSWER_MOST))
+    input_tokens = (cost.most or 0) + RESERVE + _PROMPT
+    context = next((size for size in _CONTEXTS if size >= input_tokens + answer), _CONTEXTS[-1])
+    notes = []
+    if trained and context > trained:
+        context, left = trained, max(0, trained - input_tokens)
+        notes.append(f"the model's context of {trained} tokens leaves about {left} for the answer beside a picture")
+    arguments = ["koboldcpp", "--model", _argument(verdict.model.path), "--mmproj", _argument(verdict.projector.path)]
+    arguments += ["--contextsize", str(context)]
+    image = preset.image if preset else None
+    longest = (image.koboldcpp_longest_side or image.longest_side) if image else KOBOLDCPP_MAX_SIDE
+    raised = image is not None and is_limit_too_low(image)
+    if cost.grows and (longest > KOBOLDCPP_DEFAULT_SIDE or raised):
+        arguments += ["--visionmaxres", str(KOBOLDCPP_MAX_SIDE)]
+    if image and raised:
+        arguments += ["--visionmintokens", str(image.min_tokens or 1), "--visionmaxtokens", str(image.max_tokens)]
+        side = min(KOBOLDCPP_MAX_SIDE, image.longest_side)
         notes.append(
-            f"KoboldCpp's own limit leaves a page {preset.image.koboldcpp_longest_side} px with this encoder; raising "
+            f"KoboldCpp's own limit leaves a page {image.koboldcpp_longest_side} px with this encoder; raising "
             f"it needs version 1.112.1 or newer, and then visionocr must be told: --max-side {side}"
         )
     if preset and preset.recognition.koboldcpp_since:
         notes.append(f"needs KoboldCpp {preset.recognition.koboldcpp_since} or newer")
-    return Start(tuple(command), tuple(notes))
+    return StartCommand(tuple(arguments), tuple(notes))
 
 
-def _context(trained: int | None, tokens: Cost, answer: int) -> tuple[int, list[str]]:
-    """Tokens of context to ask for, and what there is to say about them."""
-    needed = (tokens.most or 0) + RESERVE + _PROMPT + answer
-    context = next((size for size in _CONTEXTS if size >= needed), _CONTEXTS[-1])
-    if not trained or context <= trained:
-        return context, []
-    left = max(0, trained - (tokens.most or 0) - RESERVE - _PROMPT)
-    return trained, [f"the model's context of {trained} tokens leaves about {left} for the answer beside a picture"]
-
-
-def quoted(command: tuple[str, ...]) -> str:
+def quote_command(arguments: tuple[str, ...]) -> str:
     """A command for the shell at hand, on one harmless line."""
     if os.name == "nt":
-        return subprocess.list2cmdline(command)
-    return " ".join(shlex.quote(word) if word.isprintable() else _escaped(word) for word in command)
+        return subprocess.list2cmdline(arguments)
+    return " ".join(shlex.quote(word) if word.isprintable() else _escape(word) for word in arguments)
 
 
-def _escaped(word: str) -> str:
+def _escape(word: str) -> str:
     """A word with bytes that would steer a terminal, in the quotes of bash, zsh and the newest POSIX."""
     data = os.fsencode(word)
     return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in data) + "'"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 from visionocr.errors import ConfigurationError
-from visionocr.gguf.compatibility import Fit, Verdict, judge
-from visionocr.gguf.facts import ModelFacts, ProjectorFacts
-from visionocr.gguf.files import part_of
-from visionocr.gguf.pair import inspect
+from visionocr.gguf.compatibility import Fit, Verdict, judge_pair
+from visionocr.gguf.facts import ModelFacts, ProjectorFacts, load_facts
+from visionocr.gguf.header import parse_part, part_path
 from visionocr.text import printable
 from visionocr.types import Preset
 
@@ -22,21 +21,13 @@ _ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.DOUBTFUL, Fit.CANNOT_LOAD)
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that could not be read, and why."""
-
-    path: Path
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
     """What a folder holds."""
 
     models: tuple[ModelFacts, ...]
     projectors: tuple[ProjectorFacts, ...]
-    unreadable: tuple[Unreadable, ...]
+    unreadable: Mapping[Path, ConfigurationError]
+    """Files that could not be read, and why."""
     pairs: tuple[Verdict, ...]
     """Every model with every projector, model by model, the best pairs first."""
 
@@ -52,47 +43,49 @@ def examine_folder(folder: Path, presets: Sequence[Preset] = (), *, recursive: b
     """
     models: list[ModelFacts] = []
     projectors: list[ProjectorFacts] = []
-    unreadable: list[Unreadable] = []
-    for path in _files(folder, recursive):
+    unreadable: dict[Path, ConfigurationError] = {}
+    for path in _find_files(folder, recursive):
         try:
-            facts = inspect(path, presets)
+            facts = load_facts(path, presets)
         except ConfigurationError as error:
-            unreadable.append(Unreadable(path, error.message, error.hint))
+            unreadable[path] = error
             continue
-        (models if isinstance(facts, ModelFacts) else projectors).append(facts)  # type: ignore[arg-type]
+        if isinstance(facts, ModelFacts):
+            models.append(facts)
+        else:
+            projectors.append(facts)
     pairs = [
         verdict
         for model in models
-        for verdict in sorted((judge(model, projector, presets) for projector in projectors), key=_rank)
+        for verdict in sorted((judge_pair(model, projector, presets) for projector in projectors), key=_rank)
     ]
-    return Findings(tuple(models), tuple(projectors), tuple(unreadable), tuple(pairs))
+    return Findings(tuple(models), tuple(projectors), unreadable, tuple(pairs))
 
 
 def _rank(verdict: Verdict) -> tuple[int, bool, int, str]:
     """Best first; then the neighbour, then the one that shares most of its name's beginning."""
     assert verdict.projector is not None
     model, projector = verdict.model.path, verdict.projector.path
-    pairs = zip(_bare(model), _bare(projector), strict=False)
-    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return _ORDER.index(verdict.fit), model.parent != projector.parent, -alike, str(projector)
+    # without the word that only projectors have
+    names = [path.name.lower().replace("mmproj", "").strip("-_. ") for path in (model, projector)]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*names, strict=False)))
+    return _ORDER.index(verdict.fit), model.parent != projector.parent, -shared, str(projector)
 
 
-def _bare(path: Path) -> str:
-    """A name for comparison, without the word that only projectors have."""
-    return path.name.lower().replace("mmproj", "").strip("-_. ")
-
-
-def _files(folder: Path, recursive: bool) -> list[Path]:
-    files = []
-    for path in _walk(folder, recursive):
-        number, count = part_of(path)
-        if path.suffix.lower() != ".gguf" or (number > 1 and _has_first(path, number, count)):
-            continue
-        files.append(path)
-        if len(files) > _FILES_MOST:
-            raise ConfigurationError(
-                f"{printable(str(folder))} holds more than {_FILES_MOST} model files", "Name a folder further down."
-            )
+def _find_files(folder: Path, recursive: bool) -> list[Path]:
+    """Whole model files and the first parts of split ones; a part whose first is missing stands for its model."""
+    files: list[Path] = []
+    for here, folders, names in os.walk(folder, onerror=_fail):
+        if not recursive:
+            folders.clear()
+        for path in (Path(here, name) for name in names):
+            is_later_part = parse_part(path)[0] > 1 and part_path(path, 1).exists()
+            if path.suffix.lower() == ".gguf" and not is_later_part:
+                files.append(path)
+            if len(files) > _FILES_MOST:
+                raise ConfigurationError(
+                    f"{printable(str(folder))} holds more than {_FILES_MOST} model files", "Name a folder further down."
+                )
     if not files:
         deeper = "" if recursive else " Folders in it are looked at with -r."
         raise ConfigurationError(
@@ -101,16 +94,5 @@ def _files(folder: Path, recursive: bool) -> list[Path]:
     return sorted(files)
 
 
-def _has_first(path: Path, number: int, count: int) -> bool:
-    return path.with_name(path.name.replace(f"-{number:05}-of-{count:05}", f"-00001-of-{count:05}")).exists()
-
-
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise ConfigurationError(f"cannot read {printable(str(error.filename))}: {error.strerror}") from None
-
-    for here, folders, names in os.walk(folder, onerror=fail):
-        yield from (Path(here, name) for name in names)
-        if not recursive:
-            return
-        folders.sort()
+def _fail(error: OSError) -> None:
+    raise ConfigurationError(f"cannot read {printable(str(error.filename))}: {error.strerror}") from None

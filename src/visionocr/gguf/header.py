@@ -1,51 +1,55 @@
-"""The header of a GGUF file: its keys and the shapes of its tensors, without the tensors and the word lists."""
+"""The header of a model file (GGUF): its keys and the shapes of its tensors, without weights and word lists."""
 
 from __future__ import annotations
 
 import math
-import struct
+import os
+import re
+import stat
+import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
 
-from visionocr.gguf.cursor import Broken, Cursor
-from visionocr.gguf.quantization import TENSOR_TYPES
+from visionocr.errors import ConfigurationError
+from visionocr.gguf.binary_reader import NUMBERS, U32, BinaryReader, BrokenFile, Number
+from visionocr.text import printable
 
-Value = str | int | float | bool | tuple[int | float | bool, ...]
+Value = str | Number | tuple[Number, ...]
 
-MAGIC = b"GGUF"
-_KEYS_MOST = 65_536
-_TENSORS_MOST = 65_536
-_NAME_MOST = 65_535
-"""Bytes of a key, as the format's description has it."""
+VOCABULARY = "tokenizer.ggml.tokens"
+_STORAGE = tomllib.loads(resources.files("visionocr.prompts").joinpath("gguf/quantization.toml").read_text("utf-8"))
+FILE_TYPES: dict[int, str] = {int(number): name for number, name in _STORAGE["file_types"].items()}
+"""Names of quantizations by the number under ``general.file_type``."""
+TENSOR_TYPES: dict[int, tuple[str, int, int]] = {int(k): tuple(v) for k, v in _STORAGE["tensor_types"].items()}
+"""Name, items of a block and bytes of a block, by the type's number in a file."""
+
+_MAGIC = b"GGUF"
 _VERSIONS = {2, 3}
-_LIST_MOST = 1024
-"""Numbers of a list that are kept; longer lists are only counted."""
-_DIMENSIONS_MOST = 4
-_NUMBER_MOST = 1 << 40
+_MAX_COUNT = 65_536
+"""Keys, and tensors."""
+_MAX_NAME = 65_535
+"""Bytes of a key, as the format's description has it."""
+_MAX_DIMENSIONS = 4
+_MAX_NUMBER = 1 << 40
+_STRING, _LIST = 8, 9
 _ALIGNMENT = 32
 """Bytes to a multiple of which the tensors start, unless ``general.alignment`` says otherwise."""
-VOCABULARY = "tokenizer.ggml.tokens"
-
-_NUMBERS = {
-    number: struct.Struct("<" + code)
-    for number, code in {
-        0: "B",
-        1: "b",
-        2: "H",
-        3: "h",
-        4: "I",
-        5: "i",
-        6: "f",
-        7: "?",
-        10: "Q",
-        11: "q",
-        12: "d",
-    }.items()
-}
-"""The format's types of numbers, by their number in it."""
-_STRING, _LIST = 8, 9
+_PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
+"""How llama.cpp names the parts of a split file."""
+_DAMAGED = "Download it again, or convert it again."
+_OTHER_FORMATS = (
+    (b"version https://git-lfs", "is a pointer of Git LFS, not the model", "Fetch the file itself: git lfs pull."),
+    (b"lmgg", "is in GGML, the format before GGUF", "Look for the model as GGUF."),
+    (b"fmgg", "is in GGMF, a format before GGUF", "Look for the model as GGUF."),
+    (b"tjgg", "is in GGJT, a format before GGUF", "Look for the model as GGUF."),
+    (b"algg", "is an adapter of a format before GGUF", "Look for the model as GGUF."),
+    (b"PK\x03\x04", "is a zip archive or a PyTorch model, not GGUF", "Look for the model as GGUF."),
+    (b"<", "is a web page or XML, not GGUF", "The download went wrong: look at it with a text editor."),
+    (b"", "is not a GGUF file", "Model and projector must be in the GGUF format."),
+)
+"""Beginnings of files that people take for GGUF, what they are, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,7 @@ class Tensor:
     @property
     def size(self) -> int:
         """Bytes; 0 for types that are not known here."""
-        if self.type not in TENSOR_TYPES:
-            return 0
-        _, items, length = TENSOR_TYPES[self.type]
+        _, items, length = TENSOR_TYPES.get(self.type, ("", 1, 0))
         return math.prod(self.shape) // items * length
 
 
@@ -73,9 +75,9 @@ class Header:
 
     path: Path
     size: int
-    """Bytes of the file."""
+    """Bytes of the file, or of all parts."""
     values: Mapping[str, Value]
-    """Keys with their texts, numbers and short lists of numbers."""
+    """Keys with their texts, numbers and lists of numbers; a long list is empty."""
     lengths: Mapping[str, int]
     """Items of each list, by key."""
     tensors: Mapping[str, Tensor]
@@ -88,98 +90,137 @@ class Header:
         return value if isinstance(value, str) else ""
 
     def number(self, key: str) -> int | None:
-        """The count or size under *key*; ``None`` when there is none, or one that nothing in the world has."""
+        """The count or size under *key*; ``None`` when there is none, or one that is impossibly large."""
         value = self.values.get(key)
         if not isinstance(value, int) or isinstance(value, bool):
             return None
-        return value if 0 <= value < _NUMBER_MOST else None
-
-    def flag(self, key: str) -> bool:
-        """Whether *key* is there and true."""
-        return self.values.get(key) is True
-
-    def numbers(self, key: str) -> tuple[int | float | bool, ...]:
-        """The list of numbers under *key*; empty when there is none, or a long one."""
-        value = self.values.get(key)
-        return value if isinstance(value, tuple) else ()
+        return value if 0 <= value < _MAX_NUMBER else None
 
 
-def parse(file: BinaryIO, path: Path, size: int, words: Collection[str] = ()) -> Header:
-    """Read the header of a *file* that begins at its first byte.
+def read_header(path: Path, words: Collection[str] = ()) -> Header:
+    """The header of the model file *path*; of a split model that of the first part, with the tensors of all.
 
-    *words* are looked for in the vocabulary. Raises ``Broken`` for everything that no engine would read either:
-    another format, a version of old, impossible counts, keys given twice, a file that is cut off.
+    *words* are looked for in the vocabulary. Raises ``ConfigurationError`` when the file or one of its parts
+    is not there, cannot be read, is no GGUF, is damaged or cut off.
     """
-    cursor = Cursor(file, size)
-    _check_version(cursor)
-    tensor_count, key_count = cursor.count(), cursor.count()
-    if tensor_count > _TENSORS_MOST or key_count > _KEYS_MOST:
-        raise Broken(f"claims to hold {tensor_count} tensors and {key_count} keys: its header is damaged")
+    header = _read_file(path, words)
+    count = header.number("split.count") or 1
+    if count == 1:
+        return header
+    number, named = parse_part(path)
+    if named != count:  # engines refuse renamed parts
+        raise ConfigurationError(
+            f"{printable(str(path))} is one of {count} parts of a model, and its name does not say which",
+            f"Give all parts the names they were made with: NAME-00001-of-{count:05}.gguf and so on.",
+        )
+    if number != 1:
+        raise ConfigurationError(
+            f"{printable(str(path))} is part {number} of {count} of a model",
+            f"Give its first: {printable(part_path(path, 1).name)}.",
+        )
+    parts = [header, *(_read_file(part_path(path, other)) for other in range(2, count + 1))]
+    tensors = {name: tensor for part in parts for name, tensor in part.tensors.items()}
+    return replace(header, tensors=tensors, size=sum(part.size for part in parts))
+
+
+def parse_part(path: Path) -> tuple[int, int]:
+    """Which part of how many a file is by its name; 1 of 1 for a whole one."""
+    found = _PART.search(path.name)
+    return (int(found[1]), int(found[2])) if found else (1, 1)
+
+
+def part_path(path: Path, number: int) -> Path:
+    """The file of part *number*, beside *path*, which is another part of the same model."""
+    return path.with_name(_PART.sub(lambda found: f"-{number:05}-of-{found[2]}", path.name))
+
+
+def _read_file(path: Path, words: Collection[str] = ()) -> Header:
+    name = printable(str(path))
+    try:
+        with open(path, "rb", 1 << 20, opener=_open_nonblocking) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigurationError(f"{name} is no file")
+            beginning = file.read(64)
+            if not beginning:
+                raise ConfigurationError(f"{name} is empty", _DAMAGED)
+            if not beginning.startswith(_MAGIC):
+                found, hint = next(item[1:] for item in _OTHER_FORMATS if beginning.startswith(item[0]))
+                raise ConfigurationError(f"{name} {found}", hint)
+            file.seek(len(_MAGIC))
+            return _parse(BinaryReader(file, status.st_size), path, words)
+    except FileNotFoundError:
+        missing = "a part of the model is missing: " if parse_part(path)[1] > 1 else ""
+        raise ConfigurationError(f"{missing}there is no file {name}") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{name} is a folder") from None
+    except (OSError, ValueError) as error:  # the latter: a name with a zero byte
+        raise ConfigurationError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+    except BrokenFile as error:
+        raise ConfigurationError(f"{name} {error}", _DAMAGED) from None
+
+
+def _open_nonblocking(path: str, flags: int) -> int:
+    """Do not wait for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _parse(reader: BinaryReader, path: Path, words: Collection[str]) -> Header:
+    """Read what follows the magic. Raises ``BrokenFile`` for everything that no engine would read either."""
+    version = reader.count(U32)
+    if version & 0xFFFF == 0:
+        raise BrokenFile("is written for big-endian machines")
+    if version not in _VERSIONS:
+        raise BrokenFile(f"is of version {version} of the GGUF format; versions 2 and 3 can be read")
+    tensor_count, key_count = reader.count(), reader.count()
+    if max(tensor_count, key_count) > _MAX_COUNT:
+        raise BrokenFile(f"claims to hold {tensor_count} tensors and {key_count} keys: its header is damaged")
     values: dict[str, Value] = {}
     lengths: dict[str, int] = {}
-    found: frozenset[bytes] = frozenset()
-    wanted = frozenset(word.encode() for word in words)
+    found: set[bytes] = set()
     for _ in range(key_count):
-        key = cursor.text(_NAME_MOST)
+        key = reader.text(_MAX_NAME)
         if key in values or key in lengths:
-            raise Broken("gives a key twice: its header is damaged")
-        kind = cursor.small()
+            raise BrokenFile("gives a key twice: its header is damaged")
+        kind = reader.count(U32)
         if kind == _STRING:
-            values[key] = cursor.text()
-        elif kind in _NUMBERS:
-            values[key] = cursor.number(_NUMBERS[kind])
+            values[key] = reader.text()
+        elif kind in NUMBERS:
+            values[key] = reader.number(NUMBERS[kind])
         elif kind == _LIST:
-            item, lengths[key] = cursor.small(), cursor.count()
-            if item == _STRING:
-                found |= cursor.words(lengths[key], wanted if key == VOCABULARY else ())
-            elif numbers := _numbers(cursor, item, lengths[key]):
-                values[key] = numbers
+            kind, lengths[key] = reader.count(U32), reader.count()
+            if kind == _STRING:
+                found |= reader.words(lengths[key], {word.encode() for word in words if key == VOCABULARY})
+            elif kind in NUMBERS:
+                values[key] = reader.numbers(NUMBERS[kind], lengths[key])
+            else:  # lists of lists are in the format's description, but no engine reads them
+                raise BrokenFile(f"has a list of unknown type {kind}: its header is damaged")
         else:
-            raise Broken(f"has a value of unknown type {kind}: its header is damaged")
-    tensors = _tensors(cursor, tensor_count)
-    _check_data(tensors, cursor.position, values.get("general.alignment", _ALIGNMENT), size)
-    return Header(path, size, values, lengths, tensors, frozenset(word.decode() for word in found))
+            raise BrokenFile(f"has a value of unknown type {kind}: its header is damaged")
+    tensors = _parse_tensors(reader, tensor_count)
+    _check_data(reader, tensors, values.get("general.alignment", _ALIGNMENT))
+    return Header(path, reader.size, values, lengths, tensors, frozenset(word.decode() for word in found))
 
 
-def _check_version(cursor: Cursor) -> None:
-    cursor.take(len(MAGIC))
-    version = cursor.small()
-    if version & 0xFFFF == 0:
-        raise Broken("is written for big-endian machines")
-    if version not in _VERSIONS:
-        raise Broken(f"is of version {version} of the GGUF format; versions 2 and 3 can be read")
-
-
-def _numbers(cursor: Cursor, kind: int, count: int) -> tuple[int | float | bool, ...]:
-    """A list of numbers, or nothing of a long one."""
-    if kind not in _NUMBERS:  # lists of lists are in the format's description, but no engine reads them
-        raise Broken(f"has a list of unknown type {kind}: its header is damaged")
-    shape = _NUMBERS[kind]
-    if count > _LIST_MOST:
-        cursor.skip(count * shape.size)
-        return ()
-    return cursor.numbers(shape, count)
-
-
-def _tensors(cursor: Cursor, count: int) -> dict[str, Tensor]:
+def _parse_tensors(reader: BinaryReader, count: int) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for _ in range(count):
-        name = cursor.text(_NAME_MOST)
+        name = reader.text(_MAX_NAME)
         if name in tensors:
-            raise Broken("gives a tensor twice: its header is damaged")
-        dimensions = cursor.small()
-        if dimensions > _DIMENSIONS_MOST:
-            raise Broken(f"has a tensor of {dimensions} dimensions: its header is damaged")
-        shape = tuple(cursor.count() for _ in range(dimensions))
-        tensors[name] = Tensor(shape, cursor.small(), cursor.count())
+            raise BrokenFile("gives a tensor twice: its header is damaged")
+        dimensions = reader.count(U32)
+        if dimensions > _MAX_DIMENSIONS:
+            raise BrokenFile(f"has a tensor of {dimensions} dimensions: its header is damaged")
+        shape = tuple(reader.count() for _ in range(dimensions))
+        tensors[name] = Tensor(shape, reader.count(U32), reader.count())
     return tensors
 
 
-def _check_data(tensors: Mapping[str, Tensor], header_end: int, alignment: Value, size: int) -> None:
-    """Whether all tensors are within the file: a download that was cut off has a perfect header."""
+def _check_data(reader: BinaryReader, tensors: Mapping[str, Tensor], alignment: Value) -> None:
+    """Refuse a file whose tensors end beyond it: a download that was cut off has a perfect header."""
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        raise Broken("has an impossible alignment: its header is damaged")
-    start = -(-header_end // alignment) * alignment
+        raise BrokenFile("has an impossible alignment: its header is damaged")
+    start = -(-reader.file.tell() // alignment) * alignment
     end = max((start + tensor.offset + tensor.size for tensor in tensors.values()), default=0)
-    if end > size:
-        raise Broken(f"is cut off: its tensors need {end:,} bytes, and it has {size:,}")
+    if end > reader.size:
+        raise BrokenFile(f"is cut off: its tensors need {end:,} bytes, and it has {reader.size:,}")

@@ -12,6 +12,11 @@ from dataclasses import dataclass, replace
 from visionocr.errors import ContextTooSmall
 from visionocr.types import ImageFacts, Preset, RasterSpec, Server, Task
 
+KOBOLDCPP_DEFAULT_SIDE = 1024
+"""Pixels: KoboldCpp shrinks pictures to this long side unless it is told otherwise: the default of its
+``--visionmaxres``, since 1.83."""
+KOBOLDCPP_MAX_SIDE = 2048
+"""Pixels: the most that ``--visionmaxres`` takes; up to 1.82 this side was fixed."""
 RESERVE = 64
 """Tokens kept free for the text and separators that servers put around an image.
 Source: KoboldCpp's own overhead measured live at 35 to 50 tokens for one image."""

@@ -14,7 +14,10 @@ from visionocr.engines.dialects import json_helpers
 from visionocr.engines.http import Http, PathUnknown, Reply, TimedOut
 from visionocr.engines.monitor import ProgressSnapshot
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError
+from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE as DEFAULT_SIDE
+from visionocr.prompting.budget import KOBOLDCPP_MAX_SIDE as HARD_SIDE
 from visionocr.prompting.render import wrap
+from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Completion, FinishReason, Request, Server
 
 NAME = "koboldcpp"
@@ -22,10 +25,6 @@ GENERATE = "/api/v1/generate"
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a request body that the server accepts unless started with another ``--maxrequestsize``."""
-HARD_SIDE = 2048
-"""No picture is fed to the projector with a longer side: fixed up to 1.82, later the most ``--visionmaxres`` takes."""
-DEFAULT_SIDE = 1024
-"""The default of ``--visionmaxres``, since 1.83."""
 
 AHEAD = 1
 """Its lock is kept for about 50 ms after each answer; a request that waits in its queue meanwhile overlaps that, and
@@ -72,7 +71,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_body=MAX_BODY,
         ahead=AHEAD,
         counts_tokens=version >= (1, 77),
-        vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        vision_remedy=PROJECTOR_REMEDY,
         context_remedy="Start the server with a larger context (--contextsize)",
         clamp_remedy="start KoboldCpp with --visionmaxres 2048",
         warnings=_warnings(version),

@@ -20,6 +20,7 @@ from visionocr.engines.http import Http, PathUnknown, Reply, TimedOut, quote
 from visionocr.engines.monitor import ProgressSnapshot
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
 from visionocr.prompting.render import wrap
+from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Completion, FinishReason, PageImage, Prompt, Request, Server
 
 NAME = "llamacpp"
@@ -85,7 +86,7 @@ def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> 
         max_images=MOST_IMAGES,
         counts_tokens=not old,
         slots=min(slots, MOST_SLOTS),
-        vision_remedy="Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        vision_remedy=PROJECTOR_REMEDY,
         context_remedy="Start the server with a larger context (llama-server: -c, a model of your own: --context)",
         marker=OLD_MARKER if old else marker if isinstance(marker, str) and marker else DEFAULT_MARKER,
     )

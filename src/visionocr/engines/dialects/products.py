@@ -13,6 +13,7 @@ from typing import Any
 from visionocr.engines.dialects import json_helpers, koboldcpp, ollama
 from visionocr.engines.dialects.choice import Model, choose
 from visionocr.engines.http import Http
+from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Server
 
 Facts = Mapping[str, Any]
@@ -170,7 +171,7 @@ LLAMA_CPP = Product(
     streams=True,
     about=_llama_about,
     server={
-        "vision_remedy": "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model.",
+        "vision_remedy": PROJECTOR_REMEDY,
         "context_remedy": "Start it with a larger --ctx-size",
     },
 )

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 import gguf
 import weights
 from visionocr.errors import ConfigurationError
-from visionocr.gguf.files import read_header
-from visionocr.gguf.quantization import FILE_TYPES, TENSOR_TYPES, quantization
+from visionocr.gguf.header import FILE_TYPES, TENSOR_TYPES, read_header
 
 STRING, LIST, U8, U32, U64 = 8, 9, 0, 4, 10
 
@@ -54,7 +53,7 @@ def tensor(name: str, *shape: int, kind: int = 0, offset: int = 0) -> bytes:
     return text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}QIQ", *shape, kind, offset)
 
 
-def refused(path: Path) -> ConfigurationError:
+def catch_error(path: Path) -> ConfigurationError:
     """The error for a file that cannot be read; it is a line that names the file."""
     with pytest.raises(ConfigurationError) as caught:
         read_header(path)
@@ -94,22 +93,13 @@ def test_sizes_and_names_are_the_formats() -> None:
             assert FILE_TYPES[int(kind)] == kind.name.split("_", 1)[1]
 
 
-@pytest.mark.parametrize(
-    ("said", "types", "name"),
-    [(15, [0], "Q4_K_M"), (None, [0, 0, 0, 12, 12, 14], "mostly Q4_K"), (9999, [0], "mostly F32"), (None, [777], "")],
-)
-def test_quantization(said: int | None, types: list[int], name: str) -> None:
-    """A file's own word counts; without it the commonest type, norms apart; nothing where nothing is known."""
-    assert quantization(said, types) == name
-
-
 def test_truncated_anywhere(good: Path) -> None:
     """Cut off at any byte, in the header or in the tensors, a file is refused in a sentence."""
     data = good.read_bytes()
     short = good.with_name("short.gguf")
     for end in {*range(0, len(data), 7), *range(len(data) - 64, len(data))}:
         short.write_bytes(data[:end])
-        assert refused(short).hint
+        assert catch_error(short).hint
     short.write_bytes(data)
     read_header(short)
 
@@ -151,21 +141,21 @@ def test_damaged(case: str, tmp_path: Path) -> None:
     data, words = DAMAGED[case]
     path = tmp_path / "damaged.gguf"
     path.write_bytes(data)
-    error = refused(path)
+    error = catch_error(path)
     assert words in error.message
     assert error.hint.endswith(".")
 
 
 def test_no_files(tmp_path: Path) -> None:
     """What is not there, a folder, a name with a zero byte and a pipe nobody writes to are refused at once."""
-    assert "there is no file" in refused(tmp_path / "none.gguf").message
+    assert "there is no file" in catch_error(tmp_path / "none.gguf").message
     (tmp_path / "folder.gguf").mkdir()
-    assert "is a folder" in refused(tmp_path / "folder.gguf").message
+    assert "is a folder" in catch_error(tmp_path / "folder.gguf").message
     with pytest.raises(ConfigurationError):
         read_header(Path("zero\0.gguf"))
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.gguf")
-        assert "is no file" in refused(tmp_path / "pipe.gguf").message
+        assert "is no file" in catch_error(tmp_path / "pipe.gguf").message
 
 
 def test_memory_and_time_are_bounded(tmp_path: Path) -> None:
@@ -176,9 +166,17 @@ def test_memory_and_time_are_bounded(tmp_path: Path) -> None:
     for keys, count in ((numbers, 20_000), (texts, 400)):
         path.write_bytes(head(key_count=count) + keys)
         tracemalloc.start()
-        assert "longer than any" in refused(path).message
+        assert "longer than any" in catch_error(path).message
         assert tracemalloc.get_traced_memory()[1] < 60e6
         tracemalloc.stop()
+
+
+def test_headers_without_end(tmp_path: Path) -> None:
+    """A header that goes on beyond any model's is given up, even where nothing of it has to be read."""
+    path = tmp_path / "long.gguf"
+    path.write_bytes(head([key("a", LIST, struct.pack("<IQ", U8, 2**28))]))
+    os.truncate(path, 2**28 + 1024)
+    assert "longer than any" in catch_error(path).message
 
 
 def test_long_texts_are_cut(tmp_path: Path) -> None:
@@ -228,7 +226,7 @@ def test_parts(tmp_path: Path) -> None:
 def test_wrong_part(tmp_path: Path) -> None:
     """For a later part the first one is named."""
     weights.model(tmp_path / "big.gguf", tensors=6, parts=3)
-    error = refused(tmp_path / "big-00002-of-00003.gguf")
+    error = catch_error(tmp_path / "big-00002-of-00003.gguf")
     assert "part 2 of 3" in error.message
     assert "big-00001-of-00003.gguf" in error.hint
 
@@ -250,7 +248,7 @@ def test_renamed_part(tmp_path: Path) -> None:
     """A part that lost its number would be refused by every engine, and is here."""
     first = weights.model(tmp_path / "big.gguf", tensors=6, parts=3)
     first.rename(tmp_path / "renamed.gguf")
-    assert "one of 3 parts" in refused(tmp_path / "renamed.gguf").message
+    assert "one of 3 parts" in catch_error(tmp_path / "renamed.gguf").message
 
 
 # --- size --------------------------------------------------------------------------------------------------
