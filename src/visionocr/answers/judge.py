@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from visionocr.answers.refusals import is_refusal, says_nothing_there
+from visionocr.answers.phrases import is_refusal, says_nothing_there
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.types import Completion, Finding, FindingKind, FinishReason, Request, Severity, Status
 
