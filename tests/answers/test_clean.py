@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,17 @@ def test_an_endless_repetition_of_anything_is_no_trouble(piece: str) -> None:
     """A model that repeats its chatter for ever is cleaned in a few passes, not in one pass a copy."""
     once = clean(piece * 2000, stop_sequences=["<|im_end|>", "USER:", "</s>"], chat=CHATML)
     assert len(once) <= len(piece) * 2000
+
+
+@pytest.mark.parametrize(
+    "piece", ["</think>", "</thinking>\n", "<think>a</think>\n", "ASSISTANT:", "USER:", "\n##", "I hope this helps!\n"]
+)
+def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
+    """Eight times the chatter takes about eight times as long, not 64 times."""
+
+    def seconds(length: int) -> float:
+        before = time.process_time()
+        clean(piece * (length // len(piece)), stop_sequences=["<|im_end|>", "USER:", "\n###"], chat=VICUNA)
+        return time.process_time() - before
+
+    assert seconds(800_000) < 20 * seconds(100_000) + 0.5

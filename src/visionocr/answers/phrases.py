@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 _LONGEST_LINE = 240
 """Characters of a line of the model's own. Longer lines are text."""
@@ -81,12 +82,11 @@ def says_nothing_there(text: str) -> bool:
 
 @cache
 def _load_patterns() -> _Patterns:
-    languages = tomllib.loads(resources.files("visionocr.prompts").joinpath("phrases.toml").read_text("utf-8"))
+    file = resources.files("visionocr.prompts").joinpath("phrases.toml")
+    languages = tomllib.loads(file.read_text("utf-8")).values()
 
     def any_of(kind: str) -> str:
-        """One pattern for all phrases of a kind."""
-        phrases = [_fill(phrase, table.get("words", {})) for table in languages.values() for phrase in table.get(kind, ())]
-        return f"(?:{'|'.join(phrases)})"
+        return f"(?:{'|'.join(_fill(phrase, table) for table in languages for phrase in table.get(kind, ()))})"
 
     def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern, re.IGNORECASE)
@@ -103,8 +103,8 @@ def _load_patterns() -> _Patterns:
     )
 
 
-def _fill(phrase: str, words: dict[str, str]) -> str:
-    """*phrase* with its words filled in, and theirs."""
+def _fill(phrase: str, language: dict[str, Any]) -> str:
+    """*phrase* with the language's words in place of their names; they may hold further names."""
     while _WORD.search(phrase):
-        phrase = _WORD.sub(lambda name: words[name[1]], phrase)
+        phrase = _WORD.sub(lambda name: str(language["words"][name[1]]), phrase)
     return phrase
