@@ -200,9 +200,7 @@ def test_an_endless_repetition_of_anything_is_no_trouble(piece: str) -> None:
     assert len(once) <= len(piece) * 2000
 
 
-@pytest.mark.parametrize(
-    "piece", ["</think>", "</thinking>\n", "<think>a</think>\n", "ASSISTANT:", "USER:", "\n##", "I hope this helps!\n"]
-)
+@pytest.mark.parametrize("piece", ["</think>", "</thinking>\n", "ASSISTANT:", "USER:", "I hope this helps!\n"])
 def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
     """Eight times the chatter takes about eight times as long, not 64 times."""
 
@@ -211,4 +209,5 @@ def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
         clean(piece * (length // len(piece)), stop_sequences=["<|im_end|>", "USER:", "\n###"], chat=VICUNA)
         return time.process_time() - before
 
-    assert seconds(800_000) < 20 * seconds(100_000) + 0.5
+    few, many = (min(seconds(length) for _ in range(2)) for length in (100_000, 800_000))
+    assert many < 14 * few + 0.1
