@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ from visionocr import job
 from visionocr.check import chart_image, examine
 from visionocr.check.diagnosis import Cause
 from visionocr.cli.app import app
+from visionocr.errors import Interrupted
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.stop import Stop
 from visionocr.types import Event, Notice, RasterSpec
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
@@ -338,7 +341,7 @@ def test_no_room_for_a_chart(check: Check) -> None:
 
 def test_died_meanwhile(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that dies over the chart is not waited for as long as a run would."""
-    monkeypatch.setattr(examine, "_PATIENCE", 0.0)
+    monkeypatch.setattr(examine, "_WAIT_SERVER", 0.0)
     with fake() as server:
         server.plan[None] = [None, faults.Die()]
         ran = check(server.url)
@@ -359,6 +362,21 @@ def test_stopped_over_the_chart() -> None:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
         assert (process.returncode, told.decode().splitlines()[-1]) == (130, "stopped")
+        assert set(server.abort_keys) == {key}
+
+
+def test_a_requested_stop_ends_the_server_s_work() -> None:
+    """Whoever requests the stop while the chart is read has its request aborted, and the examination ends."""
+    stop = Stop()
+    with fake() as server:
+        server.plan[ANY] = faults.Hang()
+        with ThreadPoolExecutor(1) as pool:
+            examination = pool.submit(examine.examine, Settings(api_url=(server.url,)), LIBRARY, seed=SEED, stop=stop)
+            server.wait_for(lambda: server.running is not None)
+            key = server.running
+            stop.request()
+            with pytest.raises(Interrupted):
+                examination.result(20)
         assert set(server.abort_keys) == {key}
 
 
