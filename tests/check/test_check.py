@@ -104,7 +104,7 @@ def test_a_good_server(check: Check) -> None:
     with fake(visionmaxres=2048) as server:
         server.plan[None] = reads(SEED, legible=5)
         ran = check(server.url)
-        *canary, arrival = server.generated
+        *vision_check, arrival = server.generated
     assert (ran.code, ran.failures) == (0, {})
     assert list(ran.good)[-7:] == ["clamp", "images", "sight", "template", "print", "dpi", "speed"]
     assert "dialect koboldcpp" in ran.good["server"]
@@ -114,7 +114,7 @@ def test_a_good_server(check: Check) -> None:
     assert ran.good["print"].startswith("print from 9 pt can be read: letters of 5.2 px")
     assert ran.good["dpi"].startswith("12 pt: --dpi 90 is enough; 10 pt: --dpi 110 is enough; 8 pt: 130 dpi, so cut")
     assert ran.err == "having an eye chart read: it takes about as long as a page\n"
-    assert [before.body["max_length"] for before in canary] == [1]
+    assert [before.body["max_length"] for before in vision_check] == [1]
     assert arrival.body["max_length"] == 1024
     assert arrival.body["prompt"].startswith("<|im_start|>system\n")
     assert "Transcribe this page" in arrival.body["prompt"]
@@ -149,16 +149,16 @@ def test_nobody_knows_the_words(check: Check, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_same_for_people(check: Check) -> None:
-    """Each statement is a line with ``ok`` or ``FAIL``, a remedy stands below it; no colours in a pipe."""
+    """Each result is a line with ``ok`` or ``FAIL``, a remedy stands below it; no colours in a pipe."""
     with fake() as server:
         server.plan[None] = reads(SEED, legible=12)
-        told, shown = check(server.url), check(server.url, text=True)
+        as_json, as_text = check(server.url), check(server.url, text=True)
     lines = []
-    for line in told.report["statements"]:
+    for line in as_json.report["statements"]:
         lines.append(f"{'ok  ' if line['good'] else 'FAIL'} {line['topic']:8} {line['text']}")
         lines += [f"{'':14}{line['remedy']}"] if line["remedy"] else []
-    assert [line for line in shown.out.splitlines() if " speed " not in line] == lines[:-1]
-    assert shown.code == told.code == 5
+    assert [line for line in as_text.out.splitlines() if " speed " not in line] == lines[:-1]
+    assert as_text.code == as_json.code == 5
 
 
 def test_figures(check: Check) -> None:
@@ -360,8 +360,8 @@ def test_stopped_over_the_chart() -> None:
         server.wait_for(lambda: server.running is not None)
         key = server.running
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
-        assert (process.returncode, told.decode().splitlines()[-1]) == (130, "stopped")
+        _, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr.decode().splitlines()[-1]) == (130, "stopped")
         assert set(server.abort_keys) == {key}
 
 
@@ -424,7 +424,7 @@ def test_several_good_servers_are_good(check: Check) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "task", "told"),
+    ("model", "task", "warned"),
     [
         ("llava-v1.5-7b", "transcribe", True),
         ("llava-v1.5-7b", "describe", False),
@@ -432,13 +432,13 @@ def test_several_good_servers_are_good(check: Check) -> None:
         (MODEL, "transcribe", False),
     ],
 )
-def test_a_run_tells_of_a_coarse_encoder(model: str, task: str, told: bool) -> None:
+def test_a_run_warns_of_a_coarse_encoder(model: str, task: str, warned: bool) -> None:
     """Whoever reads pages with an encoder that cannot see them is warned before the first page, once."""
     seen: list[Event] = []
     with fake(model=model) as server:
         job.prepare(Settings(api_url=(server.url,)), LIBRARY, task=task, observer=seen.append).close()
     notices = [event for event in seen if isinstance(event, Notice) and "a whole page cannot be read" in event.message]
-    assert len(notices) == told
+    assert len(notices) == warned
     assert all(notice.warning and "embedded engine" in notice.message for notice in notices)
 
 

@@ -67,7 +67,7 @@ def _clean_once(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) -> 
     text = _drop_grounding(text).strip()
     text = _FRONT_MATTER.sub("", text).strip()
     text = _drop_chatter(text)
-    inside = _inside_fence(text)
+    inside = _find_fenced(text)
     return (text if inside is None else inside).strip()
 
 
@@ -105,11 +105,11 @@ def _drop_thinking(text: str) -> str:
         start = end
         while text[start : start + 1].isspace():
             start += 1
-        end = _thinking_end(text, start, places)
+        end = _find_thinking_end(text, start, places)
     return text[start:]
 
 
-def _thinking_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
+def _find_thinking_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
     """The offset behind the thinking that begins at *start*; *start* when none does."""
     if channel := _CHANNELS.match(text, start):
         return channel.end()
@@ -121,10 +121,10 @@ def _thinking_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> 
             # Some models forget to end their thinking, but not to mark their answer.
             answer = text.find("\n" + _ANSWER, start)
             return answer + 1 if answer >= 0 else len(text)
-    return _unopened_thinking_end(text, start, places)
+    return _find_unopened_end(text, start, places)
 
 
-def _unopened_thinking_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
+def _find_unopened_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
     """The offset behind an end of thinking whose beginning was part of the prompt; *start* when there is none.
 
     *places* holds, from one *start* to the next, where each end stands first and where the last beginning before it.
@@ -207,10 +207,10 @@ def _drop_chatter(text: str) -> str:
 
 def _is_fenced(text: str) -> bool:
     """Whether *text* as a whole stands in a fence that would be opened, and that was closed."""
-    return text.endswith(("```", "~~~")) and _inside_fence(text) is not None
+    return text.endswith(("```", "~~~")) and _find_fenced(text) is not None
 
 
-def _inside_fence(text: str) -> str | None:
+def _find_fenced(text: str) -> str | None:
     """What stands in the code fence that a model put around its whole answer; ``None`` when there is none."""
     opening = _FENCE.match(text)
     if opening is None or opening[2].casefold() not in _LANGUAGES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from visionocr.types import ChatMarkers
 
@@ -36,29 +36,29 @@ def cut_at_markers(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) 
     turns = (chat.assistant_start, chat.assistant_end, chat.user_start, chat.user_end, chat.system_start)
     special = [marker for marker in map(_first_line, (*stop_sequences, *turns)) if is_special(marker)]
     roles = [stop.strip() for stop in stop_sequences if stop.strip() and not is_special(stop)]
-    places = [place for marker in special for place in _leaks(text, marker)]
+    places = [place for marker in special if (place := _find_leak(text, marker)) >= 0]
     # A role in plain words is only taken for one when the request named it and it begins a line.
     places += [place + 1 for role in roles if role.endswith(":") and (place := text.find("\n" + role)) >= 0]
     return text[: min(places)] if places else text
 
 
-def _leaks(text: str, marker: str) -> Iterator[int]:
-    """The first place of *marker* that is neither quoted, nor a heading, nor closes an element of the document."""
+def _find_leak(text: str, marker: str) -> int:
+    """The first place of *marker* that is neither quoted, nor a heading, nor closes an element of the document; or -1.
+
+    ``##`` alone is none: it would be every heading of the document.
+    """
     if marker.startswith("#"):
-        # "##" alone would be every heading of the document.
         found = re.search(rf"^{re.escape(marker)}", text, re.MULTILINE) if marker.strip("# ") else None
-        if found:
-            yield found.start()
-        return
+        return found.start() if found else -1
     opened = done = 0
     while (place := text.find(marker, done)) >= 0:
         opened += _count_openings(text, marker, done, place)
         if opened > 0:
             opened -= 1
         elif text[place - 1 : place] != "`":
-            yield place
-            return
+            return place
         done = place + len(marker)
+    return -1
 
 
 def _count_openings(text: str, marker: str, start: int, end: int) -> int:
@@ -74,13 +74,13 @@ def drop_stop_remnants(text: str, stop_sequences: Sequence[str], chat: ChatMarke
     while True:
         while end and text[end - 1].isspace():
             end -= 1
-        size = max((_remnant(text, end, stop) for stop in stops), default=0)
+        size = max((_measure_remnant(text, end, stop) for stop in stops), default=0)
         if not size:
             return text[:end]
         end -= size
 
 
-def _remnant(text: str, end: int, stop: str) -> int:
+def _measure_remnant(text: str, end: int, stop: str) -> int:
     """How many characters of *stop* stand before *end*."""
     if text.endswith(stop, 0, end):
         place = end - len(stop)

@@ -79,7 +79,7 @@ def find_loop(text: str, *, ended: bool) -> Loop | None:
     ``ended`` says that the model ended the answer by itself; then only what no page can hold counts. A growing
     answer is looked at with ``ended=False``: what is found will not turn out to be a table later.
     """
-    return _same_character(text, ended) or _exact_loop(text, ended) or _counting_loop(text, ended)
+    return _find_same_character(text, ended) or _find_exact_loop(text, ended) or _find_counting_loop(text, ended)
 
 
 def cut_loop(text: str, loop: Loop) -> str:
@@ -87,7 +87,7 @@ def cut_loop(text: str, loop: Loop) -> str:
     return text[: loop.start] + loop.period + text[loop.end :]
 
 
-def _same_character(text: str, ended: bool) -> Loop | None:
+def _find_same_character(text: str, ended: bool) -> Loop | None:
     for found in _SAME_CHARACTER.finditer(text):
         strict = ended or found.end() < len(text)
         limits = _SAME_LETTER if found[1].isalnum() else _SAME_SIGN
@@ -102,20 +102,20 @@ def _runs(text: str, ended: bool) -> Iterator[tuple[Run, bool]]:
     yield from ((run, True) for run in body_runs(text))
 
 
-def _exact_loop(text: str, ended: bool) -> Loop | None:
+def _find_exact_loop(text: str, ended: bool) -> Loop | None:
     for run, strict in _runs(text, ended):
         piece = text[run.start : run.start + run.period]
-        if run.period > 1 and run.repeats >= _allowed(_LIMITS[_content(piece)], run.period, strict):
-            return _loop(text, run, Masked(text, [], []))
+        if run.period > 1 and run.repeats >= _count_allowed(_LIMITS[_classify(piece)], run.period, strict):
+            return _make_loop(text, run, Masked(text, [], []))
     return None
 
 
-def _counting_loop(text: str, ended: bool) -> Loop | None:
+def _find_counting_loop(text: str, ended: bool) -> Loop | None:
     """Copies that differ in nothing but numbers, which go up by the same step each time."""
     masked = mask(text)
     for run, strict in _runs(masked.text, ended):
         piece = masked.text[run.start : run.start + run.period]
-        allowed = _allowed(_COUNTING_LIMITS[_content(piece, counting=True)], run.period, strict)
+        allowed = _count_allowed(_COUNTING_LIMITS[_classify(piece, counting=True)], run.period, strict)
         if run.repeats < allowed or "0" not in piece:
             continue
         width = piece.count("0")
@@ -124,7 +124,7 @@ def _counting_loop(text: str, ended: bool) -> Loop | None:
         steady = _count_steady(numbers[: width * run.repeats], width)
         if steady >= allowed:
             first = run.start + (run.repeats - steady) * run.period
-            return _loop(text, Run(first, run.end, run.period), masked)
+            return _make_loop(text, Run(first, run.end, run.period), masked)
     return None
 
 
@@ -145,7 +145,7 @@ def _count_steady(numbers: list[int], width: int) -> int:
     return steady + 1
 
 
-def _content(piece: str, *, counting: bool = False) -> _Content:
+def _classify(piece: str, *, counting: bool = False) -> _Content:
     """What *piece* holds; of a *counting* one without its numbers, which are all ``0``."""
     plain = _TAG.sub(" ", piece).casefold()
     words = set(_WORD.findall(plain))
@@ -161,20 +161,20 @@ def _content(piece: str, *, counting: bool = False) -> _Content:
     return "wordy" if wordy else "poor" if says_something else "signs"
 
 
-def _allowed(limits: _Limits, period: int, strict: bool) -> int:
+def _count_allowed(limits: _Limits, period: int, strict: bool) -> int:
     """Copies from which a piece of *period* characters is a loop."""
     return next(elsewhere if strict else at_end for length, at_end, elsewhere in limits if period >= length)
 
 
-def _loop(text: str, run: Run, masked: Masked) -> Loop:
+def _make_loop(text: str, run: Run, masked: Masked) -> Loop:
     """Turn a run over the masked text into a loop of the text that begins where a reader sees it begin."""
-    start = _visible_start(masked.text, run)
+    start = _find_visible_start(masked.text, run)
     first, second = masked.original(start), masked.original(start + run.period)
     period = text[first:second]
-    return Loop(first, masked.original(run.end), period, (run.end - start) // run.period, _unit(period))
+    return Loop(first, masked.original(run.end), period, (run.end - start) // run.period, _name_unit(period))
 
 
-def _visible_start(text: str, run: Run) -> int:
+def _find_visible_start(text: str, run: Run) -> int:
     """The first line start or word start in the run: what stands before it often looks like a copy's end."""
     start, period = run.start, text[run.start : run.start + run.period]
     if start == 0:
@@ -189,7 +189,7 @@ def _visible_start(text: str, run: Run) -> int:
     return start
 
 
-def _unit(period: str) -> Unit:
+def _name_unit(period: str) -> Unit:
     if _ROW.match(period):
         return "rows"
     if "\n" in period or _LINE_TAG.search(period):

@@ -68,7 +68,7 @@ def examine(
 
 
 class _Unfit(Exception):
-    """Something is so wrong that nothing more can be found out."""
+    """The server failed a check after which nothing more can be found out."""
 
     def __init__(self, result: CheckResult) -> None:
         super().__init__(result.text)
@@ -106,7 +106,7 @@ class _Examination:
                     yield from image_results(plan, engine.server)
         except _Unfit as unfit:
             yield unfit.result
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # in the main thread of a program whose signals raise
             engine.cancel()
             raise
         finally:
