@@ -106,17 +106,8 @@ def test_rules_and_words_do_no_input_or_output(name: str) -> None:
     if layer(package(name)) > 2 or name in {"prompting/library.py", "answers/phrases.py"}:
         return  # these two load what stands under prompts/
     outside = {
-        "os",
-        "io",
-        "importlib",
-        "pathlib",
-        "socket",
-        "subprocess",
-        "sys",
-        "tempfile",
-        "shutil",
-        "urllib",
-        "http",
+        *("os", "io", "importlib", "pathlib", "socket", "subprocess"),
+        *("sys", "tempfile", "shutil", "urllib", "http"),
     }
     for module in imports(SOURCE / name):
         assert module.split(".")[0] not in outside, f"{name} imports {module}"

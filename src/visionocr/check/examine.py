@@ -161,21 +161,21 @@ class _Examination:
     def _chart_results(self, engine: Engine, seed: int) -> Iterator[CheckResult]:
         """What follows from the answer to the chart."""
         try:
-            work = job.prepared(engine, self._settings, self._library, self._task)
-            if work.clamped_side is not None:
-                yield clamp_result(work.clamped_side, work.question.preset)
-            yield from image_results(work.plan, engine.server)
+            prepared = job.prepared(engine, self._settings, self._library, self._task)
+            if prepared.clamped_side is not None:
+                yield clamp_result(prepared.clamped_side, prepared.question.preset)
+            yield from image_results(prepared.plan, engine.server)
             self._timer(Notice("having an eye chart read: it takes about as long as a page"))
-            chart_result = read_chart(work, seed, self._timer)
+            chart_result = read_chart(prepared, seed, self._timer)
         except ServerError as error:
             yield _chart_failure(error)
             return
         if chart_result is None:
-            text = f"pages of at most {work.plan.spec.max_side} px are too small for any print"
+            text = f"pages of at most {prepared.plan.spec.max_side} px are too small for any print"
             yield CheckResult("chart", text, "Give a larger --max-side or --dpi.", Cause.ENCODER)
             return
         self._report.chart_result = chart_result
-        yield from reading_results(chart_result, work, self._captions)
+        yield from reading_results(chart_result, prepared, self._captions)
 
 
 def _connection_failure(error: ServerError) -> CheckResult:

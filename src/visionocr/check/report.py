@@ -60,13 +60,13 @@ def image_results(plan: budget.Plan, server: Server) -> Iterator[CheckResult]:
     yield CheckResult("images", text)
 
 
-def reading_results(chart_result: ChartResult, work: Job, captions: bool) -> Iterator[CheckResult]:
+def reading_results(chart_result: ChartResult, job: Job, captions: bool) -> Iterator[CheckResult]:
     """Everything that follows from an answer to the chart; for *captions* small print does not matter."""
     marks, found = chart_result.score, chart_result.diagnosis
     if marks.seen:
         cost = f"; the picture takes {chart_result.image_tokens} tokens" if chart_result.image_tokens else ""
         yield CheckResult("sight", f"{marks.read} of the chart's {marks.words} words were read{cost}")
-    if not work.engine.server.reads_only:  # the embedded engine has neither template nor projector
+    if not job.engine.server.reads_only:  # the embedded engine has neither template nor projector
         if found is None:
             text = "the answer holds no chat template tokens and ends where the chart ends"
             yield CheckResult("template", text)
@@ -74,7 +74,7 @@ def reading_results(chart_result: ChartResult, work: Job, captions: bool) -> Ite
             yield CheckResult("chart", found.symptom, found.remedy, found.cause)
             if not marks.seen:
                 return
-    yield from _print_results(chart_result, work, captions)
+    yield from _print_results(chart_result, job, captions)
     if chart_result.page_seconds is not None:
         yield CheckResult(
             "speed",
@@ -83,7 +83,7 @@ def reading_results(chart_result: ChartResult, work: Job, captions: bool) -> Ite
         )
 
 
-def _print_results(chart_result: ChartResult, work: Job, captions: bool) -> Iterator[CheckResult]:
+def _print_results(chart_result: ChartResult, job: Job, captions: bool) -> Iterator[CheckResult]:
     """What print can be read, and the resolution that it takes."""
     legible, dpi = chart_result.score.legible, chart_result.height / budget.A4_LENGTH
     sent = f"an A4 page is sent at {dpi:.0f} dpi, {chart_result.width} x {chart_result.height} px"
@@ -97,7 +97,7 @@ def _print_results(chart_result: ChartResult, work: Job, captions: bool) -> Iter
     if good:
         yield CheckResult("print", text)
     else:
-        remedy = _hint_to_unclamp(work.clamped_side, work.question.preset)
+        remedy = _hint_to_unclamp(job.clamped_side, job.question.preset)
         yield CheckResult("print", text, remedy or _CLOSER, Cause.PRINT)
     if legible is not None:
         yield CheckResult("dpi", "; ".join(_advise_dpi(points, legible, dpi) for points in PRINT))
