@@ -105,10 +105,13 @@ def test_only_the_doors_and_the_writer_touch_standard_output(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rules_and_words_do_no_input_or_output(name: str) -> None:
-    """The four lowest floors import nothing that reads or writes files, processes or networks."""
-    if layer(package(name)) > 3 or name == "prompting/library.py":
-        return
-    outside = {"os", "io", "pathlib", "socket", "subprocess", "sys", "tempfile", "shutil", "urllib", "http"}
+    """The lowest layers import nothing that reads or writes files, processes or networks."""
+    if layer(package(name)) > 3 or name in {"prompting/library.py", "answers/phrases.py"}:
+        return  # these two load what stands under prompts/
+    outside = {
+        *("os", "io", "importlib", "pathlib", "socket", "subprocess"),
+        *("sys", "tempfile", "shutil", "urllib", "http"),
+    }
     for module in imports(SOURCE / name):
         assert module.split(".")[0] not in outside, f"{name} imports {module}"
 

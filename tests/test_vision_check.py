@@ -1,4 +1,4 @@
-"""Small questions before the first page: how far a server shrinks pictures, and whether it looks at them at all."""
+"""Short requests before the first page: how far a server shrinks pictures, and whether it uses them at all."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_no_token_count_of_the_text() -> None:
         assert measure_clamped_side(engine(fake), question()) is None
 
 
-def test_blind() -> None:
+def test_pictures_ignored() -> None:
     """A server that counts no more tokens than the text has is refused: it ignores pictures."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = faults.ImageIgnored()
@@ -95,7 +95,7 @@ def test_context_too_small_for_the_picture() -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Null(), faults.EngineError(), faults.Closed(), faults.Json({}, 400)], ids=repr)
-def test_chance(kind: faults.Kind) -> None:
+def test_failed_request(kind: faults.Kind) -> None:
     """A question that fails says nothing: the run goes on with what is assumed."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = kind
@@ -121,10 +121,10 @@ def test_the_plan_after_it() -> None:
     assert made.max_length < CONTEXT
 
 
-# --- sight ---------------------------------------------------------------------------------------------
+# --- vision --------------------------------------------------------------------------------------------
 
 
-def test_sight() -> None:
+def test_vision() -> None:
     """An old server that sees answers differently with and without a picture, and is accepted."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
         require_vision(engine(fake), question())
@@ -135,7 +135,7 @@ def test_sight() -> None:
     assert all(arrival.body["temperature"] == 0 and arrival.body["max_length"] <= 16 for arrival in asks)
 
 
-def test_blind_old_server() -> None:
+def test_old_server_that_ignores_pictures() -> None:
     """An old server that ignores pictures is refused before the first page, with the flag that is missing."""
     blind = FakeKoboldCpp(version="1.76", context=CONTEXT, vision=False)
     with blind as fake, pytest.raises(ServerRefused, match="ignores pictures") as caught:
@@ -144,7 +144,7 @@ def test_blind_old_server() -> None:
 
 
 def test_old_server_with_too_little_context() -> None:
-    """An old server whose context has no room for a picture is blind as well."""
+    """An old server whose context has no room for a picture is refused as well."""
     with FakeKoboldCpp(version="1.76", context=2048, image_tokens=fixed(2100)) as fake, pytest.raises(ServerRefused):
         require_vision(engine(fake), question())
 
@@ -158,8 +158,8 @@ def test_newer_servers_are_not_asked(version: str) -> None:
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_sight_by_chance(at: int) -> None:
-    """A question that fails says nothing about sight."""
+def test_vision_unknown_after_a_failed_request(at: int) -> None:
+    """A request that fails says nothing about vision."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT, vision=False) as fake:
         fake.plan[ANY] = lambda arrival: faults.Null() if len(fake.generated) == at else None
         require_vision(engine(fake), question())

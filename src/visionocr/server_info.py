@@ -1,4 +1,4 @@
-"""What is said before the first page: who will be asked, how, and what is doubtful about it."""
+"""Notices before the first page: which server and model are asked, how, and what is doubtful about it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def warn_of_guess(server: Server, match: Match, observer: Observer) -> None:
     observer(Notice(unknown, warning=True))
 
 
-def warn_of_shrinking(kept: int | None, preset: Preset, server: Server, observer: Observer) -> None:
-    """Warn when the server keeps less of a picture than the model can use."""
-    if useful := budget.find_better_side(preset, kept):
+def warn_of_shrinking(clamped_side: int | None, preset: Preset, server: Server, observer: Observer) -> None:
+    """Warn when the server shrinks pictures to a long side of *clamped_side* pixels and the model can use more."""
+    if useful := budget.find_better_side(preset, clamped_side):
         observer(
             Notice(
-                f"the server shrinks pictures to about {kept} px; this model can use {useful} px of a page"
+                f"the server shrinks pictures to about {clamped_side} px; this model can use {useful} px of a page"
                 + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
                 warning=True,
             )

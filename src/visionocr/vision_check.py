@@ -1,4 +1,4 @@
-"""Small questions before the first page that show what a server really does with pictures."""
+"""Short requests before the first page that show what a server really does with pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visionocr.types import Completion, Engine, PageImage, PageRef, Request, Sam
 _PROBE_SIZE = (2048, 512)
 """Pixels: as long as any clamp allows, not over 4:1 (which servers pad), few enough tokens to be quick."""
 _GREEDY = Sampler()
-_PAGE = PageRef(document="canary", number=1, pages=1)
+_PAGE = PageRef(document="vision check", number=1, pages=1)
 
 
 def picture(width: int, height: int, shade: int = 255) -> PageImage:
@@ -25,7 +25,8 @@ def picture(width: int, height: int, shade: int = 255) -> PageImage:
 def measure_clamped_side(engine: Engine, question: Question) -> int | None:
     """The long side in pixels to which the server shrinks a larger picture, from the tokens that one costs.
 
-    Only for encoders whose tokens grow with the picture. ``None`` when the server does not count tokens.
+    Only for encoders whose tokens grow with the picture. ``None`` when the server does not count tokens. Raises
+    ``PicturesIgnored`` when the picture costs none.
     """
     probe = picture(*_PROBE_SIZE)
     completion = _complete(engine, replace(build_request(question, [probe], _GREEDY), max_length=1))
@@ -33,29 +34,28 @@ def measure_clamped_side(engine: Engine, question: Question) -> int | None:
         return None
     tokens = completion.prompt_tokens - completion.text_tokens - budget.OVERHEAD
     if tokens <= 0:
-        raise _blind(engine)
+        raise _pictures_ignored(engine)
     return budget.estimate_clamped_side(question.preset.image, probe.width, probe.height, tokens)
 
 
 def require_vision(engine: Engine, question: Question) -> None:
-    """For servers whose answers do not tell whether a picture was used: greedy answers to two pictures must differ.
+    """Compare the greedy answers to no picture, a white and a black one, where token counts cannot tell.
 
     Raises ``PicturesIgnored`` when the picture makes no difference at all.
     """
     if engine.server.counts_tokens:
         return
+    white, black = (build_request(question, [picture(448, 448, shade)], _GREEDY) for shade in (255, 0))
+    texts = tuple(part for part in white.prompt.parts if isinstance(part, str))
+    none = replace(white, prompt=replace(white.prompt, parts=texts))
     answers = set()
-    for image in (None, picture(448, 448, 255), picture(448, 448, 0)):
-        request = build_request(question, [image or picture(448, 448)], _GREEDY)
-        if image is None:
-            texts = tuple(part for part in request.prompt.parts if isinstance(part, str))
-            request = replace(request, prompt=replace(request.prompt, parts=texts))
+    for request in (none, white, black):
         completion = _complete(engine, replace(request, max_length=16))
         if completion is None:
             return
         answers.add(completion.text)
     if len(answers) == 1:
-        raise _blind(engine)
+        raise _pictures_ignored(engine)
 
 
 def _complete(engine: Engine, request: Request) -> Completion | None:
@@ -65,7 +65,7 @@ def _complete(engine: Engine, request: Request) -> Completion | None:
         return None  # the pages will show whether that was chance
 
 
-def _blind(engine: Engine) -> PicturesIgnored:
+def _pictures_ignored(engine: Engine) -> PicturesIgnored:
     return PicturesIgnored(
         f"the {engine.server.kind} at {engine.server.url} ignores pictures",
         f"{engine.server.vision_remedy} {engine.server.context_remedy}, if the picture did not fit into it.",

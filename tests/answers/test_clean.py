@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,16 @@ def test_an_endless_repetition_of_anything_is_no_trouble(piece: str) -> None:
     """A model that repeats its chatter for ever is cleaned in a few passes, not in one pass a copy."""
     once = clean(piece * 2000, stop_sequences=["<|im_end|>", "USER:", "</s>"], chat=CHATML)
     assert len(once) <= len(piece) * 2000
+
+
+@pytest.mark.parametrize("piece", ["</think>", "</thinking>\n", "ASSISTANT:", "USER:", "I hope this helps!\n"])
+def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
+    """Eight times the chatter takes about eight times as long, not 64 times."""
+
+    def seconds(length: int) -> float:
+        before = time.process_time()
+        clean(piece * (length // len(piece)), stop_sequences=["<|im_end|>", "USER:", "\n###"], chat=VICUNA)
+        return time.process_time() - before
+
+    few, many = (min(seconds(length) for _ in range(2)) for length in (100_000, 800_000))
+    assert many < 14 * few + 0.1

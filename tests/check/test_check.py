@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ from visionocr import job
 from visionocr.check import chart_image, examine
 from visionocr.check.diagnosis import Cause
 from visionocr.cli.app import app
+from visionocr.errors import Interrupted
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings
+from visionocr.stop import Stop
 from visionocr.types import Event, Notice, RasterSpec
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
@@ -101,7 +104,7 @@ def test_a_good_server(check: Check) -> None:
     with fake(visionmaxres=2048) as server:
         server.plan[None] = reads(SEED, legible=5)
         ran = check(server.url)
-        *canary, arrival = server.generated
+        *vision_check, arrival = server.generated
     assert (ran.code, ran.failures) == (0, {})
     assert list(ran.good)[-7:] == ["clamp", "images", "sight", "template", "print", "dpi", "speed"]
     assert "dialect koboldcpp" in ran.good["server"]
@@ -111,7 +114,7 @@ def test_a_good_server(check: Check) -> None:
     assert ran.good["print"].startswith("print from 9 pt can be read: letters of 5.2 px")
     assert ran.good["dpi"].startswith("12 pt: --dpi 90 is enough; 10 pt: --dpi 110 is enough; 8 pt: 130 dpi, so cut")
     assert ran.err == "having an eye chart read: it takes about as long as a page\n"
-    assert [before.body["max_length"] for before in canary] == [1]
+    assert [before.body["max_length"] for before in vision_check] == [1]
     assert arrival.body["max_length"] == 1024
     assert arrival.body["prompt"].startswith("<|im_start|>system\n")
     assert "Transcribe this page" in arrival.body["prompt"]
@@ -146,16 +149,16 @@ def test_nobody_knows_the_words(check: Check, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_same_for_people(check: Check) -> None:
-    """Each statement is a line with ``ok`` or ``FAIL``, a remedy stands below it; no colours in a pipe."""
+    """Each result is a line with ``ok`` or ``FAIL``, a remedy stands below it; no colours in a pipe."""
     with fake() as server:
         server.plan[None] = reads(SEED, legible=12)
-        told, shown = check(server.url), check(server.url, text=True)
+        as_json, as_text = check(server.url), check(server.url, text=True)
     lines = []
-    for line in told.report["statements"]:
+    for line in as_json.report["statements"]:
         lines.append(f"{'ok  ' if line['good'] else 'FAIL'} {line['topic']:8} {line['text']}")
         lines += [f"{'':14}{line['remedy']}"] if line["remedy"] else []
-    assert [line for line in shown.out.splitlines() if " speed " not in line] == lines[:-1]
-    assert shown.code == told.code == 5
+    assert [line for line in as_text.out.splitlines() if " speed " not in line] == lines[:-1]
+    assert as_text.code == as_json.code == 5
 
 
 def test_figures(check: Check) -> None:
@@ -338,7 +341,7 @@ def test_no_room_for_a_chart(check: Check) -> None:
 
 def test_died_meanwhile(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that dies over the chart is not waited for as long as a run would."""
-    monkeypatch.setattr(examine, "_PATIENCE", 0.0)
+    monkeypatch.setattr(examine, "_WAIT_SERVER", 0.0)
     with fake() as server:
         server.plan[None] = [None, faults.Die()]
         ran = check(server.url)
@@ -357,8 +360,23 @@ def test_stopped_over_the_chart() -> None:
         server.wait_for(lambda: server.running is not None)
         key = server.running
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
-        assert (process.returncode, told.decode().splitlines()[-1]) == (130, "stopped")
+        _, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr.decode().splitlines()[-1]) == (130, "stopped")
+        assert set(server.abort_keys) == {key}
+
+
+def test_a_requested_stop_ends_the_server_s_work() -> None:
+    """Whoever requests the stop while the chart is read has its request aborted, and the examination ends."""
+    stop = Stop()
+    with fake() as server:
+        server.plan[ANY] = faults.Hang()
+        with ThreadPoolExecutor(1) as pool:
+            examination = pool.submit(examine.examine, Settings(api_url=(server.url,)), LIBRARY, seed=SEED, stop=stop)
+            server.wait_for(lambda: server.running is not None)
+            key = server.running
+            stop.request()
+            with pytest.raises(Interrupted):
+                examination.result(20)
         assert set(server.abort_keys) == {key}
 
 
@@ -406,7 +424,7 @@ def test_several_good_servers_are_good(check: Check) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "task", "told"),
+    ("model", "task", "warned"),
     [
         ("llava-v1.5-7b", "transcribe", True),
         ("llava-v1.5-7b", "describe", False),
@@ -414,13 +432,13 @@ def test_several_good_servers_are_good(check: Check) -> None:
         (MODEL, "transcribe", False),
     ],
 )
-def test_a_run_tells_of_a_coarse_encoder(model: str, task: str, told: bool) -> None:
+def test_a_run_warns_of_a_coarse_encoder(model: str, task: str, warned: bool) -> None:
     """Whoever reads pages with an encoder that cannot see them is warned before the first page, once."""
     seen: list[Event] = []
     with fake(model=model) as server:
         job.prepare(Settings(api_url=(server.url,)), LIBRARY, task=task, observer=seen.append).close()
     notices = [event for event in seen if isinstance(event, Notice) and "a whole page cannot be read" in event.message]
-    assert len(notices) == told
+    assert len(notices) == warned
     assert all(notice.warning and "embedded engine" in notice.message for notice in notices)
 
 

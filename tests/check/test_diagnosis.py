@@ -8,9 +8,9 @@ import pytest
 
 from visionocr.answers.clean import clean
 from visionocr.answers.judge import judge
-from visionocr.check.chart_image import PAGE
+from visionocr.check.chart_image import PAGE, WORDS, Line
 from visionocr.check.diagnosis import Cause, diagnose
-from visionocr.check.score import WORDS, Line, score
+from visionocr.check.eye_chart import score
 from visionocr.prompting.library import Library
 from visionocr.prompting.render import Question, build_request
 from visionocr.types import ChatMarkers, Completion, Finding, FindingKind, FinishReason, PageImage, Severity
@@ -32,7 +32,7 @@ def cause_of(completion: Completion | None, preset: str = "qwen2.5-vl", *finding
         findings = judge(completion, text, request)
     failed = any(finding.severity is Severity.FAILED for finding in findings)
     shown = completion.text if completion and failed else text
-    found = diagnose(completion, score(LINES, shown), findings, chosen.chat)
+    found = diagnose(completion, findings, chosen.chat, read=score(LINES, shown).seen)
     assert found is None or (found.symptom and found.remedy)
     return found.cause if found else None
 
@@ -75,7 +75,7 @@ def test_prompt_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "family"),
+    ("token", "family"),
     [
         ("<|im_start|>user", "ChatML"),
         ("</s> [INST]", "Mistral"),
@@ -90,11 +90,11 @@ def test_prompt_cut() -> None:
     ],
 )
 @pytest.mark.parametrize("text", [READ, FLUENT], ids=["read", "not read"])
-def test_stray_marks(mark: str, family: str, text: str) -> None:
-    """Marks of another template tell that the template is wrong, and whose they are."""
+def test_template_tokens(token: str, family: str, text: str) -> None:
+    """Tokens of another template tell that the template is wrong, and whose they are."""
     chosen = LIBRARY.preset("kimi-vl")
-    completion = says(f"{text} {mark} and so on")
-    found = diagnose(completion, score(LINES, completion.text), (), chosen.chat)
+    completion = says(f"{text} {token} and so on")
+    found = diagnose(completion, (), chosen.chat, read=score(LINES, completion.text).seen)
     assert found is not None
     assert found.cause is Cause.TEMPLATE
     assert (f"{family} templates" in found.symptom) is bool(family)
@@ -155,6 +155,6 @@ def test_no_completion() -> None:
     """The server's own words are the symptom."""
     gone = Finding(FindingKind.SERVER, "the engine failed", Severity.FAILED)
     assert cause_of(None, "qwen2.5-vl", gone) is Cause.SERVER
-    found = diagnose(None, score(LINES, ""), (gone,), ChatMarkers())
+    found = diagnose(None, (gone,), ChatMarkers(), read=False)
     assert found is not None
     assert "the engine failed" in found.symptom

@@ -11,9 +11,17 @@ from drawing import decoded
 from fakes.stand_ins import QUESTION, TASK, FakeEngine, answer
 from visionocr import job
 from visionocr.check import chart_image
-from visionocr.check import chart_run as chart_result
+from visionocr.check.chart_image import WORDS, Line
 from visionocr.check.diagnosis import Cause
-from visionocr.check.score import WORDS, Line, dpi_for, points_at, score
+from visionocr.check.eye_chart import (
+    LONGEST_ANSWER,
+    PAGE_CHARACTERS,
+    ImageTimer,
+    dpi_for,
+    points_at,
+    read_chart,
+    score,
+)
 from visionocr.errors import ConfigurationError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
@@ -139,7 +147,7 @@ def test_a_seed_makes_a_chart() -> None:
 def test_letters_have_the_height_that_is_said() -> None:
     """Measured in the picture: the ink of a line whose letters are all of x-height is as high as the line says."""
     for type_size in (12, 30, 72):
-        strip = chart_image._strip(Line(type_size * 0.525, ("zoom", "maze"))).convert("L")
+        strip = chart_image.draw_line(Line(type_size * 0.525, ("zoom", "maze"))).convert("L")
         box = strip.point([255 if value < 128 else 0 for value in range(256)]).getbbox()
         assert box is not None
         assert box[3] - box[1] == pytest.approx(type_size * 0.525, abs=1.5)
@@ -166,7 +174,7 @@ def test_a_pillow_without_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--no-chart" in caught.value.hint
 
 
-# --- the sitting -----------------------------------------------------------------------------------------
+# --- reading it ------------------------------------------------------------------------------------------
 
 
 def work(engine: FakeEngine, side: int = 1024) -> job.Job:
@@ -181,21 +189,21 @@ def words_of(side: int, seed: int) -> str:
     return "\n".join(" ".join(line.words) for line in lines)
 
 
-def test_any_engine_sits() -> None:
+def test_any_engine_reads_a_chart() -> None:
     """The chart goes to an engine once, with the page's prompt and sampler, and its answer is judged."""
     engine = FakeEngine(slots=2)
     engine.says[1] = [words_of(1024, 5)]
-    result = chart_result.sit(work(engine), 5)
+    result = read_chart(work(engine), 5)
     assert result is not None
     (request,) = engine.asked
     assert request.prompt.text == TASK.prompt
     assert request.sampler == QUESTION.sampler
-    assert request.max_length == chart_result.LONGEST_ANSWER
+    assert request.max_length == LONGEST_ANSWER
     assert request.prompt.images == chart_image.draw(RasterSpec(max_side=1024), 5).images
     assert result.diagnosis is None
     assert result.score.read == result.score.words
     assert (result.image_tokens, result.completion_tokens, result.seconds) == (100, 10, 0.5)
-    assert result.page_seconds == pytest.approx(0.5 * chart_result.PAGE_CHARACTERS / len(words_of(1024, 5)))
+    assert result.page_seconds == pytest.approx(0.5 * PAGE_CHARACTERS / len(words_of(1024, 5)))
     assert result.page_seconds
     assert result.pages_per_hour == int(2 * 3600 / result.page_seconds)
 
@@ -203,18 +211,18 @@ def test_any_engine_sits() -> None:
 def test_time_to_look_is_not_multiplied() -> None:
     """What an engine needs to look at the picture is the same for a page with more text; everybody hears of it."""
     seen: list[Event] = []
-    watch = chart_result.Watch(seen.append)
+    timer = ImageTimer(seen.append)
     events = [Progress(chart_image.PAGE, characters, at) for characters, at in ((0, 2.0), (0, 30.0), (40, 33.0))]
     engine = FakeEngine()
     engine.says[1] = [Completion("word " * 300, FinishReason.STOP, 120, 20, 300, seconds=50.0)]
 
     def tell(request: Request) -> None:
         for event in events:
-            watch(event)
+            timer(event)
 
     engine.before = tell
-    watch.looking = 99.0  # of another request
-    result = chart_result.sit(work(engine), 1, watch)
+    timer.seconds = 99.0  # of another request
+    result = read_chart(work(engine), 1, timer)
     assert result is not None
     assert result.page_seconds == pytest.approx(30 + 20 * 3000 / 1500)
     assert seen == events
@@ -224,23 +232,23 @@ def test_no_answer() -> None:
     """A server that fails on the chart is a diagnosis; one that is gone is an error."""
     engine = FakeEngine()
     engine.says[1] = [answer("")]
-    empty = chart_result.sit(work(engine), 5)
+    empty = read_chart(work(engine), 5)
     assert empty is not None
     assert empty.diagnosis is not None
     assert empty.diagnosis.cause is Cause.TEMPLATE
     assert (empty.page_seconds, empty.pages_per_hour) == (None, None)
     engine.says[1] = [ServerUnreachable("gone")]
     with pytest.raises(ServerUnreachable):
-        chart_result.sit(work(engine), 5)
+        read_chart(work(engine), 5)
 
 
 def test_pages_too_small_for_a_chart() -> None:
     """Where a page has no room for letters nothing is asked."""
     engine = FakeEngine()
     engine.says[1] = [""]
-    assert chart_result.sit(work(engine, chart_image.SMALLEST_PAGE - 1), 5) is None
+    assert read_chart(work(engine, chart_image.SMALLEST_PAGE - 1), 5) is None
     assert not engine.asked
-    assert chart_result.sit(work(engine, chart_image.SMALLEST_PAGE), 5) is not None
+    assert read_chart(work(engine, chart_image.SMALLEST_PAGE), 5) is not None
 
 
 def test_the_embedded_engine_reads_the_chart() -> None:
@@ -250,7 +258,7 @@ def test_the_embedded_engine_reads_the_chart() -> None:
         Settings(api_url=("local:",), local_model=LocalModel.TINY, max_side=1000), Library(), task="transcribe"
     )
     try:
-        result = chart_result.sit(prepared, 7)
+        result = read_chart(prepared, 7)
     finally:
         prepared.close()
     assert result is not None

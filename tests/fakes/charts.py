@@ -5,7 +5,7 @@
     server.plan[None] = reads(seed, legible=6.0)                       # a good model that reads letters of 6 px
     server.plan[None] = reads(seed, says=lambda text: f"{text} [INST]")   # and says something else of what it read
 
-Requests of the canary, with flat pictures or none, are left to the server's own ways.
+Requests of the vision check, with flat pictures or none, are left to the server's own ways.
 """
 
 from __future__ import annotations

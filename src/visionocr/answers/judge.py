@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from visionocr.answers.refusals import is_refusal, says_nothing_there
+from visionocr.answers.phrases import is_refusal, says_nothing_there
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.types import Completion, Finding, FindingKind, FinishReason, Request, Severity, Status
 
@@ -19,7 +19,7 @@ SHORTEST_ECHO = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Answer:
     """What a judge looks at."""
 
     completion: Completion
@@ -28,13 +28,13 @@ class Case:
     request: Request
 
 
-Judge = Callable[[Case], Iterator[Finding]]
+Judge = Callable[[Answer], Finding | None]
 
 
 def judge(completion: Completion, text: str, request: Request) -> tuple[Finding, ...]:
     """Return what is to be said against an answer; *text* is what cleaning left of ``completion.text``."""
-    case = Case(completion, text, request)
-    return tuple(finding for judgement in JUDGES for finding in judgement(case))
+    answer = Answer(completion, text, request)
+    return tuple(finding for find in JUDGES if (finding := find(answer)))
 
 
 def status_of(findings: Iterable[Finding]) -> Status:
@@ -60,119 +60,114 @@ def score(findings: Iterable[Finding], text: str) -> tuple[int, int]:
 _RANKS = {Severity.FAILED: 0, Severity.SUSPECT: 1, Severity.INFO: 2}
 
 
-def _empty(case: Case) -> Iterator[Finding]:
-    if case.text.strip() or case.completion.finish_reason is FinishReason.ABORTED:
-        return
-    if case.completion.text.strip():
+def _find_empty(answer: Answer) -> Finding | None:
+    if answer.text.strip() or answer.completion.finish_reason is FinishReason.ABORTED:
+        return None
+    if answer.completion.text.strip():
         message = "The model wrote no text of the page, only thinking, chatter or chat markers."
-    elif case.completion.completion_tokens == 0:
+    elif answer.completion.completion_tokens == 0:
         message = "The server generated nothing: 0 tokens."
     else:
         message = "The model's answer is empty."
-    yield Finding(FindingKind.EMPTY, message, Severity.FAILED)
+    return Finding(FindingKind.EMPTY, message, Severity.FAILED)
 
 
-def _truncated(case: Case) -> Iterator[Finding]:
-    if case.completion.finish_reason is FinishReason.LENGTH:
-        message = f"The answer was cut off at its limit of {case.request.max_length} tokens."
-        yield Finding(FindingKind.TRUNCATED, message)
+def _find_early_end(answer: Answer) -> Finding | None:
+    limit, count = answer.request.max_length, answer.completion.completion_tokens
+    match answer.completion.finish_reason:
+        case FinishReason.LENGTH:
+            return Finding(FindingKind.TRUNCATED, f"The answer was cut off at its limit of {limit} tokens.")
+        case FinishReason.TIME:
+            return Finding(FindingKind.INTERRUPTED, "The answer took longer than it may (--max-time) and was stopped.")
+        case FinishReason.ABORTED:
+            after = "" if count is None else f" after {count} of {limit} tokens"
+            message = (
+                f"Generation stopped early{after}: someone aborted it, or the server's own limit (--genlimit) did."
+            )
+            severity = Severity.SUSPECT if answer.text.strip() else Severity.FAILED
+            return Finding(FindingKind.INTERRUPTED, message, severity)
+    return None
 
 
-def _interrupted(case: Case) -> Iterator[Finding]:
-    if case.completion.finish_reason is FinishReason.ABORTED:
-        count = case.completion.completion_tokens
-        after = "" if count is None else f" after {count} of {case.request.max_length} tokens"
-        message = f"Generation stopped early{after}: someone aborted it, or the server's own limit (--genlimit) did."
-        yield Finding(FindingKind.INTERRUPTED, message, Severity.SUSPECT if case.text.strip() else Severity.FAILED)
-
-
-def _out_of_time(case: Case) -> Iterator[Finding]:
-    if case.completion.finish_reason is FinishReason.TIME:
-        yield Finding(FindingKind.INTERRUPTED, "The answer took longer than it may (--max-time) and was stopped.")
-
-
-def _repetition(case: Case) -> Iterator[Finding]:
-    if loop := find_loop(case.text, ended=_ended(case.completion, case.request)):
-        piece = " ".join(loop.period.split()) or "blanks"
-        shown = piece if len(piece) <= 60 else piece[:57] + "…"
-        message = f"The answer repeats itself: {loop.repeats} times the same {loop.unit}, “{shown}”."
-        yield Finding(FindingKind.REPETITION, message)
-
-
-def _ended(completion: Completion, request: Request) -> bool:
-    """Whether the model ended by itself. A server that does not say is believed, unless the limit was reached."""
-    if completion.finish_reason is FinishReason.UNKNOWN:
-        return (completion.completion_tokens or 0) < request.max_length
-    return completion.finish_reason is FinishReason.STOP
-
-
-def _prompt_echo(case: Case) -> Iterator[Finding]:
-    answer = _plain(case.text)
-    echoed = [sentence for sentence in _sentences(case.request) if sentence in answer]
-    whole = _plain(case.request.prompt.text)
-    if len(whole) >= 10 and answer == whole:
-        echoed = [whole]
-    if echoed:
-        mostly = sum(len(sentence) * answer.count(sentence) for sentence in echoed) * 2 >= len(answer)
-        message = "The answer repeats the instruction" + (" instead of the page." if mostly else ".")
-        yield Finding(FindingKind.PROMPT_ECHO, message, Severity.FAILED if mostly else Severity.SUSPECT)
-
-
-def _sentences(request: Request) -> set[str]:
-    """The instructions' sentences in plain form, those long enough to be told from the page's own text."""
-    parts = re.split(r"(?<=[.!?:;。！？])\s+|\n+", f"{request.prompt.system}\n{request.prompt.text}")
-    return {plain for part in parts if len(plain := _plain(part)) >= SHORTEST_ECHO}
-
-
-def _plain(text: str) -> str:
-    """Letters and digits only: a model changes marks and line breaks when it repeats something."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
-
-
-def _refusal(case: Case) -> Iterator[Finding]:
-    if is_refusal(case.text):
-        message = "The model says that it cannot or will not read the picture."
-        yield Finding(FindingKind.REFUSAL, message, Severity.FAILED)
-    elif says_nothing_there(case.text):
-        yield Finding(FindingKind.REFUSAL, "The model says that there is no text, instead of giving text.")
-
-
-def _image_not_used(case: Case) -> Iterator[Finding]:
-    images, whole, words = len(case.request.prompt.images), case.completion.prompt_tokens, case.completion.text_tokens
+def _find_unused_image(answer: Answer) -> Finding | None:
+    whole, words = answer.completion.prompt_tokens, answer.completion.text_tokens
+    images = len(answer.request.prompt.images)
     if not images or whole is None or words is None:
-        return
+        return None
     observed, expected = whole - words, LEAST_IMAGE_TOKENS * images
+    if observed >= expected:
+        return None
     if observed < 0:
         message = (
             f"The prompt was cut at the front: the server processed {whole} tokens, its text alone has {words}. "
             "The context is too small."
         )
-    elif observed < expected:
+    else:
         message = (
             f"The server did not use the picture: {whole} prompt tokens less {words} of text leave {observed}, "
             f"at least {expected} were expected for {images} image{'s' if images > 1 else ''}."
         )
-    else:
-        return
-    yield Finding(FindingKind.IMAGE_NOT_USED, message, Severity.FAILED)
+    return Finding(FindingKind.IMAGE_NOT_USED, message, Severity.FAILED)
 
 
-def _unsure(case: Case) -> Iterator[Finding]:
-    sure = case.completion.confidence
-    if sure is not None and sure < LEAST_CONFIDENCE:
-        message = f"The engine is unsure of what it read: {sure:.2f} of 1."
-        yield Finding(FindingKind.LOW_CONFIDENCE, message)
+def _find_refusal(answer: Answer) -> Finding | None:
+    if is_refusal(answer.text):
+        message = "The model says that it cannot or will not read the picture."
+        return Finding(FindingKind.REFUSAL, message, Severity.FAILED)
+    if says_nothing_there(answer.text):
+        return Finding(FindingKind.REFUSAL, "The model says that there is no text, instead of giving text.")
+    return None
+
+
+def _find_prompt_echo(answer: Answer) -> Finding | None:
+    prompt, text = answer.request.prompt, _words(answer.text)
+    sentences = re.split(r"(?<=[.!?:;。！？])\s+|\n+", f"{prompt.system}\n{prompt.text}")
+    # Shorter ones cannot be told from the page's own text.
+    long_ones = {plain for sentence in sentences if len(plain := _words(sentence)) >= SHORTEST_ECHO}
+    echoed = [sentence for sentence in long_ones if sentence in text]
+    whole = _words(prompt.text)
+    if len(whole) >= 10 and text == whole:
+        echoed = [whole]
+    if not echoed:
+        return None
+    if sum(len(sentence) * text.count(sentence) for sentence in echoed) * 2 >= len(text):
+        message = "The answer repeats the instruction instead of the page."
+        return Finding(FindingKind.PROMPT_ECHO, message, Severity.FAILED)
+    return Finding(FindingKind.PROMPT_ECHO, "The answer repeats the instruction.")
+
+
+def _words(text: str) -> str:
+    """Letters and digits only: a model changes marks and line breaks when it repeats something."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _find_repetition(answer: Answer) -> Finding | None:
+    reason, count = answer.completion.finish_reason, answer.completion.completion_tokens or 0
+    # A server that does not say how it ended is believed to have done so by itself, unless the limit was reached.
+    unknown = reason is FinishReason.UNKNOWN and count < answer.request.max_length
+    loop = find_loop(answer.text, ended=reason is FinishReason.STOP or unknown)
+    if loop is None:
+        return None
+    piece = " ".join(loop.period.split()) or "blanks"
+    piece = piece if len(piece) <= 60 else piece[:57] + "…"
+    message = f"The answer repeats itself: {loop.repeats} times the same {loop.unit}, “{piece}”."
+    return Finding(FindingKind.REPETITION, message)
+
+
+def _find_low_confidence(answer: Answer) -> Finding | None:
+    confidence = answer.completion.confidence
+    if confidence is None or confidence >= LEAST_CONFIDENCE:
+        return None
+    return Finding(FindingKind.LOW_CONFIDENCE, f"The engine is unsure of what it read: {confidence:.2f} of 1.")
 
 
 JUDGES: tuple[Judge, ...] = (
-    _empty,
-    _truncated,
-    _interrupted,
-    _out_of_time,
-    _image_not_used,
-    _refusal,
-    _prompt_echo,
-    _repetition,
-    _unsure,
+    _find_empty,
+    _find_early_end,
+    _find_unused_image,
+    _find_refusal,
+    _find_prompt_echo,
+    _find_repetition,
+    _find_low_confidence,
 )
 """Every judge, in the order in which their findings are reported."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from visionocr.types import ChatMarkers
 
 _SPECIAL = re.compile(r"<[|｜/]?\w|<\||\[/?[A-Z]|#{2,}|\]~|\[e~\[")
-_HASHES = re.compile(r"(?:\A|\n)#{2,}\Z")
 _UNMISTAKABLE = re.compile(r"<[|｜/]|]~")
 
 
@@ -18,7 +17,7 @@ def is_special(marker: str) -> bool:
 
 
 def _first_line(marker: str) -> str:
-    """What is left of a marker that a model writes itself: not the closed thinking that some presets add."""
+    """The part of a marker that a model writes itself: without the closed thinking that some presets add."""
     return marker.strip().partition("\n")[0].rstrip()
 
 
@@ -26,8 +25,9 @@ def drop_opening_marker(text: str, chat: ChatMarkers) -> str:
     """Remove the beginning of the assistant's turn, when the model writes it once more."""
     marker = _first_line(chat.assistant_start)
     if is_special(marker) or "assistant" in marker.casefold():
-        while text.startswith(marker):
-            text = text[len(marker) :].lstrip()
+        copies = re.match(rf"(?:{re.escape(marker)}\s*+)*+", text)
+        assert copies is not None
+        return text[copies.end() :]
     return text
 
 
@@ -36,32 +36,32 @@ def cut_at_markers(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) 
     turns = (chat.assistant_start, chat.assistant_end, chat.user_start, chat.user_end, chat.system_start)
     special = [marker for marker in map(_first_line, (*stop_sequences, *turns)) if is_special(marker)]
     roles = [stop.strip() for stop in stop_sequences if stop.strip() and not is_special(stop)]
-    places = [place for marker in special for place in _leaks(text, marker)]
+    places = [place for marker in special if (place := _find_leak(text, marker)) >= 0]
     # A role in plain words is only taken for one when the request named it and it begins a line.
     places += [place + 1 for role in roles if role.endswith(":") and (place := text.find("\n" + role)) >= 0]
     return text[: min(places)] if places else text
 
 
-def _leaks(text: str, marker: str) -> Iterator[int]:
-    """The first place of *marker* that is neither quoted, nor a heading, nor closes an element of the document."""
+def _find_leak(text: str, marker: str) -> int:
+    """The first place of *marker* that is neither quoted, nor a heading, nor closes an element of the document; or -1.
+
+    ``##`` alone is none: it would be every heading of the document.
+    """
     if marker.startswith("#"):
-        # "##" alone would be every heading of the document.
         found = re.search(rf"^{re.escape(marker)}", text, re.MULTILINE) if marker.strip("# ") else None
-        if found:
-            yield found.start()
-        return
+        return found.start() if found else -1
     opened = done = 0
     while (place := text.find(marker, done)) >= 0:
-        opened += _openings(text, marker, done, place)
+        opened += _count_openings(text, marker, done, place)
         if opened > 0:
             opened -= 1
         elif text[place - 1 : place] != "`":
-            yield place
-            return
+            return place
         done = place + len(marker)
+    return -1
 
 
-def _openings(text: str, marker: str, start: int, end: int) -> int:
+def _count_openings(text: str, marker: str, start: int, end: int) -> int:
     """How many elements begin there that *marker* would close: ``</s>`` ends a turn, but also struck-out text."""
     return text.count("<" + marker[2:], start, end) if marker.startswith("</") else 0
 
@@ -70,34 +70,34 @@ def drop_stop_remnants(text: str, stop_sequences: Sequence[str], chat: ChatMarke
     """Remove whole stop sequences from the end, and the beginnings of those that look like tokens."""
     ends = (stop.strip() for stop in (*stop_sequences, chat.assistant_end))
     stops = {stop for stop in ends if is_special(stop) or any(map(str.isalpha, stop))}
+    end = len(text)  # an answer may end with thousands of them: it is copied once
     while True:
-        text = text.rstrip()
-        size = max((_remnant(text, stop) for stop in stops), default=0)
+        while end and text[end - 1].isspace():
+            end -= 1
+        size = max((_measure_remnant(text, end, stop) for stop in stops), default=0)
         if not size:
-            return text
-        text = text[:-size]
+            return text[:end]
+        end -= size
 
 
-def _remnant(text: str, stop: str) -> int:
-    """How many characters of *stop* stand at the end of *text*."""
-    if text.endswith(stop):
-        place = len(text) - len(stop)
-        closes = _openings(text, stop, 0, place) > text.count(stop, 0, place)
-        return 0 if closes or _is_word_end(text, stop, place) else len(stop)
+def _measure_remnant(text: str, end: int, stop: str) -> int:
+    """How many characters of *stop* stand before *end*."""
+    if text.endswith(stop, 0, end):
+        place = end - len(stop)
+        if stop.startswith("</") and _count_openings(text, stop, 0, place) > text.count(stop, 0, place):
+            return 0  # it closes an element of the document
+        return 0 if _is_word_end(text, stop, place) else len(stop)
     if not is_special(stop):
         return 0
     if stop.startswith("#"):
-        found = _HASHES.search(text)
-        return len(found[0].lstrip("\n")) if found and stop.startswith(found[0].strip()) else 0
+        line = text[text.rfind("\n", 0, end) + 1 : end] if text.endswith("##", 0, end) else ""
+        return len(line) if line and not line.strip("#") and stop.startswith(line) else 0
     shortest = 2 if _UNMISTAKABLE.match(stop) else 3
-    for size in range(len(stop) - 1, shortest - 1, -1):
-        if text.endswith(stop[:size]):
-            return size
-    return 0
+    return next((size for size in range(len(stop) - 1, shortest - 1, -1) if text.endswith(stop[:size], 0, end)), 0)
 
 
 def _is_word_end(text: str, stop: str, place: int) -> bool:
-    """A stop sequence that is the end of a longer word, or of a line of text (``C##``), is no stop."""
+    """Whether *stop* is only the end of a longer word, or of a line of text (``C##``)."""
     if stop.startswith("#"):
         return place > 0 and text[place - 1] != "\n"
     return not is_special(stop) and place > 0 and text[place - 1].isalnum()

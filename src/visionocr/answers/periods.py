@@ -36,45 +36,9 @@ class Run:
         return (self.end - self.start) // self.period
 
 
-def _agreement(text: str, here: int, there: int) -> int:
-    """How many characters from *here* on equal those from *there* on (``here < there``)."""
-    size, done, step, growing = len(text), 0, PROBE, True
-    while step:
-        fits = there + done + step <= size
-        if fits and text[here + done : here + done + step] == text[there + done : there + done + step]:
-            done += step
-            step *= 2 if growing else 1
-        else:
-            growing = False
-            step //= 2
-    return done
-
-
-def _runs_at(text: str, anchor: int) -> Iterator[tuple[int, int]]:
-    """``(period, end)`` of the runs that hold from *anchor* for two periods, each longer than the one before."""
-    probe = text[anchor : anchor + PROBE]
-    if len(probe) < PROBE:
-        return
-    horizon = anchor + LONGEST_PERIOD + PROBE
-    place = anchor + 1
-    for _ in range(MOST_CANDIDATES):
-        place = text.find(probe, place, horizon)
-        if place < 0:
-            return
-        period = place - anchor
-        if text.startswith(text[anchor:place], place):
-            end = place + _agreement(text, anchor, place)
-            yield period, end
-            # Every copy of the probe inside this run only gives a multiple of the period.
-            place = max(place, end - PROBE) + 1
-        else:
-            place += 1
-
-
 def tail_runs(text: str) -> Iterator[Run]:
     """The runs that reach the very end of the text, shortest period first."""
-    backwards = text[::-1]
-    for period, length in _runs_at(backwards, 0):
+    for period, length in _runs_at(text[::-1], 0):
         yield Run(len(text) - length, len(text), period)
 
 
@@ -91,6 +55,37 @@ def body_runs(text: str) -> Iterator[Run]:
         anchor = beyond
 
 
+def _runs_at(text: str, anchor: int) -> Iterator[tuple[int, int]]:
+    """``(period, end)`` of the runs that hold from *anchor* for two periods, each longer than the one before."""
+    probe = text[anchor : anchor + PROBE]
+    if len(probe) < PROBE:
+        return
+    place = anchor
+    for _ in range(MOST_CANDIDATES):
+        place = text.find(probe, place + 1, anchor + LONGEST_PERIOD + PROBE)
+        if place < 0:
+            return
+        if text.startswith(text[anchor:place], place):
+            end = place + _agreement(text, anchor, place)
+            yield place - anchor, end
+            # Every copy of the probe inside this run only gives a multiple of the period.
+            place = max(place, end - PROBE)
+
+
+def _agreement(text: str, here: int, there: int) -> int:
+    """How many characters from *here* on equal those from *there* on (``here < there``)."""
+    size, done, step, growing = len(text), 0, PROBE, True
+    while step:
+        fits = there + done + step <= size
+        if fits and text[here + done : here + done + step] == text[there + done : there + done + step]:
+            done += step
+            step *= 2 if growing else 1
+        else:
+            growing = False
+            step //= 2
+    return done
+
+
 _NUMBER_OR_RULE = re.compile(r"\d{2,}|([^\w\s])\1{3,}")
 _DIGIT = re.compile(r"\d")
 
@@ -100,9 +95,9 @@ class Masked:
     """A text with every number written as ``0`` and every ruled line as three characters, and the way back."""
 
     text: str
-    places: tuple[int, ...]
+    places: list[int]
     """Where in ``text`` a shortened piece ends."""
-    lost: tuple[int, ...]
+    lost: list[int]
     """Characters lost up to there."""
 
     def original(self, offset: int) -> int:
@@ -113,17 +108,13 @@ class Masked:
 
 def mask(text: str) -> Masked:
     """Make texts equal that differ only in numbers and in the length of ruled lines."""
-    pieces: list[str] = []
     places: list[int] = []
     lost: list[int] = []
-    done = length = gone = 0
-    for found in _NUMBER_OR_RULE.finditer(text):
+
+    def shorten(found: re.Match[str]) -> str:
         short = found[1] * 3 if found[1] else "0"
-        pieces += text[done : found.start()], short
-        length += found.start() - done + len(short)
-        gone += len(found[0]) - len(short)
-        places.append(length)
-        lost.append(gone)
-        done = found.end()
-    pieces.append(text[done:])
-    return Masked(_DIGIT.sub("0", "".join(pieces)), tuple(places), tuple(lost))
+        lost.append((lost[-1] if lost else 0) + len(found[0]) - len(short))
+        places.append(found.end() - lost[-1])
+        return short
+
+    return Masked(_DIGIT.sub("0", _NUMBER_OR_RULE.sub(shorten, text)), places, lost)

@@ -37,27 +37,34 @@ class Loop:
     """What kind of thing is repeated."""
 
 
-Limits = tuple[tuple[int, int, int], ...]
-"""(period length from which the line holds, copies at an open end, copies elsewhere), longest first."""
+_Content = Literal["wordy lines", "wordy", "poor lines", "poor", "signs"]
+"""What a piece holds. Wordy: different words that say something; poor: cells, "N/A", zeros; signs: not even letters."""
+_Limits = tuple[tuple[int, int, int], ...]
+"""(piece length from which the entry holds, copies at an open end, copies elsewhere), longest first."""
 
-# Pieces that say something: five different words or more.
-WORDY_LINES: Limits = ((1500, 4, 5), (600, 9, 12), (250, 16, 24), (100, 40, 60), (0, 45, 90))
-WORDY_WORDS: Limits = ((1500, 3, 4), (250, 8, 12), (0, 16, 30))
-# Pieces that say little: cells, rules, "N/A", zeros. A page of five columns can hold three hundred zeros.
-POOR_LINES: Limits = ((24, 72, 200), (8, 100, 300), (0, 300, 600))
-POOR_WORDS: Limits = ((8, 72, 200), (0, 100, 300))
-POOR_SIGNS: Limits = ((8, 72, 200), (0, 200, 600))
-# Pieces that differ in numbers which count up: answer sheets and inventories do so legitimately.
-COUNTING_WORDY_LINES: Limits = ((1000, 6, 10), (250, 20, 40), (0, 100, 200))
-COUNTING_WORDY_WORDS: Limits = ((250, 12, 24), (0, 30, 60))
-COUNTING_POOR_LINES: Limits = ((8, 220, 440), (0, 400, 800))
-COUNTING_POOR_WORDS: Limits = ((0, 120, 300),)
-COUNTING_SIGNS: Limits = ((0, 400, 800),)
-# One character: letters and digits, all others.
-SAME_LETTER = (120, 360)
-SAME_SIGN = (400, 1200)
+_WORDY = 5
+"""Different words of a piece that says something."""
+_LIMITS: dict[_Content, _Limits] = {
+    "wordy lines": ((1500, 4, 5), (600, 9, 12), (250, 16, 24), (100, 40, 60), (0, 45, 90)),
+    "wordy": ((1500, 3, 4), (250, 8, 12), (0, 16, 30)),
+    # A page of five columns can hold three hundred zeros.
+    "poor lines": ((24, 72, 200), (8, 100, 300), (0, 300, 600)),
+    "poor": ((8, 72, 200), (0, 100, 300)),
+    "signs": ((8, 72, 200), (0, 200, 600)),
+}
+_COUNTING_LIMITS: dict[_Content, _Limits] = {
+    "wordy lines": ((1000, 6, 10), (250, 20, 40), (0, 100, 200)),
+    "wordy": ((250, 12, 24), (0, 30, 60)),
+    "poor lines": ((8, 220, 440), (0, 400, 800)),
+    "poor": ((0, 120, 300),),
+    "signs": ((0, 400, 800),),
+}
+"""Of pieces that differ in numbers which count up: answer sheets and inventories do so legitimately."""
+_SAME_LETTER = (120, 360)
+"""Copies of one letter or digit, at an open end and elsewhere."""
+_SAME_SIGN = (400, 1200)
+"""Of any other character."""
 
-WORDY = 5
 _TAG = re.compile(r"<[^<>\n]*>|&#?\w+;")
 _LINE_TAG = re.compile(r"</?(?:tr|br|p|li|div|nl)\b", re.IGNORECASE)
 _ROW = re.compile(r"\s*\||.*<(?:t[rdh]|[fel]cel|nl)\b", re.IGNORECASE | re.DOTALL)
@@ -72,7 +79,7 @@ def find_loop(text: str, *, ended: bool) -> Loop | None:
     ``ended`` says that the model ended the answer by itself; then only what no page can hold counts. A growing
     answer is looked at with ``ended=False``: what is found will not turn out to be a table later.
     """
-    return _same_character(text, ended) or _exact_loop(text, ended) or _counting_loop(text, ended)
+    return _find_same_character(text, ended) or _find_exact_loop(text, ended) or _find_counting_loop(text, ended)
 
 
 def cut_loop(text: str, loop: Loop) -> str:
@@ -80,10 +87,10 @@ def cut_loop(text: str, loop: Loop) -> str:
     return text[: loop.start] + loop.period + text[loop.end :]
 
 
-def _same_character(text: str, ended: bool) -> Loop | None:
+def _find_same_character(text: str, ended: bool) -> Loop | None:
     for found in _SAME_CHARACTER.finditer(text):
         strict = ended or found.end() < len(text)
-        limits = SAME_LETTER if found[1].isalnum() else SAME_SIGN
+        limits = _SAME_LETTER if found[1].isalnum() else _SAME_SIGN
         if len(found[0]) >= limits[strict]:
             return Loop(found.start(), found.end(), found[1], len(found[0]), "characters")
     return None
@@ -91,39 +98,37 @@ def _same_character(text: str, ended: bool) -> Loop | None:
 
 def _runs(text: str, ended: bool) -> Iterator[tuple[Run, bool]]:
     """Runs worth judging, each with whether the strict limits hold."""
-    for run in tail_runs(text):
-        yield run, ended
-    for run in body_runs(text):
-        yield run, True
+    yield from ((run, ended) for run in tail_runs(text))
+    yield from ((run, True) for run in body_runs(text))
 
 
-def _exact_loop(text: str, ended: bool) -> Loop | None:
+def _find_exact_loop(text: str, ended: bool) -> Loop | None:
     for run, strict in _runs(text, ended):
         piece = text[run.start : run.start + run.period]
-        if run.period > 1 and run.repeats >= _allowed(_limits(piece), run.period, strict):
-            return _loop(text, run, Masked(text, (), ()))
+        if run.period > 1 and run.repeats >= _count_allowed(_LIMITS[_classify(piece)], run.period, strict):
+            return _make_loop(text, run, Masked(text, [], []))
     return None
 
 
-def _counting_loop(text: str, ended: bool) -> Loop | None:
+def _find_counting_loop(text: str, ended: bool) -> Loop | None:
     """Copies that differ in nothing but numbers, which go up by the same step each time."""
     masked = mask(text)
     for run, strict in _runs(masked.text, ended):
         piece = masked.text[run.start : run.start + run.period]
-        allowed = _allowed(_counting_limits(piece), run.period, strict)
+        allowed = _count_allowed(_COUNTING_LIMITS[_classify(piece, counting=True)], run.period, strict)
         if run.repeats < allowed or "0" not in piece:
             continue
         width = piece.count("0")
         stretch = text[masked.original(run.start) : masked.original(run.end)]
         numbers = [int(number[-15:]) for number in _NUMBER.findall(stretch)]
-        steady = _steady_copies(numbers[: width * run.repeats], width)
+        steady = _count_steady(numbers[: width * run.repeats], width)
         if steady >= allowed:
             first = run.start + (run.repeats - steady) * run.period
-            return _loop(text, Run(first, run.end, run.period), masked)
+            return _make_loop(text, Run(first, run.end, run.period), masked)
     return None
 
 
-def _steady_copies(numbers: list[int], width: int) -> int:
+def _count_steady(numbers: list[int], width: int) -> int:
     """How many of the last copies, of *width* numbers each, go up steadily; a few may be out of step (months)."""
     copies = [numbers[i : i + width] for i in range(0, len(numbers) - width + 1, width)]
     steps = [tuple(b - a for a, b in zip(before, after, strict=True)) for before, after in pairwise(copies)]
@@ -140,44 +145,36 @@ def _steady_copies(numbers: list[int], width: int) -> int:
     return steady + 1
 
 
-def _limits(piece: str) -> Limits:
-    lines = "\n" in piece or _LINE_TAG.search(piece) is not None
-    spoken = _TAG.sub(" ", piece)
-    # Scripts without blanks make one word of a sentence: their letters count as well.
-    letters = {char for char in spoken.casefold() if char.isalpha()}
-    if max(len(set(_WORD.findall(spoken.casefold()))), len(letters) // 3) >= WORDY:
-        return WORDY_LINES if lines else WORDY_WORDS
-    if lines:
-        return POOR_LINES
-    return POOR_WORDS if letters else POOR_SIGNS
+def _classify(piece: str, *, counting: bool = False) -> _Content:
+    """What *piece* holds; of a *counting* one without its numbers, which are all ``0``."""
+    plain = _TAG.sub(" ", piece).casefold()
+    words = set(_WORD.findall(plain))
+    if counting:
+        says_something = words - {"0"}
+        wordy = len(says_something) >= _WORDY - 1
+    else:
+        says_something = set(filter(str.isalpha, plain))
+        # Scripts without blanks make one word of a sentence: their letters count as well.
+        wordy = max(len(words), len(says_something) // 3) >= _WORDY
+    if "\n" in piece or _LINE_TAG.search(piece):
+        return "wordy lines" if wordy else "poor lines"
+    return "wordy" if wordy else "poor" if says_something else "signs"
 
 
-def _counting_limits(piece: str) -> Limits:
-    lines = "\n" in piece or _LINE_TAG.search(piece) is not None
-    words = set(_WORD.findall(_TAG.sub(" ", piece).casefold())) - {"0"}
-    if len(words) >= WORDY - 1:
-        return COUNTING_WORDY_LINES if lines else COUNTING_WORDY_WORDS
-    if lines:
-        return COUNTING_POOR_LINES
-    return COUNTING_POOR_WORDS if words else COUNTING_SIGNS
+def _count_allowed(limits: _Limits, period: int, strict: bool) -> int:
+    """Copies from which a piece of *period* characters is a loop."""
+    return next(elsewhere if strict else at_end for length, at_end, elsewhere in limits if period >= length)
 
 
-def _allowed(limits: Limits, period: int, strict: bool) -> int:
-    for length, at_open_end, elsewhere in limits:
-        if period >= length:
-            return elsewhere if strict else at_open_end
-    raise AssertionError("every table ends with 0")
-
-
-def _loop(text: str, run: Run, masked: Masked) -> Loop:
+def _make_loop(text: str, run: Run, masked: Masked) -> Loop:
     """Turn a run over the masked text into a loop of the text that begins where a reader sees it begin."""
-    start = _visible_start(masked.text, run)
+    start = _find_visible_start(masked.text, run)
     first, second = masked.original(start), masked.original(start + run.period)
     period = text[first:second]
-    return Loop(first, masked.original(run.end), period, (run.end - start) // run.period, _unit(period))
+    return Loop(first, masked.original(run.end), period, (run.end - start) // run.period, _name_unit(period))
 
 
-def _visible_start(text: str, run: Run) -> int:
+def _find_visible_start(text: str, run: Run) -> int:
     """The first line start or word start in the run: what stands before it often looks like a copy's end."""
     start, period = run.start, text[run.start : run.start + run.period]
     if start == 0:
@@ -192,7 +189,7 @@ def _visible_start(text: str, run: Run) -> int:
     return start
 
 
-def _unit(period: str) -> Unit:
+def _name_unit(period: str) -> Unit:
     if _ROW.match(period):
         return "rows"
     if "\n" in period or _LINE_TAG.search(period):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from visionocr.answers.chatter import is_chatter
+from visionocr.answers.phrases import is_chatter
 from visionocr.types import PAGE_MARK
 
 _WORDS = r"[^\S\n]*".join(

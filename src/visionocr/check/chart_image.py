@@ -1,14 +1,17 @@
-"""Draws the eye chart: a page of random words in falling sizes, as large as a page of a document would be sent."""
+"""Draws the eye chart: a page of random words in falling sizes, as large as a page of a document would be sent.
+
+Letters are measured by their x-height, the height of a small x in pixels of the picture that is sent: that is what
+legibility depends on, whatever the typeface.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw, ImageFont
 
-from visionocr.check.score import WORDS, Line
 from visionocr.documents import images
 from visionocr.documents.fit import MAX_DPI, fit_size, make_images
 from visionocr.documents.images import Size
@@ -24,11 +27,43 @@ _TYPE_SIZES = (72, 56, 44, 36, 30, 25, 21, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6)
 _X_HEIGHT = 0.525
 """Of the typeface that Pillow brings along, as a part of the type size."""
 _MARGIN = 0.06
+"""Of the page's sides."""
 _LEADING = 1.6
 """From one line to the next at the least, in type sizes."""
 _MOST_WORDS = 5
+"""In a line."""
 _FINER = 4
 """Letters are drawn so many times larger and shrunk, as those of a page are: without the font's hints."""
+
+WORDS = tuple(
+    re.findall(
+        r"\w+",
+        """
+    acorn almond amber anvil apricot bagpipe balcony bamboo banjo barley beetle bobbin brocade buffalo cactus candle
+    canoe caramel cargo catfish cedar chimney cinema citrus cobalt coconut compost coyote crayon cricket cuckoo cymbal
+    daisy denim diesel dolphin dragon drizzle dugout eclipse elbow emerald fabric falcon fiddle flannel
+    flute fossil funnel galaxy garlic gazelle ginger glacier goblet gondola gravel guitar hammock haystack hazelnut
+    helmet hermit hickory igloo indigo insect ivory jackal jasmine jersey jigsaw jungle kayak kennel kimono kiosk
+    lagoon lapel lemon leopard lilac lobster locust lumber magnet mammoth mango maple marble mosaic muffin mustard
+    napkin nectar nickel nougat nutmeg oatmeal octopus olive onion orchid osprey otter oxygen oyster paddock panther
+    papaya parsley pebble pelican pepper piano pigeon pillow plasma plywood polka pretzel pulley pumpkin python
+    quartz quiver rabbit raccoon radish raisin ravioli reptile rhubarb ribbon rubble saddle saffron sandal
+    satchel scarlet shovel shrimp sickle sleigh spinach squid syrup tadpole teapot tempest thistle thunder
+    tobacco trumpet tulip turbine turnip tweezer ukulele umbrella urchin vanilla velvet violet vulture waffle walrus
+    whisker wigwam wizard yogurt zebra zigzag
+    """,
+    )
+)
+"""Words that differ from each other in more than a letter and do not often meet in a text about something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Words of one size."""
+
+    x_height: float
+    """In pixels of the picture."""
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +78,7 @@ class Chart:
 def page_size(spec: RasterSpec) -> Size:
     """Width and height in pixels of an A4 page within *spec*."""
     dpi = spec.dpi or MAX_DPI
-    width, height = (round(inches * dpi) for inches in (A4_WIDTH, A4_LENGTH))
-    return fit_size((width, height), spec.max_side, spec.max_pixels)
+    return fit_size((round(A4_WIDTH * dpi), round(A4_LENGTH * dpi)), spec.max_side, spec.max_pixels)
 
 
 def draw(spec: RasterSpec, seed: int) -> Chart:
@@ -52,48 +86,46 @@ def draw(spec: RasterSpec, seed: int) -> Chart:
 
     The page must be at least ``SMALLEST_PAGE`` long. Raises ``ConfigurationError`` where Pillow cannot draw letters.
     """
-    size = page_size(spec)
-    lines = layout(size, seed)
-    paper = Image.new("RGB", size, "white")
-    inner = size[1] * (1 - 2 * _MARGIN)
+    width, height = page_size(spec)
+    lines = layout((width, height), seed)
+    heights = [_type_size(line) * _LEADING for line in lines]
+    paper = Image.new("RGB", (width, height), "white")
     # What room the lines leave is shared out among them: small print stands at the foot of a page, too.
-    spare = max(0.0, inner - sum(_height(line) for line in lines)) / len(lines)
-    top = size[1] * _MARGIN
-    for line in lines:
-        strip = _strip(line)
-        paper.paste(strip, (round(size[0] * _MARGIN), round(top)))
-        top += _height(line) + spare
+    spare = max(0.0, height * (1 - 2 * _MARGIN) - sum(heights)) / len(lines)
+    top = height * _MARGIN
+    for line, line_height in zip(lines, heights, strict=True):
+        paper.paste(draw_line(line), (round(width * _MARGIN), round(top)))
+        top += line_height + spare
     return Chart(make_images(paper, PAGE, replace(spec, find_blank=False)), lines)
 
 
 def layout(size: Size, seed: int) -> tuple[Line, ...]:
-    """The lines of the chart on a page of *size*: the largest sizes that fit, each with words that nothing precedes."""
+    """The lines of the chart on a page of *size*: the largest type sizes that fit, each with words of its own."""
     words = list(WORDS)
     random.Random(seed).shuffle(words)  # noqa: S311 - nobody's secret; whoever has the seed can draw it again
-    room = size[1] * (1 - 2 * _MARGIN)
-    widest = size[0] * (1 - 2 * _MARGIN)
+    width, height = (side * (1 - 2 * _MARGIN) for side in size)
     lines = []
     for type_size in _TYPE_SIZES:
-        if sum(each for each in _TYPE_SIZES if each <= type_size) * _LEADING > room:
+        if sum(each for each in _TYPE_SIZES if each <= type_size) * _LEADING > height:
             continue
-        taken = tuple(_taken(words, type_size, widest))
-        if taken:
-            lines.append(Line(type_size * _X_HEIGHT, taken))
-            del words[: len(taken)]
+        count = _count_fitting(words[:_MOST_WORDS], type_size, width)
+        if count:
+            lines.append(Line(type_size * _X_HEIGHT, tuple(words[:count])))
+            del words[:count]
     return tuple(lines)
 
 
-def _taken(words: list[str], type_size: int, widest: float) -> Iterator[str]:
-    """As many of the first *words* as stand side by side at a size."""
-    used = 0.0
-    for word in words[:_MOST_WORDS]:
-        used += _font(type_size * _FINER).getlength(f"{word}  ") / _FINER
-        if used > widest:
-            return
-        yield word
+def _count_fitting(words: list[str], type_size: int, width: float) -> int:
+    """How many of the first *words* stand side by side."""
+    font, used = _font(type_size * _FINER), 0.0
+    for count, word in enumerate(words):
+        used += font.getlength(f"{word}  ") / _FINER
+        if used > width:
+            return count
+    return len(words)
 
 
-def _strip(line: Line) -> images.Picture:
+def draw_line(line: Line) -> images.Picture:
     """One line as a picture, black on white."""
     type_size = _type_size(line)
     font = _font(type_size * _FINER)
@@ -106,10 +138,6 @@ def _strip(line: Line) -> images.Picture:
 
 def _type_size(line: Line) -> int:
     return round(line.x_height / _X_HEIGHT)
-
-
-def _height(line: Line) -> float:
-    return _type_size(line) * _LEADING
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from visionocr.check.score import Score
+from visionocr.prompting.chat_families import FAMILIES
 from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import ChatMarkers, Completion, Finding, FindingKind, FinishReason
 
@@ -47,20 +47,11 @@ class Diagnosis:
 PRESET_REMEDY = "Choose the preset of the model's family with --preset (visionocr presets lists them)."
 _ANOTHER_TASK = "Try --task text; if that does not help, use a model that was trained to read, such as an OCR model."
 
-_FAMILIES = (
-    (r"<\|im_(?:start|end|sep)\|>", "ChatML"),
-    (r"<\|(?:start_header_id|end_header_id|eot_id|begin_of_text)\|>", "Llama 3"),
-    (r"<\|header_(?:start|end)\|>|<\|eot\|>", "Llama 4"),
-    (r"<(?:start|end)_of_turn>|<turn\|>|<\|turn>", "Gemma"),
-    (r"\[/?INST\]|\[/?SYSTEM_PROMPT\]", "Mistral"),
-    (r"<\|(?:start|end)_of_role\|>", "Granite"),
-    (r"<\|(?:system|user|assistant|end)\|>", "Phi or GLM"),
-    (r"<｜(?:User|Assistant)｜>", "DeepSeek"),
-    (r"^### ?(?:Instruction|Response|Human|Assistant)\b", "Alpaca"),
-    (r"^(?:USER|ASSISTANT|Human) ?:", "Vicuna"),
-    (r"<\|endoftext\|>|</s>", ""),
+_TOLD_BY_TOKENS = [family for family in FAMILIES if family.tokens]
+_TOKEN = re.compile(
+    "|".join([*(f"({family.tokens})" for family in _TOLD_BY_TOKENS), r"<\|endoftext\|>|</s>"]), re.MULTILINE
 )
-_STRAY = re.compile("|".join(f"({pattern})" for pattern, _ in _FAMILIES), re.MULTILINE)
+"""A chat template token; its group is the family that it tells, if any."""
 _WRITING = re.compile(
     r"\b(?:words|text|letters|lettering|writing|typography|fonts?|eye chart|handwrit\w+)\b", re.IGNORECASE
 )
@@ -70,17 +61,18 @@ _MOST = 20_000
 
 def diagnose(
     completion: Completion | None,
-    score: Score,
     findings: Iterable[Finding],
     chat: ChatMarkers,
     *,
+    read: bool,
     vision_remedy: str = PROJECTOR_REMEDY,
     context_remedy: str = "Start the server with a larger context",
 ) -> Diagnosis | None:
     """Say what is wrong with an answer to the chart; ``None`` when it was read and the answer ended where it should.
 
-    *completion* is the answer as it came (``None``: there was none), *findings* are what the judges said of it. How
-    small the print is that can be read is not looked at here. The remedies are the server's (see ``Server``).
+    *completion* is the answer as it came (``None``: there was none), *findings* are what the judges said of it, *read*
+    is whether it shows that the chart was seen, however small the print. The remedies are the server's (see
+    ``Server``).
     """
     found = {finding.kind: finding.message for finding in findings}
     if completion is None:
@@ -94,19 +86,17 @@ def diagnose(
             found[FindingKind.INTERRUPTED],
             "Let nobody else use it meanwhile; start it without --genlimit; give more --max-time.",
         )
-    stray = _stray(completion.text, chat)
-    endless = completion.finish_reason in {FinishReason.LENGTH, FinishReason.LOOP}
-    if score.seen:
-        return _wrong_template(stray, endless, found, read=True)
+    if read:
+        return _diagnose_template(completion, chat, found, read=True)
     return (
-        _unseen(completion, found, vision_remedy, context_remedy)
-        or _thinking(completion, found)
-        or _wrong_template(stray, endless, found, read=False)
-        or _unread(completion, found, vision_remedy)
+        _diagnose_lost_image(completion, found, vision_remedy, context_remedy)
+        or _diagnose_thinking(completion, found)
+        or _diagnose_template(completion, chat, found, read=False)
+        or _diagnose_reading(completion, found, vision_remedy)
     )
 
 
-def _unseen(
+def _diagnose_lost_image(
     completion: Completion, found: dict[FindingKind, str], vision_remedy: str, context_remedy: str
 ) -> Diagnosis | None:
     """The token counts tell that the picture did not get to the model."""
@@ -123,8 +113,8 @@ def _unseen(
     )
 
 
-def _thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis | None:
-    """The answer never came to the chart."""
+def _diagnose_thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis | None:
+    """The model never came to answer."""
     if FindingKind.EMPTY not in found or not completion.text.lstrip().startswith("<think"):
         return None
     count = f" after {completion.completion_tokens} tokens" if completion.completion_tokens else ""
@@ -135,17 +125,22 @@ def _thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosi
     )
 
 
-def _wrong_template(stray: str | None, endless: bool, found: dict[FindingKind, str], *, read: bool) -> Diagnosis | None:
+def _diagnose_template(
+    completion: Completion, chat: ChatMarkers, found: dict[FindingKind, str], *, read: bool
+) -> Diagnosis | None:
     """The model does not know where its turn begins or ends."""
     seen = "the chart was read, but " if read else "nothing of the chart was read, and "
-    if stray is not None:
-        family = f", of {_family(stray)} templates" if _family(stray) else ""
+    if leaked := _find_template_token(completion.text, chat):
+        token, family = leaked
+        of_family = f", of {family} templates" if family else ""
         return Diagnosis(
-            Cause.TEMPLATE, f"{seen}the answer holds stray chat marks ({stray}{family}): wrong template", PRESET_REMEDY
+            Cause.TEMPLATE,
+            f"{seen}the answer holds chat template tokens ({token}{of_family}): wrong template",
+            PRESET_REMEDY,
         )
     if FindingKind.REPETITION in found and not read:
         what = "the answer only repeats itself"
-    elif endless:
+    elif completion.finish_reason in {FinishReason.LENGTH, FinishReason.LOOP}:
         what = "the answer does not end"
     elif FindingKind.PROMPT_ECHO in found and not read:
         what = "the answer repeats the question"
@@ -157,35 +152,37 @@ def _wrong_template(stray: str | None, endless: bool, found: dict[FindingKind, s
     return Diagnosis(Cause.TEMPLATE, f"{seen}{what}: most likely the wrong template", PRESET_REMEDY + also)
 
 
-def _unread(completion: Completion, found: dict[FindingKind, str], vision_remedy: str) -> Diagnosis:
+def _find_template_token(text: str, chat: ChatMarkers) -> tuple[str, str] | None:
+    """A chat template token inside an answer, with its family where one has it: of several the first that tells one.
+
+    The model's own end marker at the end of the answer is none.
+    """
+    own = chat.assistant_end.strip()
+    body = text[:_MOST].strip()
+    while own and body.endswith(own):
+        body = body[: -len(own)].rstrip()
+    tokens = [
+        (match[0], _TOLD_BY_TOKENS[match.lastindex - 1].name if match.lastindex else "")
+        for match in _TOKEN.finditer(body)
+    ]
+    return next((token for token in tokens if token[1]), tokens[0] if tokens else None)
+
+
+def _diagnose_reading(completion: Completion, found: dict[FindingKind, str], vision_remedy: str) -> Diagnosis:
     """The answer is in good order and holds nothing of the chart."""
+    refused = FindingKind.REFUSAL in found
     counted = completion.prompt_tokens is not None and completion.text_tokens is not None
-    if FindingKind.REFUSAL in found and not counted:
+    if refused and not counted:
         return Diagnosis(
             Cause.IMAGE_IGNORED, "the model says that there is no picture or that it cannot see it", vision_remedy
         )
-    if FindingKind.REFUSAL not in found and _WRITING.search(completion.text[:_MOST]):
+    if not refused and _WRITING.search(completion.text[:_MOST]):
         return Diagnosis(
             Cause.DESCRIBES, "the model speaks about the writing on the chart instead of reading it", _ANOTHER_TASK
         )
-    says = "the model says that it sees no picture" if FindingKind.REFUSAL in found else "fluent text without a word"
+    says = "the model says that it sees no picture" if refused else "fluent text without a word"
     return Diagnosis(
         Cause.PROJECTOR,
         f"{says} of the chart, although the picture was processed: most likely the projector belongs to another model",
         "Give --mmproj the projector that was made for this very model; then try another --preset.",
     )
-
-
-def _stray(text: str, chat: ChatMarkers) -> str | None:
-    """A chat mark inside an answer, the one that tells most. The model's own end mark at its end is no stray."""
-    own = chat.assistant_end.strip()
-    body = text[:_MOST].strip()
-    while own and body.endswith(own):
-        body = body[: -len(own)].rstrip()
-    marks = [match[0] for match in _STRAY.finditer(body)]
-    return next((mark for mark in marks if _family(mark)), marks[0] if marks else None)
-
-
-def _family(mark: str) -> str:
-    """The templates that know a mark; empty for one that many have."""
-    return next(name for pattern, name in _FAMILIES if re.search(pattern, mark, re.MULTILINE))

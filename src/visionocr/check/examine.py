@@ -1,50 +1,25 @@
-"""Everything that can be said of a server, as plain statements: good, or wrong with what to do about it."""
+"""Examines a server: asks it what it is, has it read an eye chart, and reports what was found out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 
 from visionocr import job
-from visionocr.check import chart_run, results
 from visionocr.check.diagnosis import Cause
-from visionocr.check.results import CheckResult
+from visionocr.check.eye_chart import ImageTimer, read_chart
+from visionocr.check.report import CheckResult, Report, clamp_result, image_results, reading_results
 from visionocr.engines import llama
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import DEFAULT_URL, Settings
-from visionocr.types import Engine, Notice, Observer, Preset, Server, Task, ignore
+from visionocr.stop import Stop
+from visionocr.types import Engine, Notice, Observer, Server, Task, ignore
 
-_PATIENCE = 10.0
-"""Seconds to wait for a server that goes away during the check."""
-
-
-Tell = Callable[[CheckResult], None]
-_Result = TypeVar("_Result")
-
-
-@dataclass(slots=True)
-class Report:
-    """What was found out about the server at one address."""
-
-    url: str
-    statements: list[CheckResult] = field(default_factory=list)
-    server: Server | None = None
-    """``None``: none answered."""
-    preset: str = ""
-    chart_result: chart_run.ChartResult | None = None
-    """What came of the eye chart; ``None``: it was not shown."""
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing is wrong."""
-        return all(statement.good for statement in self.statements)
-
-
-class _Ended(Exception):
-    """What was found is so wrong that nothing more can be found out."""
+_WAIT_SERVER = 10.0
+"""Seconds to wait at the most for a server that goes away during the check."""
 
 
 def validate(settings: Settings, library: Library) -> None:
@@ -62,9 +37,9 @@ def validate(settings: Settings, library: Library) -> None:
 
 def addresses(settings: Settings) -> list[tuple[str, ...]]:
     """Each address that the settings name by itself; none of them where they name none, or mean another engine."""
-    return (
-        [()] if llama.is_configured(settings) or not settings.api_url else [(address,) for address in settings.api_url]
-    )
+    if llama.is_configured(settings) or not settings.api_url:
+        return [()]
+    return [(address,) for address in settings.api_url]
 
 
 def examine(
@@ -72,165 +47,144 @@ def examine(
     library: Library,
     *,
     seed: int | None = None,
-    tell: Tell = lambda statement: None,  # noqa: ARG005
+    on_result: Callable[[CheckResult], object] | None = None,
     observer: Observer = ignore,
+    stop: Stop | None = None,
 ) -> Report:
     """Examine the server that the settings mean; with a *seed* also with the eye chart drawn from it.
 
-    *tell* hears every statement as soon as it can be made. Raises ``ConfigurationError`` for what is wrong on our side.
+    *on_result* gets every result as soon as it is known. Raises ``ConfigurationError`` for what is wrong on our side,
+    ``Interrupted`` when *stop* was requested.
     """
-    report = Report(
-        llama.make_address(settings) if llama.is_configured(settings) else (*settings.api_url, DEFAULT_URL)[0]
-    )
-    settings = replace(settings, wait_server=min(settings.wait_server, _PATIENCE))
-    checkup = _Checkup(report, settings, library, tell, chart_run.Watch(observer))
-    try:
-        engine = checkup.open()
-        try:
-            plan = checkup.about(engine)
-            if seed is not None:
-                checkup.show_chart(engine, seed)
-            elif plan is not None:
-                checkup.images(plan, engine.server)
-        except BaseException:
-            engine.cancel()
-            raise
-        finally:
-            engine.close()
-    except _Ended:
-        pass
+    url = llama.make_address(settings) if llama.is_configured(settings) else (*settings.api_url, DEFAULT_URL)[0]
+    settings = replace(settings, wait_server=min(settings.wait_server, _WAIT_SERVER))
+    report = Report(url)
+    examination = _Examination(report, settings, library, ImageTimer(observer), stop or Stop())
+    with closing(examination.results(seed)) as results:
+        for result in results:
+            report.results.append(result)
+            if on_result is not None:
+                on_result(result)
     return report
 
 
-class _Checkup:
-    """One examination. Use once."""
+class _Unfit(Exception):
+    """The server failed a check after which nothing more can be found out."""
 
-    def __init__(
-        self, report: Report, settings: Settings, library: Library, tell: Tell, watch: chart_run.Watch
-    ) -> None:
-        self._report, self._settings, self._library = report, settings, library
-        self._tell, self._watch = tell, watch
+    def __init__(self, result: CheckResult) -> None:
+        super().__init__(result.text)
+        self.result = result
+
+
+class _Examination:
+    """Examines one server. Use once."""
+
+    def __init__(self, report: Report, settings: Settings, library: Library, timer: ImageTimer, stop: Stop) -> None:
+        self._report, self._settings, self._library, self._timer, self._stop = report, settings, library, timer, stop
         task = library.task(settings.task or "transcribe")
         self._captions = task.caption
         # A chart is for reading, whatever the model is wanted for.
         self._task: Task = library.task("transcribe") if task.caption else task
 
-    def _say(self, topic: str, text: str) -> None:
-        self._add(CheckResult(topic, True, text))
-
-    def _complain(self, topic: str, text: str, remedy: str, cause: Cause) -> None:
-        self._add(CheckResult(topic, False, text, remedy, cause))
-
-    def _add(self, statement: CheckResult) -> None:
-        self._report.statements.append(statement)
-        self._tell(statement)
-
-    # --- the server -------------------------------------------------------------------------------------------
-
-    def open(self) -> Engine:
-        """The engine, probed."""
-        settings, url = self._settings, self._report.url
+    def results(self, seed: int | None) -> Generator[CheckResult, None, None]:
+        """Everything that is found out, in order."""
         try:
-            if url == job.LOCAL_URL or llama.is_configured(settings):
-                engine = job.open_engine(settings, self._library, observer=self._watch)
-            else:
-                engine = job.connect(settings, url, self._watch)
+            engine = self._open_engine()
         except ServerError as error:
-            # A dialect's probe may have explained a refused key in its own way.
-            key = isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused)
-            cause = Cause.KEY if key else Cause.UNREACHABLE if isinstance(error, ServerUnreachable) else Cause.SERVER
-            self._complain("key" if key else "server", error.message, error.hint, cause)
-            self._offer_local()
-            raise _Ended from None
+            yield _connection_failure(error)
+            if self._can_read_locally():
+                yield CheckResult(
+                    "note", "without a server, text is read with the embedded engine: visionocr check local:"
+                )
+            return
         self._report.server = engine.server
-        return engine
+        try:
+            with self._stop.waking(engine.cancel):
+                plan = yield from self._server_results(engine.server)
+                if seed is not None:
+                    yield from self._chart_results(engine, seed)
+                elif plan is not None:
+                    yield from image_results(plan, engine.server)
+        except _Unfit as unfit:
+            yield unfit.result
+        finally:
+            engine.close()
 
-    def _offer_local(self) -> None:
+    def _open_engine(self) -> Engine:
+        if self._report.url == job.LOCAL_URL or llama.is_configured(self._settings):
+            return job.open_engine(self._settings, self._library, observer=self._timer)
+        return job.connect(self._settings, self._report.url, self._timer)
+
+    def _can_read_locally(self) -> bool:
         from visionocr.engines import local
 
-        if not self._settings.api_url and not llama.is_configured(self._settings) and local.installed():
-            self._say("note", "without a server, text is read with the embedded engine: visionocr check local:")
+        return not self._settings.api_url and not llama.is_configured(self._settings) and local.installed()
 
-    def about(self, engine: Engine) -> budget.Plan | None:
-        """What the server says of itself, and what follows from it; the plan that fits what it says."""
-        server = engine.server
+    def _server_results(self, server: Server) -> Generator[CheckResult, None, budget.Plan | None]:
+        """What the server says of itself, and what follows from it; returns the plan that fits what it says."""
         name = f"{server.kind} {server.version}".strip()
-        self._say("server", f"{name} answers at {server.url}, dialect {server.dialect}")
+        yield CheckResult("server", f"{name} answers at {server.url}, dialect {server.dialect}")
         for warning in server.warnings:
-            self._say("warning", warning)
+            yield CheckResult("warning", warning)
         if server.reads_only:
-            self._say("model", f"{server.model}: reads text, cannot describe pictures")
+            yield CheckResult("model", f"{server.model}: reads text, cannot describe pictures")
             if self._captions:
-                self._complain("task", "it cannot describe pictures", job.VISION_HINT, Cause.NO_VISION)
-                raise _Ended
+                raise _Unfit(CheckResult("task", "it cannot describe pictures", job.VISION_HINT, Cause.NO_VISION))
             return None
-        self._say("key", "the key was accepted" if self._settings.api_key else "none is wanted")
-        self._vision(server)
-        match = job.choose_preset(self._settings, self._library, server.model, server.preset)
-        self._report.preset = match.preset.name
-        why = f"matched by {match.pattern}" if match.known else "no preset knows this model: a guess; see --preset"
-        self._say("model", server.model or "without a name")
-        self._say("preset", f"{match.preset.name} ({match.preset.title}; {why})")
-        self._encoder(match.preset, server)
-        return self._fitting(match.preset, server)
-
-    def _vision(self, server: Server) -> None:
+        yield CheckResult("key", "the key was accepted" if self._settings.api_key else "none is wanted")
         if server.vision is False:
-            self._complain(
-                "vision", "the model cannot see: pictures would be ignored", server.vision_remedy, Cause.NO_VISION
-            )
-            raise _Ended
-        self._say("vision", "the model can see pictures" if server.vision else "not said")
-
-    def _encoder(self, preset: Preset, server: Server) -> None:
+            text = "the model cannot see: pictures would be ignored"
+            raise _Unfit(CheckResult("vision", text, server.vision_remedy, Cause.NO_VISION))
+        yield CheckResult("vision", "the model can see pictures" if server.vision else "not said")
+        match = job.choose_preset(self._settings, self._library, server.model, server.preset)
+        preset = match.preset
+        self._report.preset = preset.name
+        why = f"matched by {match.pattern}" if match.known else "no preset knows this model: a guess; see --preset"
+        yield CheckResult("model", server.model or "without a name")
+        yield CheckResult("preset", f"{preset.name} ({preset.title}; {why})")
         coarse = budget.explain_coarse_encoder(preset, server)
         if coarse and not self._captions:
-            self._complain("encoder", *coarse, Cause.ENCODER)
-
-    def _fitting(self, preset: Preset, server: Server) -> budget.Plan:
+            yield CheckResult("encoder", *coarse, Cause.ENCODER)
         settings = self._settings
         try:
             plan = budget.plan(
                 preset, server, self._task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
             )
         except ContextTooSmall as error:
-            self._complain("context", error.message, error.hint, Cause.CONTEXT)
-            raise _Ended from None
+            raise _Unfit(CheckResult("context", error.message, error.hint, Cause.CONTEXT)) from None
         context = f"{server.context_length} tokens" if server.context_length else "unknown"
-        self._say("context", f"{context}; answers of at most {plan.max_length} tokens")
+        yield CheckResult("context", f"{context}; answers of at most {plan.max_length} tokens")
         return plan
 
-    def images(self, plan: budget.Plan, server: Server) -> None:
-        """How large pictures are sent."""
-        for note in plan.notes:
-            self._say("note", note)
-        self._say("images", f"at most {plan.spec.max_side} px on the long side, {server.max_images} a request")
-
-    # --- the eye chart ----------------------------------------------------------------------------------------
-
-    def show_chart(self, engine: Engine, seed: int) -> None:
-        """Have the chart read, and say what follows from the answer."""
+    def _chart_results(self, engine: Engine, seed: int) -> Iterator[CheckResult]:
+        """What follows from the answer to the chart."""
         try:
-            work = job.prepared(engine, self._settings, self._library, self._task)
-            if work.clamped_side is not None:
-                self._say("clamp", results.about_clamp(work.clamped_side, work.question.preset))
-            self.images(work.plan, engine.server)
-            self._watch(Notice("having an eye chart read: it takes about as long as a page"))
-            chart_result = chart_run.sit(work, seed, self._watch)
+            prepared = job.prepared(engine, self._settings, self._library, self._task)
+            if prepared.clamped_side is not None:
+                yield clamp_result(prepared.clamped_side, prepared.question.preset)
+            yield from image_results(prepared.plan, engine.server)
+            self._timer(Notice("having an eye chart read: it takes about as long as a page"))
+            chart_result = read_chart(prepared, seed, self._timer)
         except ServerError as error:
-            cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
-            cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
-            self._complain("chart", error.message, error.hint, cause)
+            yield _chart_failure(error)
             return
         if chart_result is None:
-            side = work.plan.spec.max_side
-            self._complain(
-                "chart",
-                f"pages of at most {side} px are too small for any print",
-                "Give a larger --max-side or --dpi.",
-                Cause.ENCODER,
-            )
+            text = f"pages of at most {prepared.plan.spec.max_side} px are too small for any print"
+            yield CheckResult("chart", text, "Give a larger --max-side or --dpi.", Cause.ENCODER)
             return
         self._report.chart_result = chart_result
-        for statement in results.about_chart(chart_result, work, captions=self._captions):
-            self._add(statement)
+        yield from reading_results(chart_result, prepared, self._captions)
+
+
+def _connection_failure(error: ServerError) -> CheckResult:
+    # A dialect's probe may have explained a refused key in its own way.
+    if isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused):
+        return CheckResult("key", error.message, error.hint, Cause.KEY)
+    cause = Cause.UNREACHABLE if isinstance(error, ServerUnreachable) else Cause.SERVER
+    return CheckResult("server", error.message, error.hint, cause)
+
+
+def _chart_failure(error: ServerError) -> CheckResult:
+    cause = Cause.IMAGE_IGNORED if isinstance(error, PicturesIgnored) else Cause.SERVER
+    cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else cause
+    return CheckResult("chart", error.message, error.hint, cause)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visionocr.cli import options
-from visionocr.cli.outcome import reported
+from visionocr.cli.outcome import current_stop, reported
 from visionocr.console import Console
 from visionocr.errors import ExitCode
 from visionocr.output.writer import write_stdout
@@ -22,8 +22,7 @@ from visionocr.text import printable
 from visionocr.types import Notice
 
 if TYPE_CHECKING:
-    from visionocr.check.examine import Report
-    from visionocr.check.results import CheckResult
+    from visionocr.check.report import CheckResult, Report
 
 Addresses = Annotated[
     list[str] | None,
@@ -33,14 +32,14 @@ NoChart = Annotated[
     bool, typer.Option("--no-chart", help="Ask what the server is, and do not have it read the eye chart.")
 ]
 
-_LOOKED_AT = (
+_SETTINGS = (
     *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
     *("gguf", "mmproj", "threads", "gpu_layers", "context"),
     *("preset", "task", "batch", "dpi", "max_side"),
 )
 
 
-@options.with_settings(*_LOOKED_AT)
+@options.with_settings(*_SETTINGS)
 def check(
     urls: Addresses = None,
     no_chart: NoChart = False,
@@ -59,47 +58,41 @@ def check(
 
     console = Console(verbose)
     with reported(console, verbose):
-        typed = [flags | {"api_url": [url]} for url in urls or ()] or [flags]
-        given = [options.settings_from(one, config) for one in typed]
-        wanted = [
+        layers = [flags | {"api_url": [url]} for url in urls or ()] or [flags]
+        each = [
             dataclasses.replace(settings, api_url=address)
-            for settings in given
+            for settings in (options.settings_from(layer, config) for layer in layers)
             for address in examine.addresses(settings)
         ]
-        if warning := options.check_key_file(wanted[0]):
+        if warning := options.check_key_file(each[0]):
             console(Notice(warning, warning=True))
         library = Library(options.config_folder())
-        for settings in wanted:
+        for settings in each:
             examine.validate(settings, library)
+        stop = current_stop.get()
         reports = []
-        for settings in wanted:
-            if len(wanted) > 1 and not as_json:
+        for settings in each:
+            if len(each) > 1 and not as_json:
                 write_stdout(f"{printable(' '.join(settings.api_url))}\n")
-            seed = None if no_chart else secrets.randbits(64)
-            tell = _hear if as_json else _show
-            reports.append(examine.examine(settings, library, seed=seed, tell=tell, observer=console))
+            report = examine.examine(
+                settings,
+                library,
+                seed=None if no_chart else secrets.randbits(64),
+                on_result=None if as_json else _write_result,
+                observer=console,
+                stop=stop,
+            )
+            reports.append(report)
             if not as_json:
-                write_stdout(_settings_table(settings) if verbose else "")
-                write_stdout("\n" if len(wanted) > 1 else "")
-        _conclude(reports, wanted, as_json=as_json)
+                write_stdout(_format_settings(settings) if verbose else "")
+                write_stdout("\n" if len(each) > 1 else "")
+        warning = models_differ(reports)
+        if as_json:
+            _write_json(reports, each, warning)
+        elif len(reports) > 1:
+            write_stdout(_format_overview(reports) + (f"\nwarning: {printable(warning)}\n" if warning else ""))
         if not all(report.good for report in reports):
             raise typer.Exit(ExitCode.SERVER)
-
-
-def _conclude(reports: list[Report], wanted: list[Settings], *, as_json: bool) -> None:
-    """What is to be said at the end."""
-    warning = models_differ(reports)
-    if as_json:
-        servers = [
-            _record(report) | {"settings": _settings(settings)}
-            for report, settings in zip(reports, wanted, strict=True)
-        ]
-        good = all(report.good for report in reports)
-        write_stdout(
-            json.dumps({"good": good, "warnings": [warning] if warning else [], "servers": servers}, indent=2) + "\n"
-        )
-    elif len(reports) > 1:
-        write_stdout(_overview(reports) + (f"\nwarning: {printable(warning)}\n" if warning else ""))
 
 
 def models_differ(reports: list[Report]) -> str:
@@ -111,35 +104,30 @@ def models_differ(reports: list[Report]) -> str:
     return f"the servers have different models ({names}): pages of one document would be read differently"
 
 
-def _hear(statement: CheckResult) -> None:
-    """Nothing is shown before the end."""
-
-
-def _show(statement: CheckResult) -> None:
-    """One statement, as soon as it is made."""
-    mark = "ok  " if statement.good else "FAIL"
+def _write_result(result: CheckResult) -> None:
+    """Write one result, as soon as it is known."""
+    mark = "ok  " if result.good else "FAIL"
     if sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        mark = typer.style(mark, fg=typer.colors.GREEN if statement.good else typer.colors.RED)
-    write_stdout(f"{mark} {statement.topic:8} {printable(statement.text)}\n")
-    if statement.remedy:
-        write_stdout(f"              {printable(statement.remedy)}\n")
+        mark = typer.style(mark, fg=typer.colors.GREEN if result.good else typer.colors.RED)
+    write_stdout(f"{mark} {result.topic:8} {printable(result.text)}\n")
+    if result.remedy:
+        write_stdout(f"              {printable(result.remedy)}\n")
 
 
-def _overview(reports: list[Report]) -> str:
+def _format_overview(reports: list[Report]) -> str:
     """One line for each server."""
     rows = [("SERVER", "VERDICT", "MODEL", "PRESET", "LEGIBLE FROM", "PAGES/HOUR")]
     for report in reports:
-        chart_result = report.chart_result
-        legible = chart_result.score.legible if chart_result else None
-        wrong = dict.fromkeys(str(line.cause or line.topic) for line in report.statements if not line.good)
+        chart = report.chart_result
+        causes = dict.fromkeys(str(result.cause) for result in report.results if not result.good)
         rows.append(
             (
                 report.url,
-                ", ".join(wrong) or "ok",
+                ", ".join(causes) or "ok",
                 report.server.model if report.server else "-",
                 report.preset or "-",
-                f"{legible:.1f} px" if legible else "-",
-                f"{chart_result.pages_per_hour:,}" if chart_result and chart_result.pages_per_hour else "-",
+                f"{chart.score.legible:.1f} px" if chart and chart.score.legible else "-",
+                f"{chart.pages_per_hour:,}" if chart and chart.pages_per_hour else "-",
             )
         )
     widths = [max(len(printable(row[column])) for row in rows) for column in range(len(rows[0]))]
@@ -149,41 +137,60 @@ def _overview(reports: list[Report]) -> str:
     )
 
 
-def _record(report: Report) -> dict[str, Any]:
+def _format_settings(settings: Settings) -> str:
+    """A line for each setting: its value and where it came from."""
+    table = _settings_table(settings)
+    width = max(map(len, table))
+    return "\nsettings\n" + "".join(
+        f"  {name:{width}}  {printable(_format_value(entry['value']))}  ({entry['origin']})\n"
+        for name, entry in table.items()
+    )
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value) or "-"
+    return "-" if value is None else str(value)
+
+
+def _write_json(reports: list[Report], each: list[Settings], warning: str) -> None:
+    servers = [
+        _report_record(report) | {"settings": _settings_table(settings)}
+        for report, settings in zip(reports, each, strict=True)
+    ]
+    good = all(report.good for report in reports)
+    record = {"good": good, "warnings": [warning] if warning else [], "servers": servers}
+    write_stdout(json.dumps(record, indent=2) + "\n")
+
+
+def _report_record(report: Report) -> dict[str, Any]:
     """A report for programs."""
-    chart_result = report.chart_result
     chart = None
-    if chart_result is not None:
-        chart = dataclasses.asdict(chart_result) | {
-            "pages_per_hour": chart_result.pages_per_hour,
-            "seen": chart_result.score.seen,
+    if report.chart_result is not None:
+        chart = dataclasses.asdict(report.chart_result) | {
+            "pages_per_hour": report.chart_result.pages_per_hour,
+            "seen": report.chart_result.score.seen,
         }
     return {
         "url": report.url,
         "good": report.good,
         "server": None if report.server is None else dataclasses.asdict(report.server),
         "preset": report.preset,
-        "statements": [dataclasses.asdict(statement) for statement in report.statements],
+        "statements": [
+            {
+                "topic": result.topic,
+                "good": result.good,
+                "text": result.text,
+                "remedy": result.remedy,
+                "cause": result.cause,
+            }
+            for result in report.results
+        ],
         "chart": chart,
     }
 
 
-def _settings_table(settings: Settings) -> str:
-    report = _settings(settings)
-    rows = [(name, _spoken(e["value"]), e["origin"]) for name, e in report.items()]
-    width = max(len(name) for name, _, _ in rows)
-    return "\nsettings\n" + "".join(
-        f"  {name:{width}}  {printable(value)}  ({origin})\n" for name, value, origin in rows
-    )
-
-
-def _spoken(value: object) -> str:
-    if isinstance(value, tuple):
-        return " ".join(value) or "-"
-    return "-" if value is None else str(value)
-
-
-def _settings(settings: Settings) -> dict[str, dict[str, Any]]:
+def _settings_table(settings: Settings) -> dict[str, dict[str, Any]]:
     """Every setting with where it came from; a secret only as given or not."""
     report = {}
     for field in dataclasses.fields(settings):
