@@ -16,7 +16,7 @@ LAYERS = (
     {"threads", "processes", "settings", "console"},
     {"gguf", "output", "documents"},
     {"engines"},
-    {"connecting", "local_llama", "server_info", "vision_check"},
+    {"local_llama", "server_info", "vision_check"},
     {"asking"},
     {"reader"},
     {"job"},
@@ -27,8 +27,7 @@ LAYERS = (
 HOMES = {
     "pymupdf": {"documents/pdf.py"},
     "PIL": {"check/chart_image.py", "documents/images.py", "documents/measure.py"},
-    "requests": {"engines/http.py", "engines/connection.py", "engines/session.py"},
-    "tenacity": {"engines/server.py", "engines/retry_policy.py"},
+    "requests": {"engines/http.py", "engines/connection.py"},
     "distributed": {"cluster/scheduler.py"},
     "dask": {"cluster/scheduler.py"},
     "faster_paddle": {"engines/local_worker.py"},

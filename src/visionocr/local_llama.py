@@ -127,16 +127,16 @@ def _patient(name: str, observer: Observer) -> Callable[[], None]:
 
 def _connected(settings: Settings, base: str, key: str, preset: str, observer: Observer) -> Engine:
     from visionocr.engines import llama
+    from visionocr.engines.dialects import probe
     from visionocr.engines.http import Http
-    from visionocr.engines.probe import probe
     from visionocr.engines.retry_policy import RetryPolicy
     from visionocr.engines.server import ServerEngine
 
     http = Http(base, key, settings.timeout)
     server, dialect = probe(http, Wire.LLAMACPP)
     server = replace(server, url=address(settings), kind="llama.cpp", version=llama.version(), preset=preset)
-    patience = RetryPolicy(absent=0.0)  # a process that is gone does not come back
-    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
+    policy = RetryPolicy(absent=0.0)  # a process that is gone does not come back
+    return ServerEngine(http, server, dialect, observer=observer, policy=policy, max_time=settings.max_time)
 
 
 class LocalLlamaEngine(EngineProxy):

@@ -22,8 +22,9 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.engines import http as module
-from visionocr.engines.connection import Line
-from visionocr.engines.http import ConnectionLost, Http, PathUnknown, Reply, TimedOut, quote, server_words
+from visionocr.engines.connection import Connection
+from visionocr.engines.http import Http, Reply
+from visionocr.engines.http_errors import ConnectionLost, PathUnknown, TimedOut, quote, server_words
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
@@ -364,7 +365,7 @@ def test_server_words() -> None:
     assert server_words(b"") == "no explanation"
     assert server_words(b"[1]") == "[1]"
     assert server_words(b'{"detail": null}') == "None"
-    assert quote(b"a\n\n b\tc\x07") == "a b c?"
+    assert quote("a\n\n b\tc\x07") == "a b c?"
 
 
 def test_size_limit(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,7 +474,7 @@ def test_stream() -> None:
     """Events are heard one by one, however they are cut into chunks, and all of them are in the reply."""
     heard: list[Any] = []
     for base in raw_server(STREAM + b'a\r\ndata: {"a"\r\n10\r\n: 1}\n\ndata: [2]\n\r\n0\r\n\r\n'):
-        reply = Http(base).post(GENERATE, {}, hear=heard.append)
+        reply = Http(base).post(GENERATE, {}, on_event=heard.append)
     assert heard == [{"a": 1}, [2]] == list(reply.events)
     assert reply.data == [2]
 
@@ -483,7 +484,7 @@ def test_stream_that_breaks_off(rest: bytes) -> None:
     """A connection that ends in the middle of a stream is lost, whatever was heard before."""
     for base in raw_server(STREAM + rest):
         with pytest.raises(ConnectionLost):
-            Http(base).post(GENERATE, {}, hear=lambda event: None, line=Line())
+            Http(base).post(GENERATE, {}, on_event=lambda event: None, connection=Connection())
 
 
 def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,7 +494,7 @@ def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         body = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + filling * 1000
         for base in raw_server(body):
             with pytest.raises(AnswerUnusable, match="more than"):
-                Http(base).post(GENERATE, {}, hear=lambda event: None)
+                Http(base).post(GENERATE, {}, on_event=lambda event: None)
 
 
 def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,7 +504,7 @@ def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
     for count, fine in ((100, True), (101, False)):
         for base in raw_server(body + b"1\n" * count):
             with contextlib.nullcontext() if fine else pytest.raises(AnswerUnusable, match="more than 100 events"):
-                assert len(Http(base).post(GENERATE, {}, hear=lambda event: None).events) == count
+                assert len(Http(base).post(GENERATE, {}, on_event=lambda event: None).events) == count
 
 
 def test_stream_is_heard_only_where_somebody_listens() -> None:
@@ -514,7 +515,7 @@ def test_stream_is_heard_only_where_somebody_listens() -> None:
             Http(base).post(GENERATE, {})
     for base in raw_server(answer % b"500 Oops"):
         with pytest.raises(AnswerUnusable, match="500"):
-            Http(base).post(GENERATE, {}, hear=lambda event: None)
+            Http(base).post(GENERATE, {}, on_event=lambda event: None)
 
 
 # --- nobody there, and silence -------------------------------------------------------------------------
@@ -525,7 +526,7 @@ def test_refused() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(ServerUnreachable, match="nobody answers there") as caught:
+        with pytest.raises(ServerUnreachable, match="connection refused") as caught:
             Http(base).get(VERSION)
     assert "loading" in caught.value.hint
 
@@ -570,13 +571,15 @@ def test_long_request_times_out(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
-    """A request without an end of its own ends when its line is cut, and the server sees the connection go."""
+    """A request without an end of its own ends when its connection is closed, and the server sees the connection go."""
     koboldcpp.plan[ANY] = faults.Hang()
-    line = Line()
+    connection = Connection()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, line=line))
+        asked = pool.submit(
+            lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, connection=connection)
+        )
         koboldcpp.wait_for(lambda: koboldcpp.running is not None)
-        line.hang_up()
+        connection.close()
         try:
             with pytest.raises(ConnectionLost):
                 asked.result(5)
@@ -586,12 +589,12 @@ def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_hang_up_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
-    """A line that was cut before it was there carries nothing."""
-    line = Line()
-    line.hang_up()
-    line.hang_up()
+    """A connection that was closed before it was there carries nothing."""
+    connection = Connection()
+    connection.close()
+    connection.close()
     with pytest.raises(ConnectionLost):
-        Http(koboldcpp.url).post(GENERATE, {"prompt": "x"}, line=line)
+        Http(koboldcpp.url).post(GENERATE, {"prompt": "x"}, connection=connection)
     assert not koboldcpp.generated
 
 

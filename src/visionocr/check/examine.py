@@ -10,6 +10,7 @@ from visionocr import job, local_llama
 from visionocr.check import chart_run, results
 from visionocr.check.diagnosis import Cause
 from visionocr.check.results import CheckResult
+from visionocr.engines.connect import connect
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
@@ -134,7 +135,7 @@ class _Checkup:
             if url == job.LOCAL_URL or local_llama.wanted(settings):
                 engine = job.open_engine(settings, self._library, observer=self._watch)
             else:
-                engine = job.connect(settings, url, self._watch)
+                engine = connect(settings, url, self._watch)
         except ServerError as error:
             # A dialect's probe may have explained a refused key in its own way.
             key = isinstance(error, KeyRefused) or isinstance(error.__context__, KeyRefused)

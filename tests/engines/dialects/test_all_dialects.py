@@ -19,14 +19,13 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import make_pdf as pdf_file
-from fakes.requests import B64, FULL, GREEDY, STOPS, engine_for
+from fakes.requests import B64, FULL, GREEDY, STOPS, Sleepless, engine_for
 from fakes.wires import SERVED, WIRES, Wire
 from visionocr import vision_check
 from visionocr.answers.judge import judge
 from visionocr.cli.app import app
-from visionocr.engines.dialects import ALL
+from visionocr.engines.dialects import ALL, probe
 from visionocr.engines.http import Http
-from visionocr.engines.probe import probe
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerRefused, ServerUnknown
 from visionocr.prompting.library import Library
@@ -280,9 +279,9 @@ def test_overload(name: str) -> None:
         fake.plan[7] = [busy, busy]
         http = Http(fake.url)
         server, dialect = probe(http, wire.dialect)
-        sleeps: list[float] = []
-        completion = ServerEngine(http, server, dialect, sleep=sleeps.append).complete(GREEDY)
-        assert (completion.retries, len(sleeps)) == (2, 2)
+        stop = Sleepless()
+        completion = ServerEngine(http, server, dialect, stop=stop).complete(GREEDY)
+        assert (completion.retries, len(stop.sleeps)) == (2, 2)
         fake.plan[7] = busy
         with pytest.raises(ServerBusy, match="server busy, please"):
             engine_for(wire, fake).complete(GREEDY)
@@ -351,7 +350,7 @@ def test_silence(name: str) -> None:
         engine = engine_for(wire, fake, timeout=0.3)
         engine.count_tokens("x")
         fake.plan[7] = faults.Hang(3)
-        with pytest.raises(ServerError, match="no sign of life"):
+        with pytest.raises(ServerError, match="no progress"):
             engine.complete(GREEDY)
         fake.wait_for(lambda: fake.hung_up == 1)
 
