@@ -257,6 +257,17 @@ def test_a_busy_server_is_left_in_peace() -> None:
         assert len(busy.generated) < len(free.generated)
 
 
+def test_busy_servers_are_not_flooded() -> None:
+    """Servers that are busy and ask to be asked again at once are asked no more often for that."""
+    with bench_of({}, {}) as (bench, fakes):
+        bench.engine._policy = replace(QUICK, busy=1.0, first_wait=0.1)
+        for fake in fakes:
+            fake.plan[ANY] = faults.Raw(503, Retry_After="0")
+        with pytest.raises(ServerBusy):
+            bench.engine.complete(request(1))
+        assert sum(len(fake.generated) for fake in fakes) < 30
+
+
 def test_all_busy_for_ever() -> None:
     """It ends as busy, after the time for that."""
     with bench_of({}, {}) as (bench, fakes):

@@ -261,6 +261,13 @@ def test_retry_after(status: int, bench: Bench) -> None:
     assert bench.time.sleeps == [7.0]
 
 
+def test_retry_after_nothing(bench: Bench) -> None:
+    """A server that asks to be asked again at once is asked no sooner than one that names no time."""
+    bench.fake.plan[1] = [faults.Raw(503, Retry_After="0")] * 4
+    assert bench.engine.complete(request(1)).retries == 4
+    assert bench.time.sleeps == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+
 def test_rate_limit(bench: Bench) -> None:
     """A rate limit is waited out like a full queue."""
     bench.fake.plan[1] = [faults.RateLimited(times=2)]
@@ -566,6 +573,18 @@ def test_cancel_of_several(bench: Bench) -> None:
         while not all(one.done() for one in asked):
             bench.fake.release()
             bench.fake.wait_for(lambda: bench.fake.running is None or bool(bench.fake.waiting))
+
+
+def test_close_leaves_nothing_at_work(bench: Bench) -> None:
+    """Closing an engine stops what still runs, and is done when that is over."""
+    bench.fake.plan[1] = faults.Hang()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(bench.engine.complete, request(1))
+        bench.fake.wait_for(lambda: bench.fake.running is not None)
+        bench.engine.close()
+        assert bench.fake.abort_keys == bench.keys()
+        with pytest.raises(Interrupted):
+            asked.result(5)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,16 @@ def test_recognised(name: str) -> None:
             assert probe(Http(fake.url))[0] == server
 
 
+@pytest.mark.parametrize("name", SERVED)
+def test_long_names_are_cut(name: str) -> None:
+    """What a server calls its model and itself is shown and written beside every page: megabytes of it are not kept."""
+    wire = SERVED[name]
+    with wire.fake(model="qwen2.5-vl-" + "b" * 5_000_000) as fake:
+        server, _ = probe(Http(fake.url), wire.dialect)
+    assert server.model.startswith("qwen2.5-vl-bbb")
+    assert len(server.model) <= 200
+
+
 def test_forced_and_wrong() -> None:
     """A language that is forced on a server that does not speak it is an error that says so."""
     with (

@@ -226,7 +226,7 @@ def _choose_routed(http: Http, wanted: str | None) -> str:
     models = [
         Model(name, get_object(row, "status").get("value") == "loaded")
         for row in get_objects(as_object(http.get("/v1/models").data), "data")
-        if (name := get_text(row, "id"))
+        if (name := get_name(row, "id"))
     ]
     return choose(f"llama-server at {http.base}", models, wanted).name
 
