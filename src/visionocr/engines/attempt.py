@@ -35,31 +35,6 @@ class Moved(ServerUnreachable):
     """Given up here, because another server will be done with it sooner."""
 
 
-class AnswerStream:
-    """What has come so far of an answer in pieces. Written by one thread, looked at by others."""
-
-    def __init__(self, text_of: Callable[[Any], str]) -> None:
-        """*text_of* gives an event's part of the text."""
-        self._text_of = text_of
-        self._pieces: list[str] = []
-        self._events = 0
-        self._lock = threading.Lock()
-
-    def add(self, event: Any) -> None:
-        """Take the next event."""
-        with self._lock:
-            self._events += 1
-            self._pieces.append(self._text_of(event))
-
-    def snapshot(self) -> ProgressSnapshot | None:
-        """The text so far. Every event is progress, with text or without; ``None`` before the first."""
-        with self._lock:
-            if not self._events:
-                return None
-            self._pieces = ["".join(self._pieces)]
-            return ProgressSnapshot(self._pieces[0], generations=self._events)
-
-
 def make_body(dialect: Dialect, server: Server, request: Request, key: str) -> bytes:
     """The JSON that *dialect* makes of *request*.
 
@@ -98,7 +73,8 @@ class Attempt:
     # A key that the server has seen may be armed to abort its next use, so every attempt has a fresh one.
     _key: str = field(init=False, default_factory=lambda: f"visionocr-{secrets.token_hex(8)}")
     _connection: Connection = field(init=False, default_factory=Connection)
-    _stream: AnswerStream | None = field(init=False, default=None)
+    _pieces: list[str] = field(init=False, default_factory=list)
+    """The text of each event of an answer that comes as a stream."""
     _reply: Future[Reply] = field(init=False, default_factory=Future)
 
     def run(self) -> Completion:
@@ -115,8 +91,6 @@ class Attempt:
                 f"the request has {len(body) / 1024**2:.1f} MiB; the server takes {limit // 1024**2}",
                 "Give a smaller --max-side or --batch.",
             )
-        if self.dialect.STREAMS:
-            self._stream = AnswerStream(self.dialect.event_text)
         # Not in a pool: its threads would hold up the end of a program that does not wait for its answers.
         threading.Thread(target=self._post, args=(body,), name=f"post to {self.http.base}", daemon=True).start()
         monitor = Monitor(
@@ -144,7 +118,10 @@ class Attempt:
             raise
 
     def _post(self, body: bytes) -> None:
-        on_event = self._stream.add if self._stream else None
+        def add(event: Any) -> None:
+            self._pieces.append(self.dialect.event_text(event))
+
+        on_event = add if self.dialect.STREAMS else None
         try:
             reply = self.http.post(self.dialect.GENERATE, body, connection=self._connection, on_event=on_event)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the reply gets it
@@ -159,8 +136,10 @@ class Attempt:
         return replace(completion, seconds=max(0.0, completion.seconds - (began - self.place.sent)))
 
     def _poll(self) -> ProgressSnapshot | None:
-        """What has come of the answer, else what the server shows of itself."""
-        return (self._stream and self._stream.snapshot()) or self.dialect.poll(self.http, self._key)
+        """What has come of the answer, where every event is progress; else what the server shows of itself."""
+        if self._pieces:
+            return ProgressSnapshot("".join(self._pieces), generations=len(self._pieces))
+        return self.dialect.poll(self.http, self._key)
 
     def _report(self, characters: int, seconds: float) -> None:
         for image in self.request.prompt.images[:1]:
@@ -214,7 +193,7 @@ class Attempt:
         self._connection.close()
 
     def _abort(self, http: Http) -> None:
-        if self._stream is not None or not self.server.aborts:
+        if self.dialect.STREAMS or not self.server.aborts:
             self._connection.close()  # the server notices that nobody listens, or cannot be told at all
             return
         try:

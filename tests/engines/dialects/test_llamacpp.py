@@ -27,9 +27,7 @@ from fakes.pictures import encode as encode_picture
 from fakes.pictures import make_image, picture
 from fakes.words import page_text
 from visionocr.cli.app import app
-from visionocr.engines.attempt import AnswerStream
 from visionocr.engines.dialects import probe
-from visionocr.engines.dialects.base import ProgressSnapshot
 from visionocr.engines.dialects.llamacpp import LlamaServer
 from visionocr.engines.events import parse_events
 from visionocr.engines.http import Http, Reply
@@ -193,19 +191,6 @@ def test_error_events() -> None:
         list(parse_events([b"data: nonsense\n"]))
     with pytest.raises(ValueError, match="too deep"):
         list(parse_events([b"data: " + b"[" * 100_000]))
-
-
-def test_progress_of_a_stream() -> None:
-    """Every event is progress, also one without text; before the first there is none."""
-    stream = AnswerStream(dialect.event_text)
-    assert stream.snapshot() is None
-    stream.add({"prompt_progress": {}})
-    first = stream.snapshot()
-    stream.add({"prompt_progress": {}})
-    assert first == ProgressSnapshot("", generations=1) != stream.snapshot()
-    stream.add({"content": "text"})
-    stream.add(["what"])
-    assert stream.snapshot() == ProgressSnapshot("text", generations=4)
 
 
 # --- complaints ----------------------------------------------------------------------------------------
@@ -508,6 +493,36 @@ def test_endless_loop_is_stopped() -> None:
         assert completion.finish_reason is FinishReason.LOOP
         assert completion.text.startswith("The same line again.\nThe same")
         fake.wait_for(lambda: fake.hung_up == 1 and fake.running == 0)
+
+
+def test_events_without_text_are_progress() -> None:
+    """A server that only tells how far it is with the prompt is not given up as silent."""
+    with FakeLlama() as fake:
+        http = Http(fake.url, timeout=0.6)
+        engine = ServerEngine(http, *probe(http))
+        fake.says = lambda numbers: _after_silence(fake, 8, page_text(1))
+        assert engine.complete(request()).text == page_text(1)
+        fake.wait_for(lambda: fake.running == 0)
+        assert not fake.hung_up
+
+
+def test_silence_of_a_stream() -> None:
+    """A server that sends no event for too long is given up, and sees that nobody listens."""
+    with FakeLlama() as fake:
+        http = Http(fake.url, timeout=0.3)
+        engine = ServerEngine(http, *probe(http))
+        fake.before = lambda arrival: json_answer({}) if arrival.path == "/slots" else None
+        fake.says = lambda numbers: map(str, filter(lambda _: fake.closing.wait(3), range(3)))
+        with pytest.raises(AnswerUnusable, match="no progress for 0 s"):
+            engine.complete(request())
+
+
+def _after_silence(fake: FakeLlama, events: int, text: str) -> Iterator[str]:
+    """Events without text, 0.2 s each, then a text."""
+    for _ in range(events):
+        fake.closing.wait(0.2)
+        yield ""
+    yield text
 
 
 def test_cancel() -> None:

@@ -78,7 +78,7 @@ class Ollama(Dialect):
         """The body. Images stand before the text of their message, unless the text has a mark for them."""
         prompt, sampler = request.prompt, request.sampler
         messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        turn: dict[str, Any] = {"role": "user", "content": _write_turn(prompt.parts)}
+        turn: dict[str, Any] = {"role": "user", "content": _user_text(prompt.parts)}
         if prompt.images:
             turn["images"] = [encode_image(image) for image in prompt.images]
         return {
@@ -165,7 +165,7 @@ def _trained_context(facts: Mapping[str, Any]) -> int | None:
     return get_context(info, f"{get_text(info, 'general.architecture')}.context_length")
 
 
-def _write_turn(parts: tuple[str | PageImage, ...]) -> str:
+def _user_text(parts: tuple[str | PageImage, ...]) -> str:
     """The user turn's text, with the server's mark ``[img]`` for images that do not stand before all text."""
     texts = [re.sub(r"\[(?=img(-\d+)?\])", "[ ", part) if isinstance(part, str) else None for part in parts]
     first_text = next((at for at, part in enumerate(texts) if part is not None), len(texts))
