@@ -805,16 +805,13 @@ def _faults_of(*messages: str) -> str:
 def _hurry() -> None:
     """Short times for everything that waits for a server."""
     attempt: Any = importlib.import_module("visionocr.engines.attempt")
-    client: Any = importlib.import_module("visionocr.engines.server")
     http: Any = importlib.import_module("visionocr.engines.http")
     http.PROBE_TIMEOUT, http.CONNECT_TIMEOUT, http.BODY_TIMEOUT = 0.6, 1.0, 0.8
-    patience: Any = importlib.import_module("visionocr.engines.retry_policy")
-    real, ending = patience.RetryPolicy, attempt.Ending(0.2, 0.2)
-    attempt._BETWEEN_ABORTS = 0.05
-    patience.RetryPolicy = lambda **_: real(
-        busy=0.3, absent=0.0, first_wait=0.01, longest_wait=0.05, ending=ending, abort=0.1
-    )
-    client.ServerEngine._pause = lambda _self, seconds: time.sleep(min(seconds, 0.05))
+    policy: Any = importlib.import_module("visionocr.engines.retry_policy")
+    real = policy.RetryPolicy
+    attempt._ABORT_PAUSE = 0.05
+    policy.RetryPolicy = lambda **_: real(busy=0.3, absent=0.0, last_answer=0.2, idle=0.2, abort=0.1)
+    real.pause = lambda _self, failures, wish=None: min(0.01 * failures, 0.05)
 
 
 def child_main(folder: Path, limit: int) -> None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from visionocr.engines.dialects import llamacpp
+from visionocr.engines.dialects import llamacpp, probe
 from visionocr.engines.http import Http
 from visionocr.engines.llama import Launch, LlamaServer
-from visionocr.engines.probe import probe
 from visionocr.engines.server import ServerEngine
 from visionocr.types import Event, PageImage, PageRef
 
@@ -67,7 +66,7 @@ def engine_at(
 
 def busy(http: Http) -> int:
     """How many slots work."""
-    return llamacpp.look(http, "").waiting or 0
+    return llamacpp.LlamaServer().poll(http, "").waiting or 0
 
 
 def picture(colour: str) -> PageImage:

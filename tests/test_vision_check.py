@@ -8,8 +8,9 @@ import pytest
 
 from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, squares
+from fakes.requests import Sleepless
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
-from visionocr.engines.probe import probe
 from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import ServerBusy, ServerRefused
@@ -32,7 +33,7 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
     """An engine for a fake server, which does not wait."""
     http = Http(fake.url)
     server, dialect = probe(http)
-    return ServerEngine(http, server, dialect, patience=RetryPolicy(busy=0), sleep=lambda _: None)
+    return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=Sleepless())
 
 
 # --- the clamp -----------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from visionocr import vision_check
 from visionocr.asking import Asker
-from visionocr.connecting import connect_all, servers_of, together
 from visionocr.engines import llama
+from visionocr.engines.connect import connect, connect_all, servers_of, together
 from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
@@ -17,7 +17,7 @@ from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question, build_request, wrap
 from visionocr.reader import Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
-from visionocr.settings import DEFAULT_URL, Settings, Wire
+from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
@@ -33,9 +33,6 @@ from visionocr.types import (
     Task,
     ignore,
 )
-
-if TYPE_CHECKING:
-    from visionocr.engines.server import ServerEngine
 
 LOCAL_URL = "local:"
 LOCAL_SIDE = 2000
@@ -171,9 +168,9 @@ def open_engine(
             raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
         return _local(settings, markdown)
     if len(settings.api_url) > 1:
-        return connect_all(settings, connect, observer)
+        return connect_all(settings, observer, stop)
     try:
-        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer)
+        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer, stop)
     except (ServerUnreachable, ServerUnknown):
         if settings.api_url:
             raise
@@ -186,20 +183,6 @@ def open_engine(
         )
     observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
     return _local(settings, markdown)
-
-
-def connect(settings: Settings, url: str, observer: Observer = ignore) -> ServerEngine:
-    """The server at *url*, probed."""
-    from visionocr.engines.address import base_url
-    from visionocr.engines.http import Http
-    from visionocr.engines.probe import probe
-    from visionocr.engines.retry_policy import RetryPolicy
-    from visionocr.engines.server import ServerEngine
-
-    http = Http(base_url(url), settings.api_key, settings.timeout)
-    server, dialect = probe(http, None if settings.dialect is Wire.AUTO else settings.dialect, settings.model)
-    patience = RetryPolicy(absent=settings.wait_server)
-    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
 
 
 def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:

@@ -26,6 +26,7 @@ from visionocr import job
 from visionocr.check import chart_image, examine
 from visionocr.check.diagnosis import Cause
 from visionocr.cli.app import app
+from visionocr.engines.connect import connect
 from visionocr.errors import Interrupted
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
@@ -445,7 +446,7 @@ def test_a_run_warns_of_a_coarse_encoder(model: str, task: str, warned: bool) ->
 def test_which_encoders_are_coarse() -> None:
     """Those of fixed size, and those that see less than 60 dpi; none of the models that were made for reading."""
     with fake() as server:
-        engine = job.connect(Settings(), server.url)
+        engine = connect(Settings(), server.url)
     coarse = {preset.name for preset in LIBRARY.presets() if budget.explain_coarse_encoder(preset, engine.server)}
     assert {"llava-1.5-vicuna", "llava-1.6-mistral-7b", "moondream2", "gemma-3"} <= coarse
     assert not coarse & {preset.name for preset in LIBRARY.presets() if preset.group == "ocr"}

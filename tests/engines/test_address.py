@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.engines.address import base_url
+from visionocr.engines.address import base_url, is_private
 from visionocr.errors import UsageError
 
 BASE = "http://localhost:5001"
@@ -132,3 +134,34 @@ def test_anything(text: str) -> None:
     assert rest
     assert not base.endswith("/")
     assert "@" not in rest.partition("/")[0]
+
+
+PRIVATE = [
+    *("localhost", "LocalHost", "localhost.", "kobold.localhost", "127.0.0.1", "127.8.9.10", "127.1", "0x7f000001"),
+    *("2130706433", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "::ffff:10.1.2.3", "10.1.2.3", "172.16.0.1"),
+    *("172.31.255.255", "192.168.0.9", "169.254.1.1", "fd00::1", "fe80::1", socket.gethostname()),
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_private(host: str) -> None:
+    """The machine itself under all its names, and the addresses of private networks, as the system understands them."""
+    assert is_private(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ocr.example",
+        "8.8.8.8",
+        "172.32.0.1",
+        "193.168.0.1",
+        "::ffff:8.8.8.8",
+        "2606:4700::1111",
+        "localhost.example",
+        "",
+    ],
+)
+def test_public(host: str) -> None:
+    """Everything else may need a proxy."""
+    assert not is_private(host)

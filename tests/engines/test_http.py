@@ -22,11 +22,13 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.engines import http as module
-from visionocr.engines.connection import Line
-from visionocr.engines.http import ConnectionLost, Http, PathUnknown, Reply, TimedOut, quote, server_words
+from visionocr.engines.connection import Connection, open_session
+from visionocr.engines.http import Http, Reply
+from visionocr.engines.http_errors import ConnectionLost, PathUnknown, TimedOut, quote, server_words
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
+    Interrupted,
     KeyRefused,
     RequestRefused,
     ServerBusy,
@@ -34,8 +36,10 @@ from visionocr.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from visionocr.stop import Stop
 
 KEY = "sesame-3f9a"
+LONG_KEY = "0pen-5esame-0123456789-abcdefghijklmnop"
 BASE = "http://ocr.example"
 GENERATE = "/api/v1/generate"
 VERSION = "/api/extra/version"
@@ -170,6 +174,20 @@ def test_key_in_no_quoted_page(status: int, mocked: responses.RequestsMock) -> N
     assert "***" in error.message
 
 
+@pytest.mark.parametrize("filling", ["x" * 264, "x" * 290, "x" * 299, "<br>" * 1023 + "x" * 2, "word " * 54])
+@pytest.mark.parametrize("json_body", [True, False])
+@pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
+def test_no_part_of_the_key_is_quoted(
+    status: int, json_body: bool, filling: str, mocked: responses.RequestsMock
+) -> None:
+    """Where a long complaint is cut off, no beginning of the key is left of it."""
+    body = f"{filling}{LONG_KEY} and more"
+    mocked.add("POST", BASE + GENERATE, body=json.dumps({"detail": body}) if json_body else body, status=status)
+    with pytest.raises(ServerError) as caught:
+        Http(BASE, LONG_KEY).post(GENERATE, {})
+    assert LONG_KEY[:3] not in f"{caught.value.message} {caught.value.hint}"
+
+
 @pytest.mark.parametrize("key", ["sesame\n", "ses\rame", "\tsesame", "sésame-λ", "sesame\u2028", "ses\x00ame"])
 def test_key_that_no_header_can_carry(key: str) -> None:
     """A key with a line break or the like is refused at once, without being shown."""
@@ -244,9 +262,18 @@ def test_no_proxy_for_this_machine(host: str, proxy: FakeKoboldCpp, koboldcpp: F
     base = koboldcpp.url.replace("127.0.0.1", host)
     try:
         Http(base, KEY).get(VERSION)
-    except ServerUnreachable:  # nobody listens at 127.0.0.2, and that is the answer
+    except ServerUnreachable:  # nobody listens there, and that is the answer
         assert host == "127.0.0.2"
     assert not proxy.requests
+
+
+@pytest.mark.parametrize("host", ["127.1", "0.0.0.0", "[::ffff:127.0.0.1]", "192.168.1.5", socket.gethostname()])
+def test_no_proxy_in_this_network(host: str, proxy: FakeKoboldCpp) -> None:
+    """Nor does what goes to this machine by its other names, or to a private network."""
+    settings = open_session(f"http://{host}:5001", Connection()).merge_environment_settings(
+        f"http://{host}:5001/", {}, True, None, None
+    )
+    assert not settings["proxies"]
 
 
 def test_proxy_for_the_world(proxy: FakeKoboldCpp) -> None:
@@ -364,7 +391,7 @@ def test_server_words() -> None:
     assert server_words(b"") == "no explanation"
     assert server_words(b"[1]") == "[1]"
     assert server_words(b'{"detail": null}') == "None"
-    assert quote(b"a\n\n b\tc\x07") == "a b c?"
+    assert quote("a\n\n b\tc\x07") == "a b c?"
 
 
 def test_size_limit(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,7 +500,7 @@ def test_stream() -> None:
     """Events are heard one by one, however they are cut into chunks, and all of them are in the reply."""
     heard: list[Any] = []
     for base in raw_server(STREAM + b'a\r\ndata: {"a"\r\n10\r\n: 1}\n\ndata: [2]\n\r\n0\r\n\r\n'):
-        reply = Http(base).post(GENERATE, {}, hear=heard.append)
+        reply = Http(base).post(GENERATE, {}, on_event=heard.append)
     assert heard == [{"a": 1}, [2]] == list(reply.events)
     assert reply.data == [2]
 
@@ -483,7 +510,7 @@ def test_stream_that_breaks_off(rest: bytes) -> None:
     """A connection that ends in the middle of a stream is lost, whatever was heard before."""
     for base in raw_server(STREAM + rest):
         with pytest.raises(ConnectionLost):
-            Http(base).post(GENERATE, {}, hear=lambda event: None, line=Line())
+            Http(base).post(GENERATE, {}, on_event=lambda event: None, connection=Connection())
 
 
 def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,7 +520,7 @@ def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         body = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + filling * 1000
         for base in raw_server(body):
             with pytest.raises(AnswerUnusable, match="more than"):
-                Http(base).post(GENERATE, {}, hear=lambda event: None)
+                Http(base).post(GENERATE, {}, on_event=lambda event: None)
 
 
 def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,7 +530,7 @@ def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
     for count, fine in ((100, True), (101, False)):
         for base in raw_server(body + b"1\n" * count):
             with contextlib.nullcontext() if fine else pytest.raises(AnswerUnusable, match="more than 100 events"):
-                assert len(Http(base).post(GENERATE, {}, hear=lambda event: None).events) == count
+                assert len(Http(base).post(GENERATE, {}, on_event=lambda event: None).events) == count
 
 
 def test_stream_is_heard_only_where_somebody_listens() -> None:
@@ -514,7 +541,7 @@ def test_stream_is_heard_only_where_somebody_listens() -> None:
             Http(base).post(GENERATE, {})
     for base in raw_server(answer % b"500 Oops"):
         with pytest.raises(AnswerUnusable, match="500"):
-            Http(base).post(GENERATE, {}, hear=lambda event: None)
+            Http(base).post(GENERATE, {}, on_event=lambda event: None)
 
 
 # --- nobody there, and silence -------------------------------------------------------------------------
@@ -525,7 +552,7 @@ def test_refused() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(ServerUnreachable, match="nobody answers there") as caught:
+        with pytest.raises(ServerUnreachable, match="connection refused") as caught:
             Http(base).get(VERSION)
     assert "loading" in caught.value.hint
 
@@ -570,13 +597,15 @@ def test_long_request_times_out(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
-    """A request without an end of its own ends when its line is cut, and the server sees the connection go."""
+    """A request without an end of its own ends when its connection is closed, and the server sees the connection go."""
     koboldcpp.plan[ANY] = faults.Hang()
-    line = Line()
+    connection = Connection()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, line=line))
+        asked = pool.submit(
+            lambda: Http(koboldcpp.url, timeout=0.05).post(GENERATE, {"prompt": "x"}, connection=connection)
+        )
         koboldcpp.wait_for(lambda: koboldcpp.running is not None)
-        line.hang_up()
+        connection.close()
         try:
             with pytest.raises(ConnectionLost):
                 asked.result(5)
@@ -586,12 +615,12 @@ def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_hang_up_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
-    """A line that was cut before it was there carries nothing."""
-    line = Line()
-    line.hang_up()
-    line.hang_up()
+    """A connection that was closed before it was there carries nothing."""
+    connection = Connection()
+    connection.close()
+    connection.close()
     with pytest.raises(ConnectionLost):
-        Http(koboldcpp.url).post(GENERATE, {"prompt": "x"}, line=line)
+        Http(koboldcpp.url).post(GENERATE, {"prompt": "x"}, connection=connection)
     assert not koboldcpp.generated
 
 
@@ -634,6 +663,42 @@ def test_untrusted_certificate() -> None:
         with pytest.raises(ServerRefused, match="not trusted") as caught:
             Http("https://ocr.example").get(VERSION)
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
+@pytest.mark.parametrize("base", ["https://ocr.example", "https://127.0.0.1:5001"])
+def test_certificates_that_are_not_there(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of certificates that does not exist is an error that names it and the variable, not a crash."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope/nothing.pem")
+    with pytest.raises(ServerRefused, match=r"certificate of https://.*/nope/nothing\.pem") as caught:
+        Http(base).get(VERSION)
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", [faults.Hang(), faults.Drip(0.05)], ids=repr)
+def test_stop_cuts_a_small_question(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+    """A small question ends as soon as the run is stopped; later ones are not asked, long requests go their own way."""
+    koboldcpp.plan[GENERATE] = kind
+    stop = Stop()
+    http = Http(koboldcpp.url, stop=stop)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(http.post, GENERATE, {"prompt": "x"}, quick=True)
+        koboldcpp.wait_for(lambda: bool(koboldcpp.requests))
+        began = time.monotonic()
+        stop.request()
+        try:
+            with pytest.raises(Interrupted):
+                asked.result(5)
+            assert time.monotonic() - began < 1
+        finally:
+            koboldcpp.release()
+    before = len(koboldcpp.requests)
+    with pytest.raises(Interrupted):
+        http.get(VERSION)
+    assert len(koboldcpp.requests) == before
+    assert http.post("/api/extra/tokencount", {"prompt": "x"}, connection=Connection()).status == 200
 
 
 def test_story(mocked: responses.RequestsMock) -> None:

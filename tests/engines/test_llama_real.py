@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from visionocr import worker_main
-from visionocr.engines.dialects import llamacpp as dialect
+from visionocr.engines.dialects import llamacpp, probe
 from visionocr.engines.http import Http
 from visionocr.engines.llama import Launch, LlamaEngine, LlamaFailed, LlamaServer, open_engine
-from visionocr.engines.probe import probe
 from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerUnknown
 from visionocr.settings import load_settings
 from visionocr.types import ChatMarkers, Completion, Event, FinishReason, PageImage, Progress, Prompt, Request, Sampler
@@ -138,11 +137,11 @@ def test_progress_and_the_longest_time(endless: Http) -> None:
 def test_slots_at_once_and_cancel(endless: Http) -> None:
     """Two slots work at the same time; a run that is stopped frees both at once."""
     engine = engine_at(endless)
-    assert dialect.is_idle(endless)
+    assert llamacpp.LlamaServer().is_idle(endless)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(engine.complete, request(picture(c), "?", max_length=30_000)) for c in ("red", "blue")]
         until(lambda: busy(endless) == 2, "the requests do not run at once")
-        assert not dialect.is_idle(endless)
+        assert not llamacpp.LlamaServer().is_idle(endless)
         engine.cancel()
         until(lambda: busy(endless) == 0, "the slots go on for nobody")
         for one in asked:

@@ -9,10 +9,11 @@ from random import Random
 
 import pytest
 
-from visionocr.engines.monitor import Limits, ProgressSnapshot, Verdict, Watch
+from visionocr.engines.dialects.base import ProgressSnapshot
+from visionocr.engines.monitor import Limits, Monitor, Verdict
 from visionocr.errors import ServerUnreachable
 
-QUICK = Limits(silence=50.0, first_look=0.0, longest_pause=0.0)
+QUICK = Limits(silence=50.0, first_poll=0.0, longest_pause=0.0)
 
 
 def ticking(step: float = 1.0) -> Callable[[], float]:
@@ -21,7 +22,7 @@ def ticking(step: float = 1.0) -> Callable[[], float]:
     return lambda: next(ticks)
 
 
-def told(lives: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
+def showing(lives: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
     """A server that shows one life after the other."""
     return lambda: next(lives)
 
@@ -39,8 +40,8 @@ def test_a_finished_request_is_not_looked_at() -> None:
     future: Future[int] = Future()
     future.set_result(1)
     looks: list[int] = []
-    watch = Watch(lambda: looks.append(1), Limits(), ticking())
-    assert watch.until(future) is Verdict.DONE
+    monitor = Monitor(lambda: looks.append(1), Limits(), ticking())
+    assert monitor.watch(future) is Verdict.DONE
     assert not looks
 
 
@@ -48,7 +49,7 @@ def test_a_failed_request_is_done_too() -> None:
     """The future's own error is for whoever takes its result."""
     future: Future[int] = Future()
     future.set_exception(ValueError())
-    assert Watch(lambda: None, Limits(), ticking()).until(future) is Verdict.DONE
+    assert Monitor(lambda: None, Limits(), ticking()).watch(future) is Verdict.DONE
 
 
 def prose(number: int) -> str:
@@ -60,10 +61,10 @@ def prose(number: int) -> str:
 @pytest.mark.parametrize("line", ["the same line over and over again", "| 0 | 12 | abc |"])
 def test_a_loop_is_seen_while_it_grows(line: str) -> None:
     """A text that only repeats itself is given up long before it is finished."""
-    watch = Watch(told(growing(lambda number: line)), QUICK, ticking(0.001))
-    assert watch.until(Future()) is Verdict.LOOP
-    assert watch.life is not None
-    assert watch.life.text.count(line) < 400
+    monitor = Monitor(showing(growing(lambda number: line)), QUICK, ticking(0.001))
+    assert monitor.watch(Future()) is Verdict.LOOP
+    assert monitor.snapshot is not None
+    assert monitor.snapshot.text.count(line) < 400
 
 
 def test_a_slow_server_is_not_a_dead_one() -> None:
@@ -76,13 +77,13 @@ def test_a_slow_server_is_not_a_dead_one() -> None:
                 future.set_result(1)
             yield life
 
-    assert Watch(told(lives()), QUICK, ticking(10.0)).until(future) is Verdict.DONE
+    assert Monitor(showing(lives()), QUICK, ticking(10.0)).watch(future) is Verdict.DONE
 
 
 @pytest.mark.parametrize(
     "change", [lambda n: ProgressSnapshot("", waiting=n), lambda n: ProgressSnapshot("", generations=n)]
 )
-def test_movement_in_the_queue_is_a_sign_of_life(change: Callable[[int], ProgressSnapshot]) -> None:
+def test_movement_in_the_queue_is_progress(change: Callable[[int], ProgressSnapshot]) -> None:
     """A request that waits for others is not silent while the others get their answers."""
     future: Future[int] = Future()
 
@@ -92,37 +93,37 @@ def test_movement_in_the_queue_is_a_sign_of_life(change: Callable[[int], Progres
         future.set_result(1)
         yield change(100)
 
-    assert Watch(told(lives()), QUICK, ticking(20.0)).until(future) is Verdict.DONE
+    assert Monitor(showing(lives()), QUICK, ticking(20.0)).watch(future) is Verdict.DONE
 
 
 @pytest.mark.parametrize("life", [None, ProgressSnapshot("half a page"), ProgressSnapshot()])
 def test_silence_is_noticed(life: ProgressSnapshot | None) -> None:
     """A server that shows nothing, or always the same, is given up after the time of silence, and not before."""
     clock = ticking(1.0)
-    assert Watch(lambda: life, QUICK, clock).until(Future()) is Verdict.SILENT
+    assert Monitor(lambda: life, QUICK, clock).watch(Future()) is Verdict.SILENT
     assert 50 <= clock() <= 56
 
 
 def test_a_server_that_does_not_answer_shows_no_life() -> None:
-    """An error while looking is no sign of life, and no error of the request."""
+    """An error while looking is no progress, and no error of the request."""
 
     def look() -> ProgressSnapshot:
         raise ServerUnreachable("gone")
 
-    assert Watch(look, QUICK, ticking(1.0)).until(Future()) is Verdict.SILENT
+    assert Monitor(look, QUICK, ticking(1.0)).watch(Future()) is Verdict.SILENT
 
 
 def test_the_total_time_is_bounded_where_it_was_asked_for() -> None:
     """``--max-time`` ends even a lively answer."""
-    limits = Limits(silence=50.0, total=30.0, first_look=0.0, longest_pause=0.0)
+    limits = Limits(silence=50.0, total=30.0, first_poll=0.0, longest_pause=0.0)
     lives = growing(prose)
-    assert Watch(told(lives), limits, ticking(1.0)).until(Future()) is Verdict.TIME
+    assert Monitor(showing(lives), limits, ticking(1.0)).watch(Future()) is Verdict.TIME
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_showing() -> None:
     """Every change is told with the length of the text and the seconds."""
     heard: list[tuple[int, float]] = []
-    limits = Limits(silence=50.0, total=4.0, first_look=0.0, longest_pause=0.0)
+    limits = Limits(silence=50.0, total=4.0, first_poll=0.0, longest_pause=0.0)
     lives = iter(
         [
             ProgressSnapshot("ab"),
@@ -132,5 +133,7 @@ def test_progress_is_told() -> None:
             ProgressSnapshot("abcdefg"),
         ]
     )
-    Watch(told(lives), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))).until(Future())
+    Monitor(showing(lives), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))).watch(
+        Future()
+    )
     assert [length for length, _ in heard] == [2, 4, 6]

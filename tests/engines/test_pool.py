@@ -19,11 +19,11 @@ from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.pictures import encode, picture
 from fakes.restarting_server import Phoenix
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.limits import merge_limits, missing_capability
 from visionocr.engines.pool import PoolEngine
 from visionocr.engines.pool_member import PoolMember
-from visionocr.engines.probe import probe
 from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerRefused, ServerUnreachable
@@ -45,7 +45,7 @@ def connect(url: str, key: str | None = None) -> ServerEngine:
     """A server, probed."""
     http = Http(url, key, 20.0)
     server, dialect = probe(http)
-    return ServerEngine(http, server, dialect, patience=QUICK)
+    return ServerEngine(http, server, dialect, policy=QUICK)
 
 
 class Bench:
@@ -57,7 +57,7 @@ class Bench:
         for member in members:
             member.engine = member.connect()
         self.members = members
-        self.engine = PoolEngine(members, observer=self.events.append, patience=QUICK, **options)
+        self.engine = PoolEngine(members, observer=self.events.append, policy=QUICK, **options)
 
     def read(self, numbers: range = NUMBERS) -> list[Completion]:
         """Every page, asked for by as many threads as the pool wants."""
@@ -200,7 +200,7 @@ def test_all_die_and_one_comes_back() -> None:
 def test_all_die_for_good() -> None:
     """After the time that a single server would be waited for, the run is given up."""
     with bench_of({}, {}) as (bench, fakes):
-        bench.engine._patience = replace(QUICK, absent=0.3)
+        bench.engine._policy = replace(QUICK, absent=0.3)
         for fake in fakes:
             fake.die()
         with pytest.raises(ServerUnreachable, match="cannot reach"):
@@ -257,10 +257,21 @@ def test_a_busy_server_is_left_in_peace() -> None:
         assert len(busy.generated) < len(free.generated)
 
 
+def test_busy_servers_are_not_flooded() -> None:
+    """Servers that are busy and ask to be asked again at once are asked no more often for that."""
+    with bench_of({}, {}) as (bench, fakes):
+        bench.engine._policy = replace(QUICK, busy=1.0, first_wait=0.1)
+        for fake in fakes:
+            fake.plan[ANY] = faults.Raw(503, Retry_After="0")
+        with pytest.raises(ServerBusy):
+            bench.engine.complete(request(1))
+        assert sum(len(fake.generated) for fake in fakes) < 30
+
+
 def test_all_busy_for_ever() -> None:
     """It ends as busy, after the time for that."""
     with bench_of({}, {}) as (bench, fakes):
-        bench.engine._patience = replace(QUICK, busy=0.3)
+        bench.engine._policy = replace(QUICK, busy=0.3)
         for fake in fakes:
             fake.plan[ANY] = faults.Busy()
         with pytest.raises(ServerBusy):

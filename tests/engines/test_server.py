@@ -18,11 +18,12 @@ from fakes.loopback import Arrival
 from fakes.pictures import encode, picture
 from fakes.restarting_server import Phoenix
 from visionocr.engines import server as module
-from visionocr.engines.connection import Line
-from visionocr.engines.dialects import koboldcpp as native
-from visionocr.engines.http import ConnectionLost, Http, Reply, TimedOut
-from visionocr.engines.probe import probe
-from visionocr.engines.request_queue import QueuedRequest, RequestQueue
+from visionocr.engines.connection import Connection
+from visionocr.engines.dialects import probe
+from visionocr.engines.dialects.koboldcpp import KoboldCpp
+from visionocr.engines.http import Http, Reply
+from visionocr.engines.http_errors import ConnectionLost, TimedOut
+from visionocr.engines.request_queue import RequestQueue
 from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import (
@@ -34,6 +35,7 @@ from visionocr.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
     Completion,
@@ -62,24 +64,28 @@ def request(number: int = 1, *, max_length: int = 400, text: str = "Read the pag
 
 
 @dataclass
-class Time:
-    """A clock that only sleeping moves on; what it ran into is in ``sleeps``."""
+class Time(Stop):
+    """An engine's flag, and a clock that only waiting for the flag moves on; what it ran into is in ``sleeps``."""
 
     now: float = 0.0
     sleeps: list[float] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
     """Called in every sleep."""
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     def clock(self) -> float:
         """The time."""
         return self.now
 
-    def sleep(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         """Let time pass, at once."""
         self.sleeps.append(seconds)
         self.now += seconds
         self.during()
         assert len(self.sleeps) < 5000, "it never gives up"
+        return self.is_requested
 
 
 @dataclass
@@ -100,13 +106,13 @@ class Bench:
         return [arrival.path for arrival in self.fake.requests]
 
 
-def bench_for(fake: FakeKoboldCpp, *, key: str | None = None, timeout: float = 5.0, **patience: Any) -> Bench:
+def bench_for(fake: FakeKoboldCpp, *, key: str | None = None, timeout: float = 5.0, **policy: Any) -> Bench:
     """An engine with its own time; the probe's traffic is forgotten."""
     time, events = Time(), list[Event]()
     http = Http(fake.url, key, timeout, clock=time.clock)
     server, dialect = probe(http)
-    patient = RetryPolicy(**{"jitter": lambda: 1.0, **patience})
-    engine = ServerEngine(http, server, dialect, observer=events.append, patience=patient, sleep=time.sleep)
+    patient = RetryPolicy(**{"jitter": lambda: 1.0, **policy})
+    engine = ServerEngine(http, server, dialect, observer=events.append, policy=patient, stop=time)
     fake.requests.clear()
     return Bench(fake, engine, time, events)
 
@@ -255,6 +261,13 @@ def test_retry_after(status: int, bench: Bench) -> None:
     assert bench.time.sleeps == [7.0]
 
 
+def test_retry_after_nothing(bench: Bench) -> None:
+    """A server that asks to be asked again at once is asked no sooner than one that names no time."""
+    bench.fake.plan[1] = [faults.Raw(503, Retry_After="0")] * 4
+    assert bench.engine.complete(request(1)).retries == 4
+    assert bench.time.sleeps == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+
 def test_rate_limit(bench: Bench) -> None:
     """A rate limit is waited out like a full queue."""
     bench.fake.plan[1] = [faults.RateLimited(times=2)]
@@ -266,7 +279,7 @@ def test_default_sleep_is_interruptible(koboldcpp: FakeKoboldCpp) -> None:
     http = Http(koboldcpp.url)
     server, dialect = probe(http)
     waiting = threading.Event()
-    engine = ServerEngine(http, server, dialect, observer=lambda _: waiting.set(), patience=RetryPolicy(first_wait=300))
+    engine = ServerEngine(http, server, dialect, observer=lambda _: waiting.set(), policy=RetryPolicy(first_wait=300))
     koboldcpp.plan[1] = faults.Busy()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(engine.complete, request(1))
@@ -384,14 +397,14 @@ def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     """A server that was there in between, though busy, is waited for anew when it goes away again."""
     gone = [ServerUnreachable("gone")] * 50
     script: list[ServerError] = [*gone, ServerBusy("busy"), *gone]
-    good = bench.engine._attempt
+    good = bench.engine.complete_once
 
-    def scripted(asked: Request, turn: QueuedRequest, leave: Callable[[], bool]) -> Completion:
+    def scripted(asked: Request, **options: Any) -> Completion:
         if script:
             raise script.pop(0)
-        return good(asked, turn, leave)
+        return good(asked, **options)
 
-    monkeypatch.setattr(bench.engine, "_attempt", scripted)
+    monkeypatch.setattr(bench.engine, "complete_once", scripted)
     assert bench.engine.complete(request(1)).retries == 101
     assert bench.time.now > 800
 
@@ -399,11 +412,11 @@ def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request over which a server died twice is refused, so that the next page gets its turn."""
 
-    def nobody(http: Http) -> None:
+    def nobody(self: KoboldCpp, http: Http) -> None:
         raise ServerUnreachable("gone")
 
     bench.fake.plan[1] = faults.Closed()
-    monkeypatch.setattr(native, "recognise", nobody)
+    monkeypatch.setattr(KoboldCpp, "recognise", nobody)
     with pytest.raises(RequestRefused, match="went away 2 times"):
         bench.engine.complete(request(1))
     assert len(bench.fake.generated) == len(set(bench.keys())) == 2
@@ -470,9 +483,9 @@ def test_timeout_and_no_help(path: str, koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.release()
 
 
-def no_request_left() -> bool:
+def no_request_left(engine: ServerEngine) -> bool:
     """Whether no thread waits for an answer any more."""
-    posts = [thread for thread in threading.enumerate() if thread.name == "post"]
+    posts = [thread for thread in threading.enumerate() if thread.name == f"post to {engine.server.url}"]
     for thread in posts:
         thread.join(5)
     return not any(thread.is_alive() for thread in posts)
@@ -487,7 +500,7 @@ def test_timeout_hangs_up(koboldcpp: FakeKoboldCpp) -> None:
     with pytest.raises(TimedOut):
         bench.engine.complete(request(1))
     assert koboldcpp.running is not None
-    assert no_request_left()
+    assert no_request_left(bench.engine)
 
 
 def test_cancel_hangs_up(bench: Bench) -> None:
@@ -501,7 +514,7 @@ def test_cancel_hangs_up(bench: Bench) -> None:
         try:
             with pytest.raises(Interrupted):
                 asked.result(2)
-            assert no_request_left()
+            assert no_request_left(bench.engine)
         finally:
             bench.fake.release()
 
@@ -550,16 +563,28 @@ def test_cancel_with_nothing_running(bench: Bench) -> None:
 def test_cancel_of_several(bench: Bench) -> None:
     """With one request running and others in the queue, stopping names every one of them."""
     bench.fake.plan[ANY] = faults.Hang()
-    bench.engine._turns = RequestQueue(1, 3, bench.time.clock)
+    bench.engine._queue = RequestQueue(1, 3, bench.time.clock, bench.time)
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(bench.engine.complete, request(number)) for number in (1, 2, 3)]
         bench.fake.wait_for(lambda: bench.fake.running is not None and bench.fake.waiting == 2)
         bench.engine.cancel()
-        assert set(bench.fake.abort_keys) == set(bench.keys())
+        bench.fake.wait_for(lambda: set(bench.fake.abort_keys) == set(bench.keys()))
         bench.fake.plan.clear()
         while not all(one.done() for one in asked):
             bench.fake.release()
             bench.fake.wait_for(lambda: bench.fake.running is None or bool(bench.fake.waiting))
+
+
+def test_close_leaves_nothing_at_work(bench: Bench) -> None:
+    """Closing an engine stops what still runs, and is done when that is over."""
+    bench.fake.plan[1] = faults.Hang()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(bench.engine.complete, request(1))
+        bench.fake.wait_for(lambda: bench.fake.running is not None)
+        bench.engine.close()
+        assert bench.fake.abort_keys == bench.keys()
+        with pytest.raises(Interrupted):
+            asked.result(5)
 
 
 @dataclass(frozen=True)
@@ -575,14 +600,14 @@ class SlowRoad(Http):
         body: Mapping[str, Any] | bytes,
         *,
         quick: bool = False,
-        line: Line | None = None,
-        hear: Callable[[Any], object] | None = None,
+        connection: Connection | None = None,
+        on_event: Callable[[Any], object] | None = None,
     ) -> Reply:
         """Post, but not at once."""
         if path == GENERATE:
             self.left.set()
             assert self.may_go.wait(5)
-        return super().post(path, body, quick=quick, line=line, hear=hear)
+        return super().post(path, body, quick=quick, connection=connection, on_event=on_event)
 
 
 def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:
@@ -607,7 +632,7 @@ def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:
 
 def test_cancel_of_a_deaf_server(bench: Bench) -> None:
     """A server that does not react to an abort holds nobody up for long."""
-    bench.engine._patience = replace(bench.engine._patience, abort=0.1)
+    bench.engine._policy = replace(bench.engine._policy, abort=0.1)
     stuck = faults.Door(Answer(body=b'{"success": "true"}', length=19, pause=60.0))
     bench.fake.plan[1] = faults.Hang()
     bench.fake.plan["/api/extra/abort"] = stuck
@@ -685,7 +710,7 @@ def test_a_queue_that_moves_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
     """A request behind others is no silence while the others are served."""
     koboldcpp.service_seconds = 0.4
     others = bench_for(koboldcpp)
-    others.engine._turns = RequestQueue(1, 4, others.time.clock)  # as several people would fill the queue
+    others.engine._queue = RequestQueue(1, 4, others.time.clock, others.time)  # as several people would fill the queue
     bench = bench_for(koboldcpp, timeout=0.8)
     with ThreadPoolExecutor(5) as pool:
         waiting = [pool.submit(others.engine.complete, request(number)) for number in (2, 3, 4, 5)]
@@ -756,7 +781,7 @@ def test_a_queue_without_room() -> None:
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda number: bench.engine.complete(request(number)), PAGES))
         assert [one.text.strip() for one in answers] == [page_text(number) for number in PAGES]
-        assert bench.engine.room == 1
+        assert bench.engine.capacity == 1
         assert sum(one.retries for one in answers) == 1
 
 
@@ -765,7 +790,7 @@ def test_the_guilty_page_is_told_from_its_neighbours() -> None:
     with Phoenix(service_seconds=0.1) as fake:
         http = Http(fake.url, timeout=5.0)
         server, dialect = probe(http)
-        engine = ServerEngine(http, server, dialect, patience=RetryPolicy(first_wait=0.02, longest_wait=0.1))
+        engine = ServerEngine(http, server, dialect, policy=RetryPolicy(first_wait=0.02, longest_wait=0.1))
         fake.plan[1] = faults.Die()
         with ThreadPoolExecutor(3) as pool:
             pages = {number: pool.submit(engine.complete, request(number)) for number in (3, 1, 2)}

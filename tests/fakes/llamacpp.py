@@ -14,7 +14,6 @@ Record: ``requests``, ``generated``, ``running``, ``most_at_once``, ``hung_up`` 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
@@ -40,8 +39,6 @@ class Era(Enum):
     """Pictures in the chat endpoint only."""
     YEAR_2024 = "b3000"
     """No pictures; ``image_data`` is ignored."""
-    YEAR_2023 = "b1500"
-    """``image_data``."""
 
 
 class FakeLlama(Loopback):
@@ -56,13 +53,14 @@ class FakeLlama(Loopback):
         model: str = "/models/tiny-vision.gguf",
         alias: str = "",
         vision: bool = True,
+        counts_images: bool = True,
         slots: int = 4,
         context: int = 8192,
         key: str = "",
         router: dict[str, str] | None = None,
     ) -> None:
         self.era, self.model, self.alias, self.vision, self.slots = era, model, alias, vision, slots
-        self.context, self.key, self.router = context, key, router
+        self.context, self.key, self.router, self.counts_images = context, key, router, counts_images
         self.before: Callable[[Arrival], Answer | None] = lambda arrival: None
         self.says: Callable[[list[int | None]], str | Iterable[str]] = _read
         self.running = self.most_at_once = self.hung_up = self._starts = 0
@@ -97,7 +95,7 @@ class FakeLlama(Loopback):
         if path == "/tokenize":
             ids = token_ids(str(body.get("content", "")))
             return json_answer({"tokens": ids if body.get("add_special") else ids[1:]})
-        if path == "/slots" and self.era is not Era.YEAR_2023:
+        if path == "/slots":
             busy = {"is_processing": True, "id_task": 7, "next_token": [{"n_decoded": 5}]}
             return json_answer([busy] * self.running + [{"is_processing": False}] * (self.slots - self.running))
         return (
@@ -105,8 +103,6 @@ class FakeLlama(Loopback):
         )
 
     def _props(self, model: str) -> dict[str, Any]:
-        if self.era is Era.YEAR_2023:
-            return {"user_name": "", "assistant_name": ""}
         if self.router and not model:
             settings = {"params": {}, "n_ctx": 0}
             return {"role": "router", "model_alias": "llama-server", "model_path": "none", "build_info": "b9000"} | {
@@ -138,19 +134,11 @@ class FakeLlama(Loopback):
                 return error(400, "Failed to load image or audio file", "invalid_request_error")
             if prompt.count(self.marker) != len(images):
                 return error(400, "Failed to tokenize prompt", "invalid_request_error")
-        elif self.era is Era.YEAR_2023 and self.vision and body.get("image_data"):
-            named = {entry["id"]: decode(entry["data"]) for entry in body["image_data"]}
-            asked = [int(number) for number in re.findall(r"\[img-(\d+)\]", str(prompt))]
-            if not all(number in named for number in asked) or None in named.values():
-                return Answer(200, b"", "text/event-stream")
-            pictures = [named[number] for number in asked]
         else:
             pictures = []
         arrival.prompt = str(prompt)
         arrival.numbers = tuple(picture.number for picture in pictures if picture)
-        evaluated = len(token_ids(arrival.prompt))
-        if self.era is not Era.YEAR_2023:
-            evaluated += IMAGE_TOKENS * len(pictures)
+        evaluated = len(token_ids(arrival.prompt)) + IMAGE_TOKENS * len(pictures) * self.counts_images
         if evaluated >= self.context:
             words = f"request ({evaluated} tokens) exceeds the available context size ({self.context} tokens)"
             return error(400, f"{words}, try increasing it", "exceed_context_size_error")
@@ -159,33 +147,26 @@ class FakeLlama(Loopback):
 
     def _pieces(self, numbers: list[int | None], most: int, evaluated: int) -> Iterator[dict[str, Any]]:
         """The events of an answer."""
-        old = self.era in (Era.YEAR_2023, Era.YEAR_2024)
         with self.condition:
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
             self.condition.notify_all()
         complete, count = False, 0
-        extra = {"multimodal": self.vision and self.era is Era.YEAR_2023} if old else {}
         try:
-            if not old:
-                yield {"content": "", "stop": False, "prompt_progress": {"total": evaluated, "processed": evaluated}}
+            yield {"content": "", "stop": False, "prompt_progress": {"total": evaluated, "processed": evaluated}}
             said = self.says(numbers)
             for piece in tokens(said) if isinstance(said, str) else said:
                 if count >= most:
                     break
                 count += 1
-                yield {"content": piece, "stop": False, **extra}
-            limited = count >= most
-            ending: dict[str, Any] = {"stop_type": "limit" if limited else "eos"}
-            if old:
-                ending = {"stopped_limit": limited, "stopped_eos": not limited, "stopped_word": False}
+                yield {"content": piece, "stop": False}
             yield {
                 "content": "",
                 "stop": True,
                 "tokens_predicted": count,
                 "tokens_evaluated": evaluated,
                 "truncated": False,
-                **ending,
+                "stop_type": "limit" if count >= most else "eos",
             }
             complete = True
         finally:

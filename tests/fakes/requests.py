@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fakes.pictures import encode, picture
 from fakes.wires import Wire
-from visionocr.engines.attempt import Ending
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
-from visionocr.engines.probe import probe
 from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.engines.server import ServerEngine
+from visionocr.stop import Stop
 from visionocr.types import ChatMarkers, PageImage, PageRef, Prompt, Request, Sampler
 
 CHAT = ChatMarkers("", "SYS:", "\n", "### Human: ", "\n", "### Assistant:", "\n")
@@ -25,9 +25,24 @@ FULL = Request(Prompt("Be exact.", (IMAGE, "Read the page."), CHAT), SAMPLER, 50
 GREEDY = replace(FULL, sampler=Sampler(), stop_sequences=("\n###",))
 
 
+@dataclass
+class Sleepless(Stop):
+    """The flag of an engine that is to wait for nothing; how long it should have waited is in ``sleeps``."""
+
+    sleeps: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def wait(self, seconds: float) -> bool:
+        """Do not."""
+        self.sleeps.append(seconds)
+        return self.is_requested
+
+
 def engine_for(wire: Wire, fake: Any, **options: Any) -> ServerEngine:
     """An engine that was told the language, and waits for nothing."""
     http = Http(fake.url, options.pop("key", None), options.pop("timeout", 5.0))
     server, dialect = probe(http, wire.dialect, options.pop("model", None))
-    patience = RetryPolicy(busy=0, absent=0, ending=Ending(answer=5, idle=1))
-    return ServerEngine(http, server, dialect, patience=patience, **options)
+    policy = RetryPolicy(busy=0, absent=0, last_answer=5, idle=1)
+    return ServerEngine(http, server, dialect, policy=policy, **options)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visionocr.engines.dialects import koboldcpp
+from visionocr.engines.dialects.koboldcpp import KoboldCpp
 from visionocr.errors import ConfigurationError
 from visionocr.prompting import placeholders
 from visionocr.prompting.library import BUILTIN, Library
@@ -50,7 +50,7 @@ def test_renders(preset: str, task: str) -> None:
     question = Question(chosen, TASKS[task], chosen.sampler, 500, language="Latin", batch_prompt=LIBRARY.batch_prompt())
     for images in ([IMAGE], [IMAGE] * 3):
         request = build_request(question, images)
-        body = koboldcpp.encode(Server("http://x", "koboldcpp"), request, "k")
+        body = KoboldCpp().encode(Server("http://x", "koboldcpp"), request, "k")
         assert len(body["images"]) == len(images)
         assert body["prompt"] == wrap(request.prompt)
         assert not re.search(r"\{\{|\}\}", body["prompt"])

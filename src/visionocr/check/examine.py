@@ -11,6 +11,7 @@ from visionocr.check.diagnosis import Cause
 from visionocr.check.eye_chart import ImageTimer, read_chart
 from visionocr.check.report import CheckResult, Report, clamp_result, image_results, reading_results
 from visionocr.engines import llama
+from visionocr.engines.connect import connect
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
@@ -112,8 +113,8 @@ class _Examination:
 
     def _open_engine(self) -> Engine:
         if self._report.url == job.LOCAL_URL or llama.is_configured(self._settings):
-            return job.open_engine(self._settings, self._library, observer=self._timer)
-        return job.connect(self._settings, self._report.url, self._timer)
+            return job.open_engine(self._settings, self._library, observer=self._timer, stop=self._stop)
+        return connect(self._settings, self._report.url, self._timer, self._stop)
 
     def _can_read_locally(self) -> bool:
         from visionocr.engines import local

@@ -1,8 +1,10 @@
-"""What people type as a server's address, made into its base URL."""
+"""Addresses of servers: what people type, made into a base URL, and the hosts that no proxy is asked for."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from urllib.parse import urlsplit, urlunsplit
 
 from visionocr.errors import UsageError
@@ -45,3 +47,24 @@ def base_url(address: str) -> str:
             path = path.removesuffix(ending).rstrip("/")
             break
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def is_private(host: str) -> bool:
+    """Whether *host* is this machine, under any of its names, or an address of a private network; asks no name server.
+
+    Addresses are understood as the system does: ``127.1`` and ``0x7f000001`` are this machine, and so is
+    ``::ffff:127.0.0.1``.
+    """
+    host = host.rstrip(".").lower()
+    own = socket.gethostname().lower()
+    if host in {"localhost", own, own.partition(".")[0]} or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_private or address.is_link_local

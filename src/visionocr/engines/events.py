@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-
-from visionocr.engines.monitor import ProgressSnapshot
 
 
 def parse_events(chunks: Iterable[bytes]) -> Iterator[Any]:
     """The server-sent events in a body, each as soon as its line is complete.
 
-    An ``error`` line becomes ``{"error": …}``; comments, which only keep the line open, and ``[DONE]`` are left out.
-    Raises ``ValueError`` for an event that is not JSON.
+    An ``error`` line becomes ``{"error": …}``; comments, which only keep the connection open, and ``[DONE]`` are left
+    out. Raises ``ValueError`` for an event that is not JSON.
     """
     for line in _lines(chunks):
         field, _, value = line.partition(b":")
         value = value.strip()
         if field in (b"data", b"error") and value not in (b"", b"[DONE]"):
-            event = _parsed(value)
+            event = _parse(value)
             yield {"error": event} if field == b"error" else event
 
 
 def parse_objects(chunks: Iterable[bytes]) -> Iterator[Any]:
     """The JSON values in a body of a line each. Raises ``ValueError`` for a line that is not JSON."""
-    yield from (_parsed(line) for line in _lines(chunks) if line)
+    yield from (_parse(line) for line in _lines(chunks) if line)
 
 
 PARSERS: dict[str, Callable[[Iterable[bytes]], Iterator[Any]]] = {
@@ -47,33 +44,8 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(rest).strip()
 
 
-def _parsed(value: bytes) -> Any:
+def _parse(value: bytes) -> Any:
     try:
         return json.loads(value)
     except RecursionError:
         raise ValueError("an event that is too deep") from None
-
-
-class Stream:
-    """What has come so far of one answer in pieces. Written by one thread, looked at by others."""
-
-    def __init__(self, piece: Callable[[Any], str]) -> None:
-        """``piece`` gives an event's part of the text."""
-        self._piece = piece
-        self._pieces: list[str] = []
-        self._events = 0
-        self._lock = threading.Lock()
-
-    def hear(self, event: Any) -> None:
-        """Take the next event."""
-        with self._lock:
-            self._events += 1
-            self._pieces.append(self._piece(event))
-
-    def sight(self) -> ProgressSnapshot | None:
-        """The text so far. Every event is a sign of life, with text or without; ``None`` before the first."""
-        with self._lock:
-            if not self._events:
-                return None
-            self._pieces = ["".join(self._pieces)]
-            return ProgressSnapshot(self._pieces[0], generations=self._events)

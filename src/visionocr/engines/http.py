@@ -1,7 +1,8 @@
-"""The only place that opens connections: one request, one connection, bounded in time and size."""
+"""The only place that speaks HTTP: one request, one connection, bounded in time and size."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -14,19 +15,11 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, LocationValueError
 
-from visionocr.engines.connection import Line
-from visionocr.engines.error_messages import meaning
+from visionocr.engines.connection import Bearer, Connection, open_session
 from visionocr.engines.events import PARSERS
-from visionocr.engines.session import Bearer, open_session
-from visionocr.errors import (
-    AnswerUnusable,
-    ConfigurationError,
-    KeyRefused,
-    RequestRefused,
-    ServerBusy,
-    ServerRefused,
-    ServerUnreachable,
-)
+from visionocr.engines.http_errors import ConnectionLost, TimedOut, error_message, quote, refusal
+from visionocr.errors import AnswerUnusable, ConfigurationError, ServerError, ServerRefused, ServerUnreachable
+from visionocr.stop import Stop
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Most bytes of an answer that are read. A page of text has thousands; more is a fault or an attack."""
@@ -38,20 +31,6 @@ BODY_TIMEOUT = 60.0
 """Seconds for the body of an answer once its first byte is there."""
 _MOST_EVENTS = 200_000
 """Of an answer that comes as a stream: a token each, where a page of text has thousands."""
-_QUOTE = 300
-"""Most characters of a server's own words that are quoted in an error."""
-
-
-class PathUnknown(ServerRefused):
-    """The server has nothing at this path: it may be another kind of server, or another version."""
-
-
-class ConnectionLost(AnswerUnusable):
-    """The connection closed before the answer was complete: a request it could not take, or a crash."""
-
-
-class TimedOut(AnswerUnusable):
-    """The server sent nothing for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +50,7 @@ class Http:
     """Speaks HTTP with one server.
 
     ``base`` has no trailing slash. The key is sent as a bearer token, appears in no ``repr`` and in no error.
-    Safe to use from several threads: it keeps no connection.
+    Safe to use from several threads: it keeps no connection. Raises ``Interrupted`` once ``stop`` is requested.
     """
 
     base: str
@@ -79,6 +58,10 @@ class Http:
     timeout: float = 300.0
     """Seconds without a byte after which a long request is given up."""
     clock: Callable[[], float] = time.monotonic
+    stop: Stop = field(default_factory=Stop, repr=False)
+    """Ends a small question at once when it is requested."""
+    quick_timeout: float | None = None
+    """Seconds for a small question, where they are not the usual ones."""
 
     def __post_init__(self) -> None:
         """Refuse a key that no header can carry: the libraries below would quote it in their complaint."""
@@ -88,8 +71,8 @@ class Http:
             )
 
     def get(self, path: str) -> Reply:
-        """GET *path*; JSON expected."""
-        return self._send("GET", path, None, PROBE_TIMEOUT)
+        """GET *path*: a small question; JSON expected."""
+        return self._exchange("GET", path, None, self.quick_timeout or PROBE_TIMEOUT)
 
     def post(
         self,
@@ -97,76 +80,80 @@ class Http:
         body: Mapping[str, Any] | bytes,
         *,
         quick: bool = False,
-        line: Line | None = None,
-        hear: Callable[[Any], object] | None = None,
+        connection: Connection | None = None,
+        on_event: Callable[[Any], object] | None = None,
     ) -> Reply:
         """POST a JSON object, or its bytes.
 
-        ``quick``: a small question, so do not wait long. With a ``line`` the wait for the answer has no end of its
-        own: whoever has the line hangs up. ``hear`` gets the events of an answer that comes as a stream, one by one.
+        ``quick``: a small question, so do not wait long. With a ``connection`` the wait for the answer has no end of
+        its own: whoever has the connection closes it. ``on_event`` gets the events of an answer that comes as a stream,
+        one by one.
         """
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        timeout = PROBE_TIMEOUT if quick else None if line else self.timeout
-        return self._send("POST", path, data, timeout, line, hear)
+        timeout = (self.quick_timeout or PROBE_TIMEOUT) if quick else None if connection else self.timeout
+        return self._exchange("POST", path, data, timeout, connection, on_event)
 
-    def _send(
+    def quote(self, error: object) -> str:
+        """What a server says in the JSON of an *error*, fit to be shown."""
+        return quote(error_message(error), self.key)
+
+    def _exchange(
         self,
         method: str,
         path: str,
         data: bytes | None,
         timeout: float | None,
-        line: Line | None = None,
-        hear: Callable[[Any], object] | None = None,
+        connection: Connection | None = None,
+        on_event: Callable[[Any], object] | None = None,
     ) -> Reply:
         headers = {"Accept": "application/json", "Connection": "close", "Accept-Encoding": "identity"}
         if data is not None:
             headers["Content-Type"] = "application/json"
         started = self.clock()
-        endless = line is not None
-        deadline = None
-        if line is None and timeout is not None:
-            # A time-out is for each read; a server that drips its headers would have as many as it likes.
-            line = Line()
-            deadline = threading.Timer(timeout + CONNECT_TIMEOUT, line.hang_up)
-            deadline.daemon = True
-            deadline.start()
         try:
             # A session of its own for each request: KoboldCpp keeps no connection alive, and 24 idle ones make it deaf.
             with (
-                open_session(self.base, line) as session,
+                contextlib.nullcontext(connection) if connection else self._bounded(timeout) as used,
+                open_session(self.base, used) as session,
                 session.request(
                     method,
                     self.base + path,
                     data=data,
                     headers=headers,
                     auth=Bearer(self.key),
-                    timeout=(CONNECT_TIMEOUT, timeout),
+                    timeout=(min(CONNECT_TIMEOUT, self.quick_timeout or CONNECT_TIMEOUT), timeout),
                     allow_redirects=False,
                     stream=True,
                 ) as response,
             ):
                 parse = PARSERS.get(response.headers.get("Content-Type", "").partition(";")[0].strip().lower())
-                if hear is not None and response.status_code == 200 and parse is not None:
-                    until = None if endless else self.clock() + BODY_TIMEOUT
-                    events = self._listen(parse(self._read(response, until)), path, hear)
+                if on_event is not None and response.status_code == 200 and parse is not None:
+                    until = None if connection is not None else self.clock() + BODY_TIMEOUT
+                    events = self._collect(parse(self._read(response, until)), path, on_event)
                     return Reply(200, events[-1] if events else None, self.clock() - started, events)
                 body = b"".join(self._read(response, self.clock() + BODY_TIMEOUT))
-                return self._judge(response, body, path, self.clock() - started)
-        except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError):
-            raise ServerUnreachable(f"{self.base} is not a usable address", "Check the host's name.") from None
-        except requests.exceptions.SSLError as error:
-            raise self._insecure(error) from None
-        except requests.exceptions.ConnectTimeout:
-            raise self._unreachable("it does not answer") from None
-        except requests.exceptions.Timeout:
-            raise self._silent(timeout) from None
-        except (requests.exceptions.ConnectionError, HTTPError) as error:
-            raise self._connection_error(error, timeout) from None
-        except requests.exceptions.RequestException as error:
-            raise AnswerUnusable(f"{self.base} sent an answer that is not HTTP ({type(error).__name__})") from None
+                return self._decode(response, body, path, self.clock() - started)
+        except (ServerError, OSError, HTTPError, LocationValueError, UnicodeError) as error:
+            if connection is None:
+                self.stop.check()  # how a question that was cut off ends says nothing of the server
+            raise (error if isinstance(error, ServerError) else self._failure(error, timeout)) from None
+
+    @contextlib.contextmanager
+    def _bounded(self, timeout: float | None) -> Iterator[Connection]:
+        """A connection that is closed when all of it takes too long, or when the run is stopped.
+
+        The libraries' time-out is for each read; a server that drips its headers would have as many as it likes.
+        """
+        self.stop.check()
+        connection = Connection()
+        timer = threading.Timer((timeout or 0.0) + CONNECT_TIMEOUT, connection.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            with self.stop.waking(connection.close):
+                yield connection
         finally:
-            if deadline is not None:
-                deadline.cancel()
+            timer.cancel()
 
     def _read(self, response: requests.Response, deadline: float | None) -> Iterator[bytes]:
         # ``read1`` returns what has come; ``read`` waits for a whole block, which may trickle in for hours.
@@ -179,22 +166,22 @@ class Http:
                 raise AnswerUnusable(f"{self.base} sent an answer of more than {MAX_ANSWER // 1024**2} MiB")
             if deadline is not None and self.clock() > deadline:
                 raise TimedOut(f"{self.base} sends its answer too slowly")
-        if size < (_whole_number(response.headers.get("Content-Length", "")) or 0):
+        if size < (_parse_count(response.headers.get("Content-Length", "")) or 0):
             raise ConnectionLost(f"{self.base} closed the connection in the middle of its answer")
 
-    def _listen(self, parsed: Iterator[Any], path: str, hear: Callable[[Any], object]) -> tuple[Any, ...]:
+    def _collect(self, parsed: Iterator[Any], path: str, on_event: Callable[[Any], object]) -> tuple[Any, ...]:
         events = []
         try:
             for event in parsed:
                 events.append(event)
                 if len(events) > _MOST_EVENTS:
                     raise AnswerUnusable(f"{self.base}{path} sent more than {_MOST_EVENTS:,} events")
-                hear(event)
+                on_event(event)
         except ValueError:
             raise AnswerUnusable(f"{self.base}{path} sent an event that is not JSON") from None
         return tuple(events)
 
-    def _judge(self, response: requests.Response, body: bytes, path: str, seconds: float) -> Reply:
+    def _decode(self, response: requests.Response, body: bytes, path: str, seconds: float) -> Reply:
         status = response.status_code
         if 300 <= status < 400:
             where = _origin(response.headers.get("Location", "")) or "another address"
@@ -202,53 +189,43 @@ class Http:
                 f"{self.base} redirects to {where}", "Give that address with --api-url if you trust it."
             )
         if status >= 400:
-            raise self._refusal(response, body, path)
+            seconds_to_wait = _parse_count(response.headers.get("Retry-After", ""))
+            wait = None if seconds_to_wait is None else min(float(seconds_to_wait), 600.0)
+            raise refusal(self.base, path, status, body, key=self.key, retry_after=wait)
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            words = self.without_key(quote(body))
+            words = quote(body.decode("utf-8", "replace"), self.key)
             raise AnswerUnusable(f"{self.base}{path} answered something that is not JSON: {words}") from None
         return Reply(status, data, seconds)
 
-    def _refusal(self, response: requests.Response, body: bytes, path: str) -> Exception:
-        status, words = response.status_code, self.without_key(server_words(body))
-        if status == 401 or status == 403:
-            sent = "The server did not accept the key" if self.key else "The server wants a key"
-            return KeyRefused(
-                f"{self.base} refuses access ({status}: {words})",
-                f"{sent}: set VISIONOCR_API_KEY, or give --api-key.",
-            )
-        if status in {408, 429, 502, 503, 504}:
-            return ServerBusy(f"{self.base} is busy ({status}: {words})", retry_after=_retry_after(response))
-        if meant := meaning(self.base, status, words):
-            return meant
-        if status == 404:
-            return PathUnknown(f"{self.base}{path} does not exist (404)", "Is this the right server and address?")
-        if status >= 500 and b"bad_input" not in body:
-            return AnswerUnusable(f"{self.base} failed ({status}: {words})")
-        return RequestRefused(f"{self.base} refuses the request ({status}: {words})")
-
-    def without_key(self, words: str) -> str:
-        """*words* fit to be shown: a server may repeat in its complaint what was sent to it."""
-        return words.replace(self.key, "***") if self.key else words
-
-    def _connection_error(self, error: Exception, timeout: float | None) -> Exception:
+    def _failure(self, error: Exception, timeout: float | None) -> ServerError:
+        """What an *error* of the libraries means."""
         # urllib3 wraps the cause several times; its own words tell a refused connection from one that was cut.
         text = repr(error)
-        if re.search(r"NewConnectionError|NameResolutionError|ConnectionRefused|Errno 111|Errno 61\b|10061", text):
-            return self._unreachable("nobody answers there" if "NameRes" not in text else "the host name is unknown")
-        if re.search(r"Read timed out|ReadTimeout", text):
-            return self._silent(timeout)
-        return ConnectionLost(f"{self.base} closed the connection without a complete answer")
-
-    def _silent(self, timeout: float | None) -> TimedOut:
-        return TimedOut(f"{self.base} sent nothing" + ("" if timeout is None else f" for {timeout:.0f} s"))
-
-    def _insecure(self, error: Exception) -> ServerRefused:
-        if "CERTIFICATE_VERIFY_FAILED" in repr(error):
-            hint = "Name the file of the authority that signed it in the environment variable REQUESTS_CA_BUNDLE."
-            return ServerRefused(f"the certificate of {self.base} is not trusted", hint)
-        return ServerRefused(f"{self.base} does not speak HTTPS as it should", "Should the address begin with http://?")
+        match error:
+            case requests.exceptions.InvalidURL() | LocationValueError() | UnicodeError():
+                return ServerUnreachable(f"{self.base} is not a usable address", "Check the host's name.")
+            case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in text:
+                hint = "Name the file of the authority that signed it in the environment variable REQUESTS_CA_BUNDLE."
+                return ServerRefused(f"the certificate of {self.base} is not trusted", hint)
+            case requests.exceptions.SSLError():
+                hint = "Should the address begin with http://?"
+                return ServerRefused(f"{self.base} does not speak HTTPS as it should", hint)
+            case requests.exceptions.ConnectTimeout():
+                return self._unreachable("it does not answer")
+            case requests.exceptions.ConnectionError() | requests.exceptions.Timeout() | HTTPError():
+                if re.search(r"Read timed out|ReadTimeout", text):
+                    return TimedOut(f"{self.base} sent nothing" + ("" if timeout is None else f" for {timeout:.0f} s"))
+                why = next((why for pattern, why in _UNREACHABLE if re.search(pattern, text)), None)
+                lost = ConnectionLost(f"{self.base} closed the connection without a complete answer")
+                return self._unreachable(why) if why else lost
+            case requests.exceptions.RequestException():
+                return AnswerUnusable(f"{self.base} sent an answer that is not HTTP ({type(error).__name__})")
+        return ServerRefused(
+            f"cannot check the certificate of {self.base}: {quote(str(error))}",
+            "The environment variable REQUESTS_CA_BUNDLE must name a file of certificates.",
+        )
 
     def _unreachable(self, why: str) -> ServerUnreachable:
         return ServerUnreachable(
@@ -257,38 +234,21 @@ class Http:
         )
 
 
+_UNREACHABLE = (
+    ("NameResolutionError", "the host name is unknown"),
+    (r"ConnectionRefused|Connection refused|Errno 111|Errno 61\b|10061", "connection refused"),
+    ("NewConnectionError", "no connection"),
+)
+
+
 def _origin(location: str) -> str:
     """Scheme and host of an absolute URL, printable; empty when it has none."""
     try:
         target = urlsplit(location)
     except ValueError:
         return ""
-    return quote(f"{target.scheme}://{target.hostname}".encode()) if target.scheme and target.hostname else ""
+    return quote(f"{target.scheme}://{target.hostname}") if target.scheme and target.hostname else ""
 
 
-def quote(body: bytes) -> str:
-    """The beginning of a body as one line of printable text."""
-    text = " ".join(body[: 4 * _QUOTE].decode("utf-8", "replace").split())
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    return text if len(text) <= _QUOTE else text[:_QUOTE] + "…"
-
-
-def server_words(body: bytes) -> str:
-    """What a server says in an error body: the message inside JSON where there is one."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return quote(re.sub(rb"<[^>]*>", b" ", body[:4096])) or "no explanation"
-    for _ in range(3):
-        if isinstance(data, dict):
-            data = next((data[key] for key in ("detail", "error", "msg", "message") if key in data), data)
-    return quote(str(data).encode("utf-8", "replace"))
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = _whole_number(response.headers.get("Retry-After", ""))
-    return None if value is None else min(float(value), 600.0)
-
-
-def _whole_number(text: str) -> int | None:
+def _parse_count(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None

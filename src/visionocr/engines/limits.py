@@ -13,10 +13,11 @@ def merge_limits(servers: Sequence[Server]) -> Server:
 
     It has no address. Model and dialect are the first one's.
     """
+    sights = {one.vision for one in servers}
     return replace(
         servers[0],
         url="",
-        vision=False if any(one.vision is False for one in servers) else _agreed([one.vision for one in servers]),
+        vision=False if False in sights else sights.pop() if len(sights) == 1 else None,
         context_length=_least(one.context_length for one in servers),
         max_images=min(one.max_images for one in servers),
         max_side=_least(one.max_side for one in servers),
@@ -54,7 +55,3 @@ _LIMITS = {
 
 def _least(values: Iterable[int | None]) -> int | None:
     return min((value for value in values if value is not None), default=None)
-
-
-def _agreed(values: Sequence[bool | None]) -> bool | None:
-    return values[0] if len(set(values)) == 1 else None

@@ -259,14 +259,14 @@ def _explain_wait(name: str, observer: Observer) -> Callable[[], None]:
 
 
 def _connect(settings: Settings, url: str, key: str, preset: str, observer: Observer, stop: Stop) -> Engine:
+    from visionocr.engines.dialects import probe
     from visionocr.engines.http import Http
-    from visionocr.engines.probe import probe
     from visionocr.engines.retry_policy import RetryPolicy
     from visionocr.engines.server import ServerEngine
 
-    http = Http(url, key, settings.timeout)
+    http = Http(url, key, settings.timeout, stop=stop)
     server, dialect = probe(http, Wire.LLAMACPP)
     version = metadata.version("xllamacpp")
     server = replace(server, url=make_address(settings), kind="llama.cpp", version=version, preset=preset)
-    patience = RetryPolicy(absent=0.0)  # a process that is gone does not come back
-    return ServerEngine(http, server, dialect, observer=observer, patience=patience, max_time=settings.max_time)
+    policy = RetryPolicy(absent=0.0)  # a process that is gone does not come back
+    return ServerEngine(http, server, dialect, observer=observer, policy=policy, max_time=settings.max_time)

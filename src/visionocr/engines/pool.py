@@ -1,9 +1,9 @@
 """Several servers as one ``Engine``: whoever is free takes the next request, the sick are left in peace for a while.
 
 A request goes to a server that is idle before it goes to one that is at work, and to the quicker of two. So quick
-servers take more. A server that is gone, refuses, is busy or answers nothing usable is *parked*: its request goes
-elsewhere, and it is tried again after a pause that grows from time to time; one that was gone or refused must answer
-a probe first. When all are parked, they are waited for as a single server is.
+servers take more. A server that is gone or refuses is *unavailable*: its request goes elsewhere, and it is probed again
+after pauses that grow, until it answers. One that is busy or answers nothing usable is paused. When all are
+unavailable, they are waited for as a single server is.
 
 At the end of a run a slow server must not hold up the last page: a request that waits there, or would take far longer
 there than on a server that has had nothing to do for a while, is taken away from it and sent to that one.
@@ -18,21 +18,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from visionocr.engines.attempt import Moved
+from visionocr.engines.http_errors import ServerDied
 from visionocr.engines.limits import merge_limits, missing_capability
 from visionocr.engines.pool_member import PoolMember
 from visionocr.engines.retry_policy import RetryPolicy
-from visionocr.engines.server import MOST_DEATHS, ServerDied, ServerEngine, request_killed_server
+from visionocr.engines.server import MOST_DEATHS, ServerEngine, request_killed_server
 from visionocr.errors import (
     AnswerUnusable,
-    Interrupted,
     ServerBusy,
     ServerError,
     ServerRefused,
     ServerUnreachable,
     VisionOcrError,
 )
-from visionocr.types import Completion, Notice, Observer, Request, ignore
-from visionocr.types import Retrying as RetryingEvent
+from visionocr.stop import Stop
+from visionocr.types import Completion, Notice, Observer, Request, Retrying, ignore
 
 IDLE_FOR = 1.0
 """Seconds without work after which a server may take over what a slower one has begun: nothing else will come."""
@@ -50,7 +50,7 @@ class PoolEngine:
         members: Sequence[PoolMember],
         *,
         observer: Observer = ignore,
-        patience: RetryPolicy | None = None,
+        policy: RetryPolicy | None = None,
         strict: bool = False,
     ) -> None:
         """At least one member has an engine. The others are probed in the background until they can be used.
@@ -62,18 +62,16 @@ class PoolEngine:
         missing = len(self._members) - len(self.engines)
         self.server = replace(server, ahead=server.ahead + _OF_THE_MISSING * missing)
         self._observer = observer
-        self._patience = patience or RetryPolicy()
+        self._policy = policy or RetryPolicy()
         self._strict = strict
         self._changed = threading.Condition()
-        self._line: deque[object] = deque()
+        self._waiting: deque[object] = deque()
         """Requests that wait for a server, first come, first served."""
-        self._over = threading.Event()
-        """Nothing is to be done any more."""
-        self._cancelled = False
-        self._dead_since: float | None = None
+        self._stop = Stop()
+        self._all_gone_since: float | None = None
         for member in members:
             if member.engine is None:
-                self._nurse(member)
+                self._start_probing(member)
 
     @property
     def engines(self) -> tuple[ServerEngine, ...]:
@@ -86,38 +84,34 @@ class PoolEngine:
         started = time.monotonic()
         while True:
             attempts += 1
-            member, engine = self._take()
+            member, engine = self._acquire()
             sent = time.monotonic()
+            should_leave = self._leave_check(member) if moves < MOST_MOVES else lambda: False
             try:
-                completion = engine.once(
-                    request, alone=deaths > 0, leave=self._leaver(member) if moves < MOST_MOVES else lambda: False
-                )
-            except Moved as moved:
+                completion = engine.complete_once(request, alone=deaths > 0, should_leave=should_leave)
+                with self._changed:
+                    member.record_success(completion.seconds)
+                return replace(completion, retries=attempts - 1)
+            except Moved as error:
                 moves += 1
                 member.mean = max(member.mean, time.monotonic() - sent)  # it is that slow at the least
-                self._give(member)
-                self._observer(RetryingEvent(moved.message, 0.0, attempts))
-            except ServerDied as error:
-                self._park(member, engine, error, attempts)
-                deaths += 1
-                if deaths >= MOST_DEATHS:
-                    raise request_killed_server(deaths) from None
+                self._observer(Retrying(error.message, 0.0, attempts))
             except (ServerUnreachable, ServerRefused) as error:
-                self._park(member, engine, error, attempts)
+                self._observer(Retrying(error.message, 0.0, attempts))
+                self._set_unavailable(member, engine, error)
+                deaths += isinstance(error, ServerDied)
+                if deaths == MOST_DEATHS:
+                    raise request_killed_server(deaths) from None
             except ServerBusy as error:
                 self._pause(member, error.retry_after)
-                if time.monotonic() - started >= self._patience.busy:
+                if time.monotonic() - started >= self._policy.busy:
                     raise
-                self._observer(RetryingEvent(error.message, 0.0, attempts))
+                self._observer(Retrying(error.message, 0.0, attempts))
             except AnswerUnusable:
                 self._pause(member)
                 raise
-            except BaseException:
-                self._give(member)
-                raise
-            else:
-                self._thank(member, completion.seconds)
-                return replace(completion, retries=attempts - 1)
+            finally:
+                self._release(member)
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``: by the first server that can tell."""
@@ -132,123 +126,103 @@ class PoolEngine:
 
     def cancel(self) -> None:
         """See ``Engine.cancel``: on all servers at the same time."""
-        self._over.set()
+        self._stop.request()
         with self._changed:
-            self._cancelled = True
             self._changed.notify_all()
-        threads = [threading.Thread(target=engine.cancel, daemon=True) for engine in self.engines]
-        for thread in threads:
-            thread.start()
-        deadline = time.monotonic() + self._patience.abort
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for engine in self.engines:
+            engine.cancel()
 
     def close(self) -> None:
-        """End the probing in the background."""
-        self._over.set()
+        """See ``Engine.close``; ends the probing in the background too."""
+        self.cancel()
         for engine in self.engines:
             engine.close()
 
     # --- who gets a request
 
-    def _take(self) -> tuple[PoolMember, ServerEngine]:
+    def _acquire(self) -> tuple[PoolMember, ServerEngine]:
         """Wait for a server with room. Raises why there is none when waiting does not help, or took too long."""
         ticket = object()
         with self._changed:
-            self._line.append(ticket)
+            self._waiting.append(ticket)
             try:
                 while True:
-                    if self._cancelled:
-                        raise Interrupted("stopped")
-                    member = self._best() if self._line[0] is ticket else None
-                    if member is not None and member.engine is not None:
+                    self._stop.check()
+                    now = time.monotonic()
+                    able = [member for member in self._members if member.is_available(now) and member.has_room()]
+                    if able and self._waiting[0] is ticket:
+                        member = min(able, key=PoolMember.load)
+                        assert member.engine is not None
                         member.running += 1
                         return member, member.engine
-                    self._look_for_hope()
-                    self._changed.wait(self._next_change())
+                    self._raise_when_hopeless(now)
+                    pauses = [member.paused_until - now for member in self._members if member.paused_until > now]
+                    self._changed.wait(min([1.0, *pauses]))
             finally:
-                self._line.remove(ticket)
+                self._waiting.remove(ticket)
                 self._changed.notify_all()
 
-    def _best(self) -> PoolMember | None:
-        now = time.monotonic()
-        able = [member for member in self._members if member.usable(now) and member.has_room()]
-        return min(able, key=PoolMember.burden) if able else None
-
-    def _next_change(self) -> float:
-        """Seconds until something may change by itself."""
-        now = time.monotonic()
-        pauses = [member.parked_until - now for member in self._members if member.parked_until > now]
-        return min([1.0, *pauses])
-
-    def _look_for_hope(self) -> None:
+    def _raise_when_hopeless(self, now: float) -> None:
         """Raise when nobody is left: at once when all refuse us, after a time when some may come back."""
         errors = [member.error for member in self._members if member.error is not None]
         if len(errors) < len(self._members):
-            self._dead_since = None
+            self._all_gone_since = None
             return
-        now = time.monotonic()
-        if self._dead_since is None:
-            self._dead_since = now
-            if not all(isinstance(error, ServerRefused) for error in errors):
-                text = f"no server is left: waiting up to {self._patience.absent:.0f} s for one to come back"
-                self._observer(Notice(text, warning=True))
         gone = [error for error in errors if not isinstance(error, ServerRefused)]
-        if not gone or now - self._dead_since >= self._patience.absent:
+        if self._all_gone_since is None:
+            self._all_gone_since = now
+            if gone:
+                text = f"no server is left: waiting up to {self._policy.absent:.0f} s for one to come back"
+                self._observer(Notice(text, warning=True))
+        if not gone or now - self._all_gone_since >= self._policy.absent:
             raise (gone or errors)[0]
 
-    def _leaver(self, member: PoolMember) -> Callable[[], bool]:
+    def _leave_check(self, member: PoolMember) -> Callable[[], bool]:
         """For a request on *member*: whether a server that nobody needs would clearly be done with it sooner."""
         started = time.monotonic()
 
-        def leave() -> bool:
+        def should_leave() -> bool:
             now = time.monotonic()
             with self._changed:
-                idle = [other for other in self._members if other.usable(now) and other.idle(now) >= IDLE_FOR]
-                return not self._line and any(member.slower_than(other, now - started) for other in idle)
+                idle = [
+                    other for other in self._members if other.is_available(now) and other.idle_seconds(now) >= IDLE_FOR
+                ]
+                return not self._waiting and any(member.slower_than(other, now - started) for other in idle)
 
-        return leave
+        return should_leave
 
     # --- what becomes of a server
 
-    def _give(self, member: PoolMember) -> None:
+    def _release(self, member: PoolMember) -> None:
         """A request of *member* is over."""
         with self._changed:
             member.running -= 1
             member.free_since = time.monotonic()
             self._changed.notify_all()
 
-    def _thank(self, member: PoolMember, seconds: float) -> None:
+    def _pause(self, member: PoolMember, wish: float | None = None) -> None:
+        """Leave *member* alone for a while: others may have time, or better answers."""
         with self._changed:
-            member.learn(seconds)
-        self._give(member)
+            pause = member.record_failure(self._policy, wish)
+            member.paused_until = max(member.paused_until, time.monotonic() + pause)
 
-    def _pause(self, member: PoolMember, wait: float | None = None) -> None:
-        """Let *member* alone for a while: others may have time, or better answers."""
-        with self._changed:
-            wait = member.backoff(self._patience) if wait is None else wait
-            member.parked_until = max(member.parked_until, time.monotonic() + wait)
-        self._give(member)
-
-    def _park(self, member: PoolMember, engine: ServerEngine, error: VisionOcrError, attempts: int) -> None:
+    def _set_unavailable(self, member: PoolMember, engine: ServerEngine, error: VisionOcrError) -> None:
         """*member* cannot be used until it answers a probe; unless it did already, since this request went there."""
-        self._observer(RetryingEvent(error.message, 0.0, attempts))
         with self._changed:
             new = member.error is None and member.engine is engine
             if new:
                 member.error = error
-        self._give(member)
-        if new and not self._over.is_set():
+        if new and not self._stop.is_requested:
             self._observer(Notice(f"{error.message}: its pages go to others, and it is tried again", warning=True))
-            self._nurse(member)
+            self._start_probing(member)
 
-    def _nurse(self, member: PoolMember) -> None:
+    def _start_probing(self, member: PoolMember) -> None:
         threading.Thread(target=self._probe, args=(member,), name="probe", daemon=True).start()
 
     def _probe(self, member: PoolMember) -> None:
         """Ask *member* again and again, ever less often, until it can be used."""
-        told = ""
-        while not self._over.wait(member.backoff(self._patience)):
+        reported = ""
+        while not self._stop.wait(member.record_failure(self._policy)):
             try:
                 engine = member.connect()
             except VisionOcrError as error:
@@ -257,20 +231,19 @@ class PoolEngine:
                     self._changed.notify_all()
                 continue
             lack = missing_capability(self.server, engine.server, strict=self._strict)
-            if lack:
-                if lack != told:
-                    told = lack
-                    self._observer(Notice(f"{member.url} is there, but cannot be used: {lack}", warning=True))
-                continue
-            self._welcome(member, engine)
-            return
+            if not lack:
+                self._set_available(member, engine)
+                return
+            if lack != reported:
+                reported = lack
+                self._observer(Notice(f"{member.url} is there, but cannot be used: {lack}", warning=True))
 
-    def _welcome(self, member: PoolMember, engine: ServerEngine) -> None:
+    def _set_available(self, member: PoolMember, engine: ServerEngine) -> None:
         with self._changed:
             if member.engine is None or member.engine.server != engine.server:
                 member.engine = engine
             member.error = None
-            if self._cancelled:
+            if self._stop.is_requested:
                 engine.cancel()
             self._changed.notify_all()
         model = engine.server.model

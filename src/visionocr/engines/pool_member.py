@@ -22,42 +22,42 @@ class PoolMember:
     """Probes it anew. Raises a ``VisionOcrError`` when it cannot be used."""
     engine: ServerEngine | None = None
     error: VisionOcrError | None = None
-    """Why it is parked until a probe succeeds."""
+    """Why it is unavailable until a probe succeeds."""
     running: int = 0
     """Requests that were given to it."""
-    parked_until: float = 0.0
+    paused_until: float = 0.0
     failures: int = 0
     """In a row."""
     free_since: float = 0.0
     mean: float = 0.0
     """Seconds of a request, as a running average; 0 while nothing is known."""
 
-    def usable(self, now: float) -> bool:
-        """Whether it is reached, and not parked."""
-        return self.engine is not None and self.error is None and self.parked_until <= now
+    def is_available(self, now: float) -> bool:
+        """Whether it is reached, and not left alone for a while."""
+        return self.engine is not None and self.error is None and self.paused_until <= now
 
     def has_room(self) -> bool:
         """Whether it takes another request."""
-        return self.engine is not None and self.running < self.engine.room
+        return self.engine is not None and self.running < self.engine.capacity
 
-    def idle(self, now: float) -> float:
+    def idle_seconds(self, now: float) -> float:
         """Seconds for which it has had nothing to do."""
         return 0.0 if self.running else now - self.free_since
 
-    def burden(self) -> tuple[bool, float, float]:
+    def load(self) -> tuple[bool, float, float]:
         """What speaks against giving it a request: those with a free slot come first, then the less busy, the quick."""
         slots = self.engine.server.slots if self.engine else 1
         return self.running >= slots, self.running / slots, self.mean
 
-    def learn(self, seconds: float) -> None:
+    def record_success(self, seconds: float) -> None:
         """It answered a request in so many *seconds*."""
         self.mean = 0.8 * self.mean + 0.2 * seconds if self.mean else seconds
         self.failures = 0
 
-    def backoff(self, patience: RetryPolicy) -> float:
-        """Seconds until it is tried again, longer with each failure in a row."""
+    def record_failure(self, policy: RetryPolicy, wish: float | None = None) -> float:
+        """Seconds until it is tried again, longer with each failure in a row; see ``RetryPolicy.pause``."""
         self.failures += 1
-        return patience.pause(self.failures)
+        return policy.pause(self.failures, wish)
 
     def slower_than(self, other: PoolMember, spent: float) -> bool:
         """Whether a request that was given to it *spent* seconds ago will clearly be done sooner by *other*.

@@ -6,21 +6,23 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from visionocr.errors import Interrupted
+from visionocr.stop import Stop
 
 
+@dataclass(slots=True, eq=False)
 class QueuedRequest:
     """One request's place among ours at a server."""
 
-    def __init__(self, alone: bool) -> None:
-        self.alone = alone
-        self.epoch = 0
-        """How often the room had been made narrower when it went there."""
-        self.sent = 0.0
-        """When it went there, by the clock of its ``RequestQueue``."""
-        self.began: float | None = None
-        """When the server can have begun to work on it; ``None`` while it waits there behind others of ours."""
+    alone: bool
+    """No other of ours may be there beside it."""
+    epoch: int = 0
+    """How often the capacity had been halved when it went there."""
+    sent: float = 0.0
+    """When it went there, by the clock of its ``RequestQueue``."""
+    began: float | None = None
+    """When the server can have begun to work on it; ``None`` while it waits there behind others of ours."""
 
 
 class RequestQueue:
@@ -30,85 +32,82 @@ class RequestQueue:
     has the next request at hand when it is done with one. May be used by several threads.
     """
 
-    def __init__(self, slots: int, most: int, clock: Callable[[], float]) -> None:
-        """*most*: requests that may be there at once."""
+    def __init__(self, slots: int, capacity: int, clock: Callable[[], float], stop: Stop) -> None:
+        """*capacity*: requests that may be there at once."""
+        self.capacity = capacity
         self._slots = slots
-        self._most = most
         self._clock = clock
+        self._stop = stop
         self._there: list[QueuedRequest] = []
-        self._door: deque[QueuedRequest] = deque()
-        """Those who wait to go there, first come, first served."""
+        self._waiting: deque[QueuedRequest] = deque()
+        """Those that wait to go there, first come, first served."""
         self._changed = threading.Condition()
-        self._stopped = False
         self._epoch = 0
 
-    @property
-    def room(self) -> int:
-        """Requests that may be there at once."""
-        return self._most
-
     @contextlib.contextmanager
-    def turn(self, *, alone: bool = False) -> Iterator[QueuedRequest]:
+    def place(self, *, alone: bool = False) -> Iterator[QueuedRequest]:
         """Wait for a place, and keep it; *alone*: a place without others of ours beside it.
 
-        Raises ``Interrupted`` when everything was stopped meanwhile.
+        Raises ``Interrupted`` when the run is stopped meanwhile.
         """
-        turn = QueuedRequest(alone)
-        with self._changed:
-            self._door.append(turn)
+        request = QueuedRequest(alone)
+        with self._stop.waking(self._wake), self._changed:
+            self._waiting.append(request)
             try:
-                self._changed.wait_for(lambda: self._stopped or self._may_go(turn))
+                self._changed.wait_for(lambda: self._stop.is_requested or self._may_go(request))
             finally:
-                self._door.remove(turn)
-            if self._stopped:
-                raise Interrupted("stopped")
-            turn.sent, turn.epoch = self._clock(), self._epoch
-            self._there.append(turn)
-            self._begin()
-            self._changed.notify_all()
+                self._waiting.remove(request)
+            self._stop.check()
+            request.sent, request.epoch = self._clock(), self._epoch
+            self._there.append(request)
+            self._update()
         try:
-            yield turn
+            yield request
         finally:
             with self._changed:
-                self._there.remove(turn)
-                self._begin()
-                self._changed.notify_all()
+                self._there.remove(request)
+                self._update()
 
-    def shrink(self) -> None:
+    def limit_to_slots(self) -> None:
         """The server had no place in its queue while it worked for us: send no more than it works on."""
         with self._changed:
             if len(self._there) > 1:
-                self._most = max(1, min(self._most, self._slots))
+                self.capacity = max(1, min(self.capacity, self._slots))
 
-    def narrow(self, turn: QueuedRequest) -> bool:
+    def halve(self, request: QueuedRequest) -> bool:
         """The server cannot hold at once what it was given: send half as much. Whether that can help.
 
         One alone has nobody beside it. Those who are crowded out together all call this: it is done once.
         """
         with self._changed:
-            if turn.epoch == self._epoch:
+            if request.epoch == self._epoch:
                 if len(self._there) < 2:
                     return False
-                self._most = len(self._there) // 2
+                self.capacity = len(self._there) // 2
                 self._epoch += 1
             return True
 
-    def lonely(self, turn: QueuedRequest) -> bool:
-        """Whether no other request of ours is there beside *turn*."""
-        return self._there == [turn]
+    def is_alone(self, request: QueuedRequest) -> bool:
+        """Whether no other request of ours is there beside *request*."""
+        return self._there == [request]
 
-    def stop(self) -> None:
-        """Let nobody go any more. The lock may be entered twice by one thread: signals come at any time."""
+    def wait_until_empty(self, timeout: float) -> None:
+        """Wait until no request of ours is there, for so many seconds at most."""
         with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._there, timeout)
 
-    def _may_go(self, turn: QueuedRequest) -> bool:
-        if self._door[0] is not turn or len(self._there) >= self._most:
+    def _may_go(self, request: QueuedRequest) -> bool:
+        if self._waiting[0] is not request or len(self._there) >= self.capacity:
             return False
-        return not self._there or not (turn.alone or self._there[-1].alone)
+        return not self._there or not (request.alone or self._there[-1].alone)
 
-    def _begin(self) -> None:
-        for turn in self._there[: self._slots]:
-            if turn.began is None:
-                turn.began = self._clock()
+    def _update(self) -> None:
+        """Note which requests the server works on now, and let the next ones look whether they may go."""
+        for request in self._there[: self._slots]:
+            if request.began is None:
+                request.began = self._clock()
+        self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

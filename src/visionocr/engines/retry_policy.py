@@ -1,16 +1,10 @@
-"""How long the same request is tried again, and when that ends."""
+"""How long the same request is tried again, and how long a request that is stopped may take to end."""
 
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from tenacity import RetryCallState
-
-from visionocr.engines.attempt import Ending
-from visionocr.errors import ServerUnreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,34 +17,18 @@ class RetryPolicy:
     """A server that answered before and now does not is waited for so long."""
     first_wait: float = 0.2
     longest_wait: float = 10.0
-    ending: Ending = Ending()
+    last_answer: float = 30.0
+    """For an aborted request to give back what it has: an abort takes effect after the current batch of the prompt."""
+    idle: float = 60.0
+    """For the server to become idle after a request was given up."""
     abort: float = 1.5
     """A user who stops the run waits no longer than this for the server to take note."""
     jitter: Callable[[], float] = lambda: secrets.randbelow(1000) / 1000
 
-    def pause(self, failures: int) -> float:
-        """Seconds until the next try: longer with each failure in a row, and not the same for all who wait."""
-        growth: float = self.first_wait * 2 ** min(failures - 1, 20)
-        return min(growth, self.longest_wait) * (0.5 + self.jitter() / 2)
+    def pause(self, failures: int, wish: float | None = None) -> float:
+        """Seconds until the next try: longer with each failure in a row, and not the same for all who wait.
 
-
-class Stop:
-    """Busy is waited out by time, an absent server by attempts; nothing is tried after a cancel. For one request."""
-
-    def __init__(self, cancelled: threading.Event, patience: RetryPolicy, clock: Callable[[], float]) -> None:
-        self._cancelled = cancelled
-        self._patience = patience
-        self._clock = clock
-        self._started = clock()
-        self._absent_since: float | None = None
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        """Whether to give up."""
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        now = self._clock()
-        if not isinstance(error, ServerUnreachable):
-            self._absent_since = None
-            return self._cancelled.is_set() or now - self._started >= self._patience.busy
-        if self._absent_since is None:
-            self._absent_since = now
-        return self._cancelled.is_set() or now - self._absent_since >= self._patience.absent
+        *wish* is what the server asks for (``Retry-After``); a wish for less than the usual is not granted.
+        """
+        growth = min(self.first_wait * 2.0 ** min(failures - 1, 20), self.longest_wait)
+        return max(growth * (0.5 + self.jitter() / 2), wish or 0.0)

@@ -6,18 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
-
 from visionocr.engines.attempt import Attempt
-from visionocr.engines.changes import ServerChanged, ServerCrowded
-from visionocr.engines.dialects import Dialect
-from visionocr.engines.http import ConnectionLost, Http
+from visionocr.engines.dialects.base import Dialect
+from visionocr.engines.http import Http
+from visionocr.engines.http_errors import ConnectionLost, ServerChanged, ServerCrowded, ServerDied
 from visionocr.engines.monitor import Limits
 from visionocr.engines.request_queue import QueuedRequest, RequestQueue
-from visionocr.engines.retry_policy import RetryPolicy, Stop
+from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.errors import (
     AnswerUnusable,
-    Interrupted,
     RequestRefused,
     ServerBusy,
     ServerError,
@@ -26,17 +23,22 @@ from visionocr.errors import (
     ServerUnreachable,
 )
 from visionocr.prompting.render import wrap
-from visionocr.types import ChatMarkers, Completion, Notice, Observer, Prompt, Request, Sampler, Server, ignore
-from visionocr.types import Retrying as RetryingEvent
+from visionocr.stop import Stop
+from visionocr.types import (
+    ChatMarkers,
+    Completion,
+    Notice,
+    Observer,
+    Prompt,
+    Request,
+    Retrying,
+    Sampler,
+    Server,
+    ignore,
+)
 
 _MOST_COUNTS = 256
 """Token counts that are remembered: prompts may differ from page to page."""
-
-
-class ServerDied(ServerUnreachable):
-    """It went away while it had a request of ours."""
-
-
 MOST_DEATHS = 2
 """A request during which a server died so often is not sent again: it is the reason, as it was alone then."""
 
@@ -56,135 +58,158 @@ class ServerEngine:
         dialect: Dialect,
         *,
         observer: Observer = ignore,
-        patience: RetryPolicy | None = None,
+        policy: RetryPolicy | None = None,
         max_time: float | None = None,
-        sleep: Callable[[float], object] | None = None,
+        stop: Stop | None = None,
     ) -> None:
+        """*max_time*: seconds that an answer may take. *stop* is requested by ``cancel``; it is the engine's own."""
         self.server = server
-        self._http = http
+        self._stop = stop or Stop()
+        self._http = replace(http, stop=self._stop)
         self._dialect = dialect
         self._observer = observer
-        self._patience = patience or RetryPolicy()
+        self._policy = policy or RetryPolicy()
         self._limits = Limits(silence=http.timeout, total=max_time)
-        self._cancelled = threading.Event()
-        self._missed = False
-        self._sleep = sleep or self._cancelled.wait
-        self._learning = threading.Lock()
-        self._running: set[Attempt] = set()
-        self._lock = threading.RLock()
-        """Guards what runs. May be entered twice: signals come at any time."""
+        self._queue = RequestQueue(server.slots, server.in_flight, http.clock, self._stop)
+        self._probing = threading.Lock()
         self._counts: dict[str, int] = {}
-        self._turns = RequestQueue(server.slots, server.in_flight, http.clock)
+        self._absence_reported = False
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``. Busy answers are waited out; whatever will not change is raised at once."""
-        attempts = deaths = 0
-        for attempt in self._retrying():
-            with attempt:
-                attempts += 1
-                try:
-                    completion = self.once(request, alone=deaths > 0)
-                    self._missed = False
-                except ServerDied:
-                    deaths += 1
-                    if deaths < MOST_DEATHS:
-                        raise
+        clock, policy = self._http.clock, self._policy
+        attempt = deaths = 0
+        started = clock()
+        absent_since: float | None = None
+        while True:
+            attempt += 1
+            try:
+                completion = self.complete_once(request, alone=deaths > 0)
+                self._absence_reported = False
+                return replace(completion, retries=attempt - 1)
+            except ServerUnreachable as error:
+                deaths += isinstance(error, ServerDied)
+                if deaths == MOST_DEATHS:
                     raise request_killed_server(deaths) from None
-        return replace(completion, retries=attempts - 1)
+                absent_since = clock() if absent_since is None else absent_since
+                if clock() - absent_since >= policy.absent:
+                    raise
+                self._wait(error, attempt)
+            except ServerBusy as error:
+                absent_since = None
+                if clock() - started >= policy.busy:
+                    raise
+                self._wait(error, attempt)
 
-    def once(self, request: Request, *, alone: bool = False, leave: Callable[[], bool] = lambda: False) -> Completion:
+    def complete_once(
+        self, request: Request, *, alone: bool = False, should_leave: Callable[[], bool] = lambda: False
+    ) -> Completion:
         """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
 
         *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
-        *leave* says that it is better asked elsewhere; then ``Moved`` is raised.
+        *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised.
         """
-        self._go_on()
-        text_tokens = self._text_tokens(request.prompt)
-        with self._turns.turn(alone=alone) as turn:
-            completion = self._attempt(request, turn, leave)
+        self._stop.check()
+        text_tokens = self._count_text(request.prompt) if request.prompt.images else None
+        server = self.server
+        with self._queue.place(alone=alone) as place:
+            attempt = Attempt(
+                http=self._http,
+                dialect=self._dialect,
+                server=server,
+                request=request,
+                limits=self._limits,
+                policy=self._policy,
+                observer=self._observer,
+                stop=self._stop,
+                queue=self._queue,
+                place=place,
+                should_leave=should_leave,
+            )
+            try:
+                completion = attempt.run()
+            except ServerError as error:
+                self._stop.check()  # how a cancelled request ends is no fault of anybody's
+                raise self._diagnose(error, server, place) from None
+        self._stop.check()  # what a cancelled request gives back is not its answer
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Requests that it can be given at once."""
-        return self._turns.room
+        return self._queue.capacity
 
     def count_tokens(self, text: str) -> int | None:
         """See ``Engine.count_tokens``. Counts are remembered: the prompt is the same for every page."""
         if self.server.applies_template:
-            return self._learned(Prompt("", (text,), ChatMarkers()))
-        return self._remembered(text, lambda: self._dialect.count_tokens(self._http, self.server, text))
+            return self._count_in_template(Prompt("", (text,), ChatMarkers()))
+        return self._remember(text, lambda: self._dialect.count_tokens(self._http, self.server, text))
 
     def cancel(self) -> None:
-        """Abort what runs, by its own keys, and let no further attempt start."""
-        with self._lock:
-            self._cancelled.set()
-            running = tuple(self._running)
-        self._turns.stop()
-        threads = [threading.Thread(target=attempt.stop, daemon=True) for attempt in running]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(self._patience.abort / len(threads))
+        """See ``Engine.cancel``: what runs is aborted by its own key, no further attempt starts."""
+        self._stop.request()
 
     def close(self) -> None:
-        """Nothing is held between requests."""
+        """See ``Engine.close``. Waits a moment for what still runs to be aborted, so that nobody works for nothing."""
+        self._stop.request()
+        self._queue.wait_until_empty(self._policy.abort)
 
-    def _text_tokens(self, prompt: Prompt) -> int | None:
+    def _count_text(self, prompt: Prompt) -> int | None:
         """Tokens of the prompt without its images: what is processed beyond them shows that the images were used."""
         if not self.server.applies_template:
             return self.count_tokens(wrap(prompt))
-        return self._learned(prompt) if self.server.counts_tokens else None
+        return self._count_in_template(prompt) if self.server.counts_tokens else None
 
-    def _learned(self, prompt: Prompt) -> int | None:
+    def _count_in_template(self, prompt: Prompt) -> int | None:
         """Tokens of a prompt's text in the server's own template: those of a request without images tell."""
         bare = Request(replace(prompt, parts=(prompt.text or ".",)), Sampler(), max_length=1)  # none takes no text
 
         def ask() -> int | None:
             try:
-                with self._turns.turn() as turn:
-                    return self._attempt(bare, turn, lambda: False).prompt_tokens
+                return self.complete_once(bare).prompt_tokens
             except (AnswerUnusable, RequestRefused):
                 return None
 
-        return self._remembered(f"{prompt.system}\0{prompt.text}", ask)
+        return self._remember(f"{prompt.system}\0{prompt.text}", ask)
 
-    def _remembered(self, text: str, count: Callable[[], int | None]) -> int | None:
-        known = self._counts.get(text)
-        if known is not None:
-            return known
-        number = count()
-        if number is not None:  # a failure says nothing about the next time
+    def _remember(self, text: str, count: Callable[[], int | None]) -> int | None:
+        number = self._counts.get(text)
+        if number is None and (number := count()) is not None:  # a failure says nothing about the next time
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()
             self._counts[text] = number
         return number
 
-    def _go_on(self) -> None:
-        if self._cancelled.is_set():
-            raise Interrupted("stopped")
+    def _diagnose(self, error: ServerError, server: Server, place: QueuedRequest) -> ServerError:
+        """What *error* really is. What it says of the server, and how much that can take, is remembered."""
+        error = self._dialect.explain(error)
+        match error:
+            case ServerChanged():
+                self._probe_again(server)
+            case ServerCrowded():
+                if not self._queue.halve(place):
+                    return RequestRefused(error.message, error.hint)
+            case ServerBusy():
+                self._queue.limit_to_slots()
+            case ConnectionLost():
+                # A closed connection is a request that the server could not take, or its death: it answers, or not.
+                try:
+                    self._dialect.recognise(self._http)
+                except ServerUnreachable:
+                    return ServerDied(
+                        f"{self._http.base} went away while it worked on this request",
+                        "It may have crashed: look at its console, start it again and repeat the command.",
+                    )
+                except ServerError:
+                    pass
+        return error
 
-    def _attempt(self, request: Request, turn: QueuedRequest, leave: Callable[[], bool]) -> Completion:
-        server = self.server
-        try:
-            return self._sent(server, request, turn, leave)
-        except ServerChanged:
-            self._learn_anew(server)
-            raise
-        except ServerCrowded as error:
-            if not self._turns.narrow(turn):
-                raise RequestRefused(error.message, error.hint) from None
-            raise
-        except ServerBusy:
-            self._turns.shrink()
-            raise
-
-    def _learn_anew(self, old: Server) -> None:
+    def _probe_again(self, old: Server) -> None:
         """Probe the server that was started again, unless another thread has done it by now.
 
         Raises ``ServerRefused`` when it is not what it was: what was decided for the run does not fit any more.
         """
-        with self._learning:
+        with self._probing:
             if self.server is not old:
                 return
             identity = self._dialect.recognise(self._http)
@@ -200,75 +225,13 @@ class ServerEngine:
                 )
             self.server = new
 
-    def _sent(self, server: Server, request: Request, turn: QueuedRequest, leave: Callable[[], bool]) -> Completion:
-        attempt = Attempt(
-            self._http,
-            self._dialect,
-            server,
-            request,
-            limits=self._limits,
-            observer=self._observer,
-            sleep=self._sleep,
-            ending=self._patience.ending,
-            cancelled=self._cancelled,
-            turns=self._turns,
-            turn=turn,
-            leave=leave,
-        )
-        with self._lock:  # either ``cancel`` finds the attempt, or we see that it was called
-            self._go_on()
-            self._running.add(attempt)
-        try:
-            completion = attempt.run()
-        except ServerError as error:
-            self._go_on()  # how a cancelled request ends is no fault of anybody's
-            raise (self._explain(error) if isinstance(error, ConnectionLost) else error) from None
-        finally:
-            with self._lock:
-                self._running.discard(attempt)
-        self._go_on()  # what a cancelled request gives back is not its answer
-        return completion
-
-    def _explain(self, error: ConnectionLost) -> ServerError:
-        """A closed connection is a request the server could not take, or its death: it still answers, or not."""
-        if self._cancelled.is_set():
-            return error
-        try:
-            self._dialect.recognise(self._http)
-        except ServerUnreachable:
-            return ServerDied(
-                f"{self._http.base} went away while it worked on this request",
-                "It may have crashed: look at its console, start it again and repeat the command.",
+    def _wait(self, error: ServerBusy | ServerUnreachable, attempt: int) -> None:
+        """Report that the request is tried again, and wait for that."""
+        seconds = self._policy.pause(attempt, error.retry_after if isinstance(error, ServerBusy) else None)
+        self._observer(Retrying(error.message, seconds, attempt))
+        if isinstance(error, ServerUnreachable) and not self._absence_reported:
+            self._absence_reported = True  # once; the rest is for those who want to hear more
+            self._observer(
+                Notice(f"{error.message}: waiting up to {self._policy.absent:.0f} s for the server", warning=True)
             )
-        except ServerError:
-            pass
-        return error
-
-    def _retrying(self) -> Retrying:
-        patience = self._patience
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, ServerBusy) else None
-            return asked if asked is not None else patience.pause(state.attempt_number)
-
-        def report(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            reason = error.message if isinstance(error, ServerError) else str(error)
-            wait = state.next_action.sleep if state.next_action else 0.0
-            self._observer(RetryingEvent(reason, wait, state.attempt_number))
-            if isinstance(error, ServerUnreachable) and not self._missed:
-                self._missed = True  # said once; the rest is for those who want to hear more
-                self._observer(Notice(f"{reason}: waiting up to {patience.absent:.0f} s for the server", warning=True))
-
-        return Retrying(
-            retry=retry_if_exception_type((ServerBusy, ServerUnreachable)),
-            stop=Stop(self._cancelled, patience, self._http.clock),
-            wait=wait,
-            sleep=self._pause,
-            before_sleep=report,
-            reraise=True,
-        )
-
-    def _pause(self, seconds: float) -> None:
-        self._sleep(seconds)
+        self._stop.wait(seconds)

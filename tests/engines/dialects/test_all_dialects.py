@@ -19,14 +19,13 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import make_pdf as pdf_file
-from fakes.requests import B64, FULL, GREEDY, STOPS, engine_for
+from fakes.requests import B64, FULL, GREEDY, STOPS, Sleepless, engine_for
 from fakes.wires import SERVED, WIRES, Wire
 from visionocr import vision_check
 from visionocr.answers.judge import judge
 from visionocr.cli.app import app
-from visionocr.engines.dialects import ALL
+from visionocr.engines.dialects import ALL, probe
 from visionocr.engines.http import Http
-from visionocr.engines.probe import probe
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerRefused, ServerUnknown
 from visionocr.prompting.library import Library
@@ -67,6 +66,16 @@ def test_recognised(name: str) -> None:
         assert (server.url, server.model in {wire.model, "tiny-vision"}) == (fake.url, True)
         if wire.auto:
             assert probe(Http(fake.url))[0] == server
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_long_names_are_cut(name: str) -> None:
+    """What a server calls its model and itself is shown and written beside every page: megabytes of it are not kept."""
+    wire = SERVED[name]
+    with wire.fake(model="qwen2.5-vl-" + "b" * 5_000_000) as fake:
+        server, _ = probe(Http(fake.url), wire.dialect)
+    assert server.model.startswith("qwen2.5-vl-bbb")
+    assert len(server.model) <= 200
 
 
 def test_forced_and_wrong() -> None:
@@ -280,9 +289,9 @@ def test_overload(name: str) -> None:
         fake.plan[7] = [busy, busy]
         http = Http(fake.url)
         server, dialect = probe(http, wire.dialect)
-        sleeps: list[float] = []
-        completion = ServerEngine(http, server, dialect, sleep=sleeps.append).complete(GREEDY)
-        assert (completion.retries, len(sleeps)) == (2, 2)
+        stop = Sleepless()
+        completion = ServerEngine(http, server, dialect, stop=stop).complete(GREEDY)
+        assert (completion.retries, len(stop.sleeps)) == (2, 2)
         fake.plan[7] = busy
         with pytest.raises(ServerBusy, match="server busy, please"):
             engine_for(wire, fake).complete(GREEDY)
@@ -351,7 +360,7 @@ def test_silence(name: str) -> None:
         engine = engine_for(wire, fake, timeout=0.3)
         engine.count_tokens("x")
         fake.plan[7] = faults.Hang(3)
-        with pytest.raises(ServerError, match="no sign of life"):
+        with pytest.raises(ServerError, match="no progress"):
             engine.complete(GREEDY)
         fake.wait_for(lambda: fake.hung_up == 1)
 

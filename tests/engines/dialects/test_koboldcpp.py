@@ -20,10 +20,11 @@ from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from fakes.pictures import encode as encode_picture
 from fakes.pictures import picture
-from visionocr.engines.dialects import koboldcpp as dialect
-from visionocr.engines.http import Http, Reply, TimedOut
-from visionocr.engines.monitor import ProgressSnapshot
-from visionocr.engines.probe import probe
+from visionocr.engines.dialects import ALL, probe
+from visionocr.engines.dialects.base import ProgressSnapshot
+from visionocr.engines.dialects.koboldcpp import KoboldCpp, parse_version
+from visionocr.engines.http import Http, Reply
+from visionocr.engines.http_errors import TimedOut
 from visionocr.errors import (
     AnswerUnusable,
     RequestRefused,
@@ -39,6 +40,7 @@ WIRE = Path(__file__).parent.parent.parent / "wire" / "koboldcpp" / "decode.json
 RECORDED = {(entry["case"], entry["version"]): entry for entry in map(json.loads, WIRE.read_text("utf-8").splitlines())}
 VERSIONS = ("1.76", "1.104", "1.115.1")
 BASE = "http://ocr.example"
+dialect = KoboldCpp()
 SERVER = Server(BASE, "koboldcpp")
 CHATML = ChatMarkers(
     system_start="<|im_start|>system\n",
@@ -465,11 +467,11 @@ def test_look(version: str) -> None:
         http = Http(fake.url)
         asked = pool.submit(http.post, dialect.GENERATE, dialect.encode(SERVER, request(image(7)), "mine"))
         fake.wait_for(lambda: fake.running == "mine")
-        assert dialect.look(http, "mine") == ProgressSnapshot(" Text of page 7", 0, 0)
-        assert dialect.look(http, "other").text == ""
+        assert dialect.poll(http, "mine") == ProgressSnapshot(" Text of page 7", 0, 0)
+        assert dialect.poll(http, "other").text == ""
         fake.release()
         asked.result(10)
-        assert dialect.look(http, "mine").generations == 1
+        assert dialect.poll(http, "mine").generations == 1
 
 
 @given(check=JSON_VALUES, about=JSON_VALUES)
@@ -479,9 +481,9 @@ def test_look_at_nonsense(check: object, about: object) -> None:
     with responses.RequestsMock() as mock:
         mock.add("POST", BASE + "/api/extra/generate/check", body=json.dumps({"results": [check]}))
         mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
-        life = dialect.look(Http(BASE), "k")
+        life = dialect.poll(Http(BASE), "k")
         mock.replace("POST", BASE + "/api/extra/generate/check", body=json.dumps(check))
-        assert isinstance(dialect.look(Http(BASE), "k").text, str)
+        assert isinstance(dialect.poll(Http(BASE), "k").text, str)
     assert isinstance(life.text, str)
     assert life.waiting is None or life.waiting >= 0
 
@@ -534,7 +536,7 @@ def test_recorded_probe(version: str, mocked: responses.RequestsMock) -> None:
         entry = RECORDED[case, version]
         mocked.add("GET", BASE + entry["path"], body=entry["body"])
     server, found = probe(Http(BASE))
-    assert found is dialect
+    assert found is ALL[0]
     assert (server.version, server.model, server.vision, server.context_length) == (version, "tiny-llama", True, 2048)
 
 
@@ -662,4 +664,4 @@ def test_probe_with_gaps(path: str, kind: faults.Kind, koboldcpp: FakeKoboldCpp)
 )
 def test_parse_version(text: str, version: tuple[int, ...]) -> None:
     """Only the leading dotted numbers count, and they count as numbers."""
-    assert dialect.parse_version(text) == version
+    assert parse_version(text) == version

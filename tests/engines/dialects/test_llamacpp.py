@@ -1,4 +1,4 @@
-"""llama-server's wire language: bodies, answers, what a probe learns of five eras, and what a restart changes."""
+"""llama-server's wire language: bodies, answers, what a probe learns of four eras, and what a restart changes."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from fakes.pictures import encode as encode_picture
 from fakes.pictures import make_image, picture
 from fakes.words import page_text
 from visionocr.cli.app import app
-from visionocr.engines.changes import ServerChanged, ServerCrowded
-from visionocr.engines.dialects import llamacpp as dialect
-from visionocr.engines.events import Stream, parse_events
+from visionocr.engines.dialects import probe
+from visionocr.engines.dialects.llamacpp import LlamaServer
+from visionocr.engines.events import parse_events
 from visionocr.engines.http import Http, Reply
-from visionocr.engines.monitor import ProgressSnapshot
-from visionocr.engines.probe import probe
+from visionocr.engines.http_errors import ServerChanged, ServerCrowded
 from visionocr.engines.request_queue import RequestQueue
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerRefused, ServerUnknown
 from visionocr.prompting.render import wrap
+from visionocr.stop import Stop
 from visionocr.types import ChatMarkers, FinishReason, PageImage, PageRef, Prompt, Request, Sampler, Server
 
 CHAT = ChatMarkers(user_start="<|im_start|>user\n", user_end="<|im_end|>\n", assistant_start="<|im_start|>assistant\n")
 MARKER = "<__media_0123__>"
 NOW = Server("http://ocr.example", "llamacpp", marker=MARKER, model="tiny")
-OLD = replace(NOW, marker="[img-")
-SIGHTED = (Era.NOW, Era.AUG_2025, Era.YEAR_2023)
+SIGHTED = (Era.NOW, Era.AUG_2025)
+dialect = LlamaServer()
 PICTURES = {number: encode_picture(picture(number, (320, 400)), "PNG") for number in (1, 2)}
 
 
@@ -93,30 +93,19 @@ def test_body() -> None:
     }
 
 
-def test_old_body() -> None:
-    """A server of 2023 gets its pictures by number."""
-    body = dialect.encode(OLD, request(image(1), "and", image(2)), "key")
-    assert body["prompt"] == "Be exact.<|im_start|>user\n[img-1]and[img-2]<|im_end|>\n<|im_start|>assistant\n"
-    assert [entry["id"] for entry in body["image_data"]] == [1, 2]
-    assert body["image_data"][1]["data"] == base64.b64encode(PICTURES[2]).decode()
-
-
 def test_body_without_pictures() -> None:
-    """A prompt without a picture is plain text in every form."""
-    for server in (NOW, OLD):
-        body = dialect.encode(server, request("Hello"), "key")
-        assert body["prompt"] == "Be exact.<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
-        assert "image_data" not in body
+    """A prompt without a picture is plain text."""
+    body = dialect.encode(NOW, request("Hello"), "key")
+    assert body["prompt"] == "Be exact.<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
 
 
-@pytest.mark.parametrize("words", [MARKER, "<__media__>", "<__image__>", "[img-1]", "a[img-2]b", f"{MARKER}{MARKER}"])
-@pytest.mark.parametrize("server", [NOW, OLD])
-def test_words_are_no_pictures(server: Server, words: str) -> None:
+@pytest.mark.parametrize("words", [MARKER, "<__media__>", "<__image__>", f"{MARKER}{MARKER}"])
+def test_words_are_no_pictures(words: str) -> None:
     """What a user writes never stands for a picture, in the turn or in the system text."""
     asked = request(image(), words)
-    body = dialect.encode(server, replace(asked, prompt=replace(asked.prompt, system=words)), "key")
-    text = body["prompt"] if server is OLD else body["prompt"]["prompt_string"]
-    assert text.count("[img-" if server is OLD else MARKER) == 1
+    body = dialect.encode(NOW, replace(asked, prompt=replace(asked.prompt, system=words)), "key")
+    text = body["prompt"]["prompt_string"]
+    assert text.count(MARKER) == 1
     assert "<__media__>" not in text
     assert "<__image__>" not in text
 
@@ -148,15 +137,12 @@ def decoded(*events: Any) -> Any:
         ({"stop_type": "word"}, FinishReason.STOP),
         ({"stop_type": "limit"}, FinishReason.LENGTH),
         ({"stop_type": "eos", "truncated": True}, FinishReason.LENGTH),
-        ({"stopped_eos": True, "stopped_limit": False}, FinishReason.STOP),
-        ({"stopped_word": True}, FinishReason.STOP),
-        ({"stopped_limit": True}, FinishReason.LENGTH),
         ({"stop_type": "none"}, FinishReason.UNKNOWN),
         ({}, FinishReason.UNKNOWN),
     ],
 )
 def test_finish_reasons(fields: dict[str, Any], reason: FinishReason) -> None:
-    """The end of an answer is told in the words of its year."""
+    """The end of an answer is told in the server's words."""
     assert decoded(final(**fields)).finish_reason is reason
 
 
@@ -165,11 +151,6 @@ def test_stream_becomes_text() -> None:
     completion = decoded({"content": "Hel"}, {"content": ""}, {"content": "lo"}, final(stop_type="eos"))
     assert (completion.text, completion.prompt_tokens, completion.completion_tokens) == ("Hello", 90, 2)
     assert completion.seconds == 1.5
-
-
-def test_counts_of_an_old_server_are_no_proof() -> None:
-    """In 2023 pictures were not among the prompt's tokens: the number would say that they were not used."""
-    assert decoded(final(stopped_eos=True)).prompt_tokens is None
 
 
 def test_whole_answer_becomes_text() -> None:
@@ -212,19 +193,6 @@ def test_error_events() -> None:
         list(parse_events([b"data: " + b"[" * 100_000]))
 
 
-def test_stream_in_sight() -> None:
-    """Every event is a sign of life, also one without text; before the first there is none."""
-    stream = Stream(dialect.piece)
-    assert stream.sight() is None
-    stream.hear({"prompt_progress": {}})
-    first = stream.sight()
-    stream.hear({"prompt_progress": {}})
-    assert first == ProgressSnapshot("", generations=1) != stream.sight()
-    stream.hear({"content": "text"})
-    stream.hear(["what"])
-    assert stream.sight() == ProgressSnapshot("text", generations=4)
-
-
 # --- complaints ----------------------------------------------------------------------------------------
 
 
@@ -259,28 +227,19 @@ def test_other_complaints() -> None:
 @pytest.mark.parametrize("era", SIGHTED)
 def test_probe(era: Era) -> None:
     """Model, vision, marker, slots and context are found, or tried, in every era that takes pictures."""
-    old = era is Era.YEAR_2023
     with FakeLlama(era, slots=3, context=4096) as fake:
         server, found = probe(Http(fake.url))
         assert found.NAME == "llamacpp"
         assert server.vision is True
-        assert server.model == ("" if old else "tiny-vision")
-        assert (server.slots, server.context_length) == ((1, None) if old else (3, 4096))
-        assert server.marker == ("[img-" if old else fake.marker)
-        assert server.counts_tokens is not old  # in 2023 pictures were not among the tokens counted
+        assert (server.model, server.slots, server.context_length) == ("tiny-vision", 3, 4096)
+        assert server.marker == fake.marker
+        assert server.counts_tokens
 
 
-@pytest.mark.parametrize(
-    ("era", "vision", "words"),
-    [
-        (Era.YEAR_2024, True, "takes no pictures"),
-        (Era.YEAR_2023, False, "takes no pictures"),
-        (Era.MAY_2025, True, "chat only"),
-    ],
-)
-def test_probe_of_a_blind_server(era: Era, vision: bool, words: str) -> None:
+@pytest.mark.parametrize(("era", "words"), [(Era.YEAR_2024, "takes no pictures"), (Era.MAY_2025, "chat only")])
+def test_probe_of_a_blind_server(era: Era, words: str) -> None:
     """A server that would ignore the picture is refused with the reason; nothing is ever asked of it blindly."""
-    with FakeLlama(era, vision=vision) as fake, pytest.raises(ServerRefused, match=words) as caught:
+    with FakeLlama(era) as fake, pytest.raises(ServerRefused, match=words) as caught:
         probe(Http(fake.url))
     assert caught.value.hint
 
@@ -341,7 +300,8 @@ def test_router_without_choice(wanted: str | None) -> None:
     """When it is not clear which model is meant, they are named."""
     with FakeLlama(router={"a": "loaded", "b": "loaded"}) as fake, pytest.raises(ServerRefused) as caught:
         probe(Http(fake.url), None, wanted)
-    assert "--model: a, b" in caught.value.hint
+    assert "a, b" in caught.value.hint
+    assert wanted or "--model" in caught.value.hint
 
 
 @pytest.mark.parametrize("props", [None, [], {}, {"total_slots": 1, "modalities": {}}, "x", 7])
@@ -366,17 +326,14 @@ def test_properties_of_any_shape() -> None:
 
 @pytest.mark.parametrize("era", SIGHTED)
 def test_completion(era: Era) -> None:
-    """A picture is read in every era that takes pictures, wherever it stands; the counts show it where they can."""
+    """A picture is read in every era that takes pictures, wherever it stands; the counts show it."""
     with FakeLlama(era) as fake:
         completion = engine_for(fake).complete(request("Read:", image(2), image(1)))
         assert completion.text == f"{page_text(2)}\n\n{page_text(1)}"
         assert completion.finish_reason is FinishReason.STOP
         assert completion.text_tokens is not None
-        if era is Era.YEAR_2023:
-            assert completion.prompt_tokens is None
-        else:
-            assert completion.prompt_tokens is not None
-            assert completion.prompt_tokens - completion.text_tokens >= 2 * IMAGE_TOKENS
+        assert completion.prompt_tokens is not None
+        assert completion.prompt_tokens - completion.text_tokens >= 2 * IMAGE_TOKENS
 
 
 def test_length_limit() -> None:
@@ -438,18 +395,18 @@ def test_crowded_alone() -> None:
         assert len(fake.generated) == 1
 
 
-def test_room_is_narrowed_once_for_all_who_were_there() -> None:
+def test_capacity_is_halved_once_for_all_who_were_there() -> None:
     """All who are crowded out together halve the places once, and one alone cannot help it."""
-    turns = RequestQueue(4, 4, time.monotonic)
+    queue = RequestQueue(4, 4, time.monotonic, Stop())
     with ExitStack() as inside:
-        crowd = [inside.enter_context(turns.turn()) for _ in range(4)]
-        assert [turns.narrow(turn) for turn in crowd] == [True] * 4
-    assert turns.room == 2
-    with turns.turn() as one, turns.turn():
-        assert turns.narrow(one)
-    assert turns.room == 1
-    with turns.turn() as alone:
-        assert not turns.narrow(alone)
+        crowd = [inside.enter_context(queue.place()) for _ in range(4)]
+        assert [queue.halve(one) for one in crowd] == [True] * 4
+    assert queue.capacity == 2
+    with queue.place() as one, queue.place():
+        assert queue.halve(one)
+    assert queue.capacity == 1
+    with queue.place() as alone:
+        assert not queue.halve(alone)
 
 
 def test_restart() -> None:
@@ -502,7 +459,7 @@ def test_overlong_prompt() -> None:
 @pytest.mark.parametrize("era", SIGHTED)
 def test_broken_picture(era: Era) -> None:
     """A picture that the server cannot decode is never answered without it."""
-    broken = replace(image(), data=b"\x00\x00\x00" if era is not Era.YEAR_2023 else b"no picture")
+    broken = replace(image(), data=b"\x00\x00\x00")
     with FakeLlama(era) as fake, pytest.raises(ServerError):
         engine_for(fake).complete(request(broken, "Read."))
 
@@ -536,6 +493,36 @@ def test_endless_loop_is_stopped() -> None:
         assert completion.finish_reason is FinishReason.LOOP
         assert completion.text.startswith("The same line again.\nThe same")
         fake.wait_for(lambda: fake.hung_up == 1 and fake.running == 0)
+
+
+def test_events_without_text_are_progress() -> None:
+    """A server that only tells how far it is with the prompt is not given up as silent."""
+    with FakeLlama() as fake:
+        http = Http(fake.url, timeout=0.6)
+        engine = ServerEngine(http, *probe(http))
+        fake.says = lambda numbers: _after_silence(fake, 8, page_text(1))
+        assert engine.complete(request()).text == page_text(1)
+        fake.wait_for(lambda: fake.running == 0)
+        assert not fake.hung_up
+
+
+def test_silence_of_a_stream() -> None:
+    """A server that sends no event for too long is given up, and sees that nobody listens."""
+    with FakeLlama() as fake:
+        http = Http(fake.url, timeout=0.3)
+        engine = ServerEngine(http, *probe(http))
+        fake.before = lambda arrival: json_answer({}) if arrival.path == "/slots" else None
+        fake.says = lambda numbers: map(str, filter(lambda _: fake.closing.wait(3), range(3)))
+        with pytest.raises(AnswerUnusable, match="no progress for 0 s"):
+            engine.complete(request())
+
+
+def _after_silence(fake: FakeLlama, events: int, text: str) -> Iterator[str]:
+    """Events without text, 0.2 s each, then a text."""
+    for _ in range(events):
+        fake.closing.wait(0.2)
+        yield ""
+    yield text
 
 
 def test_cancel() -> None:
@@ -578,14 +565,14 @@ def test_no_token_count(answer: Answer) -> None:
         assert dialect.count_tokens(Http(fake.url), NOW, "text") is None
 
 
-def test_life_of_a_waiting_request() -> None:
-    """What the slots do is a sign of life for a request that waits for one."""
+def test_progress_of_a_waiting_request() -> None:
+    """What the slots do is progress for a request that waits for one."""
     rows = [{"is_processing": True, "id_task": 3, "next_token": [{"n_decoded": 5}]}, {"is_processing": False}, 7]
     with FakeLlama() as fake:
         fake.before = lambda arrival: json_answer(rows)
-        first = dialect.look(Http(fake.url), "key")
+        first = dialect.poll(Http(fake.url), "key")
         rows[0] = {"is_processing": True, "id_task": 3, "next_token": {"n_decoded": 6}}
-        assert first != dialect.look(Http(fake.url), "key")
+        assert first != dialect.poll(Http(fake.url), "key")
         assert first.waiting == 1
 
 
@@ -628,10 +615,10 @@ def _says_what_it_sees(numbers: list[int | None]) -> str:
 
 
 def test_command_with_a_blind_server(tmp_path: Path) -> None:
-    """A server that ignores pictures although it says otherwise is found out before the first page."""
+    """A server that ignores pictures although it says otherwise is found out by its counts: no page passes for read."""
     make_image(tmp_path / "a.png", 5)
-    with FakeLlama(Era.YEAR_2023) as fake:
+    with FakeLlama(counts_images=False) as fake:
         fake.says = lambda numbers: BLIND
         done = CliRunner().invoke(app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url])
-    assert done.exit_code == 5
-    assert "ignores pictures" in done.stderr
+    assert done.exit_code == 7
+    assert "did not use the picture" in done.stderr

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from visionocr.answers.judge import judge
 from visionocr.cli.app import app
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.llama import Launch
-from visionocr.engines.probe import probe
 from visionocr.errors import Interrupted, RequestRefused, ServerError, ServerRefused, ServerUnknown
 from visionocr.types import (
     ChatMarkers,

@@ -18,15 +18,18 @@ from fakes.requests import B64, GREEDY, IMAGE, engine_for
 from fakes.textgen import FakeTextgen
 from fakes.wires import WIRES
 from visionocr.answers.clean import clean
-from visionocr.engines.dialects import ollama, openai, textgen
+from visionocr.engines.dialects import probe
 from visionocr.engines.dialects.choice import Model, choose
-from visionocr.engines.error_messages import meaning
+from visionocr.engines.dialects.ollama import Ollama
+from visionocr.engines.dialects.openai import OpenAI
+from visionocr.engines.dialects.textgen import Textgen
 from visionocr.engines.http import Http, Reply
-from visionocr.engines.probe import probe
+from visionocr.engines.http_errors import meaning
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
 from visionocr.prompting.render import wrap
 from visionocr.types import ChatMarkers, FinishReason, PageImage, Prompt, Server
 
+ollama, openai, textgen = Ollama(), OpenAI(), Textgen()
 SERVER = Server("http://x", "any", model="m", context_length=4096)
 VISION, TEXT = ["completion", "vision"], ["completion"]
 

@@ -1,94 +1,46 @@
-"""The wire languages. Each is a module; ``Dialect`` says what such a module must have.
+"""The wire languages, and finding out which one a server speaks.
 
-A new dialect is a new module and a line in ``ALL``; nothing else changes.
+A new dialect is a new module with a subclass of ``Dialect`` and a line in ``ALL``; nothing else changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from visionocr.engines.dialects.base import Dialect
+from visionocr.engines.dialects.koboldcpp import KoboldCpp
+from visionocr.engines.dialects.llamacpp import LlamaServer
+from visionocr.engines.dialects.ollama import Ollama
+from visionocr.engines.dialects.openai import OpenAI
+from visionocr.engines.dialects.textgen import Textgen
+from visionocr.engines.http import Http
+from visionocr.engines.http_errors import TimedOut
+from visionocr.errors import ServerRefused, ServerUnknown
+from visionocr.types import Server
 
-from visionocr.engines.dialects import koboldcpp, llamacpp, ollama, openai, textgen
-from visionocr.engines.http import Http, Reply
-from visionocr.engines.monitor import ProgressSnapshot
-from visionocr.errors import ServerError
-from visionocr.types import Completion, Request, Server
-
-
-class Dialect(Protocol):
-    """What a dialect's module offers. A module has no ``self``; type checkers know."""
-
-    NAME: str
-    GENERATE: str
-    """Path of the endpoint that completes."""
-
-    def recognise(self, http: Http) -> Mapping[str, Any] | None:
-        """What the server says of itself when it speaks this dialect, else ``None``.
-
-        Raises ``ServerUnreachable`` when nobody is there, another ``ServerError`` when it does not let us ask.
-        """
-        ...
-
-    def probe(self, http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
-        """Everything a client must know, from cheap questions only; checks the key.
-
-        *model* is the one to ask for, where a server has several; ``None``: the only one, or the one that is loaded.
-
-        Raises a ``ServerError`` when the server can never do the work.
-        """
-        ...
-
-    def encode(self, server: Server, request: Request, key: str) -> dict[str, Any]:
-        """The request's body. *server* was found by ``probe``; *key* names this attempt, for progress and abort."""
-        ...
-
-    def decode(self, http: Http, reply: Reply, request: Request) -> Completion:
-        """The completion in a reply. Raises ``AnswerUnusable`` when there is none."""
-        ...
-
-    def count_tokens(self, http: Http, server: Server, text: str) -> int | None:
-        """Tokens of *text*, begin-of-text included; ``None`` when the server does not count."""
-        ...
-
-    def look(self, http: Http, key: str) -> ProgressSnapshot | None:
-        """What can be seen of the request that *key* names while it runs; ``None`` when there is no way to look."""
-        ...
-
-    def abort(self, http: Http, key: str) -> None:
-        """Stop the generation that *key* names, and nobody else's."""
-        ...
-
-    def is_idle(self, http: Http) -> bool:
-        """Whether the server has nothing to do; ``True`` when it does not say."""
-        ...
-
-
-@runtime_checkable
-class Streaming(Protocol):
-    """What a dialect offers besides when its answers come in pieces: server-sent events, or lines of JSON.
-
-    The text is watched as it comes, and a generation is stopped by hanging up; ``abort`` is not called.
-    """
-
-    def piece(self, event: Any) -> str:
-        """The part of the answer's text that *event* brings; the events may be anything."""
-        ...
-
-
-@runtime_checkable
-class Explaining(Protocol):
-    """What a dialect offers besides when it knows what its servers' complaints mean."""
-
-    def explain(self, error: ServerError) -> ServerError:
-        """The error that *error* really is; *error* itself when there is nothing to add."""
-        ...
-
-
-def explained(dialect: Dialect, error: ServerError) -> ServerError:
-    """What *error* means in this dialect."""
-    return dialect.explain(error) if isinstance(dialect, Explaining) else error
-
-
-ALL: tuple[Dialect, ...] = (koboldcpp, llamacpp, ollama, textgen, openai)
+ALL: tuple[Dialect, ...] = (KoboldCpp(), LlamaServer(), Ollama(), Textgen(), OpenAI())
 """In the order in which a server is tried: KoboldCpp answers for others too, and ``openai`` is what many speak beside
 their own."""
+
+
+def probe(http: Http, wanted: str | None = None, model: str | None = None) -> tuple[Server, Dialect]:
+    """Ask each dialect in turn whether the server speaks it; the first that does finds out the rest.
+
+    *wanted* names the only dialect to try; *model* is the one to ask for, where a server has several.
+
+    Raises ``ServerUnreachable`` when nobody answers, ``ServerUnknown`` when no dialect fits or the key is wrong.
+    """
+    for dialect in (known for known in ALL if wanted is None or wanted == known.NAME):
+        try:
+            identity = dialect.recognise(http)
+        except (ServerRefused, TimedOut) as error:  # it wants a key, is elsewhere, or says nothing
+            raise ServerUnknown(error.message, error.hint) from None
+        if identity is not None:
+            return dialect.probe(http, identity, model), dialect
+    if wanted is not None:
+        raise ServerUnknown(
+            f"{http.base} answers, but not in the language {wanted}", "Leave out --dialect to find out."
+        )
+    raise ServerUnknown(
+        f"{http.base} answers, but not as a server that is known here ({', '.join(known.NAME for known in ALL)})",
+        "Check the address: KoboldCpp listens on port 5001, Ollama on 11434, LM Studio on 1234, vLLM on 8000, "
+        "text-generation-webui on 5000.",
+    )

@@ -6,14 +6,15 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from visionocr.engines.http import Http, PathUnknown, TimedOut
+from visionocr.engines.http import Http
+from visionocr.engines.http_errors import PathUnknown, TimedOut
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerRefused
 from visionocr.types import PageImage
 
 MOST_CONTEXT = 2**31
 """Tokens: a larger context length is not believed."""
 LONGEST_NAME = 200
-"""Characters: what is longer is no model's name."""
+"""Characters of a name or version that are kept: they are shown, and written beside every page."""
 
 
 def ask(http: Http, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -27,53 +28,62 @@ def ask(http: Http, path: str, body: Mapping[str, Any] | None = None) -> dict[st
         raise
     except (PathUnknown, RequestRefused, AnswerUnusable):
         return {}
-    return data if isinstance(data, dict) else {}
+    return as_object(data)
 
 
-def known(http: Http, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The same for what is only good to know: a refusal, or silence, is no answer either."""
+def ask_optional(http: Http, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The same for what is only good to know: empty also when the server refuses, or is silent."""
     try:
         return ask(http, path, body)
     except (ServerRefused, TimedOut):
         return {}
 
 
-def whole(table: Mapping[str, Any], key: str) -> int | None:
-    """A count: a whole number that is not negative."""
-    value = table.get(key)
+def as_object(data: Any) -> dict[str, Any]:
+    """*data* when it is a JSON object, else an empty one."""
+    return data if isinstance(data, dict) else {}
+
+
+def get_count(of: Mapping[str, Any], key: str) -> int | None:
+    """A whole number that is not negative."""
+    value = of.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def context(table: Mapping[str, Any], key: str) -> int | None:
+def get_context(of: Mapping[str, Any], key: str) -> int | None:
     """A context length that can be believed."""
-    value = whole(table, key)
+    value = get_count(of, key)
     return value if value is not None and 0 < value < MOST_CONTEXT else None
 
 
-def text(table: Mapping[str, Any], key: str) -> str:
+def get_flag(of: Mapping[str, Any], key: str) -> bool | None:
+    """Yes or no; ``None`` where it is neither."""
+    value = of.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def get_text(of: Mapping[str, Any], key: str) -> str:
     """A text; empty where there is none."""
-    value = table.get(key)
+    value = of.get(key)
     return value if isinstance(value, str) else ""
 
 
-def table(of: Mapping[str, Any], key: str) -> dict[str, Any]:
+def get_name(of: Mapping[str, Any], key: str) -> str:
+    """The name of a model, or a version; of no more than ``LONGEST_NAME`` characters."""
+    return get_text(of, key)[:LONGEST_NAME]
+
+
+def get_object(of: Mapping[str, Any], key: str) -> dict[str, Any]:
     """An object inside another; empty where there is none."""
-    value = of.get(key)
-    return value if isinstance(value, dict) else {}
+    return as_object(of.get(key))
 
 
-def tables(of: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def get_objects(of: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """The objects of a list, as many as anybody can want."""
     value = of.get(key)
     return [entry for entry in value[:1000] if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def name(of: Mapping[str, Any], key: str) -> str:
-    """A model's name; empty where it cannot be one."""
-    value = text(of, key)
-    return value if len(value) <= LONGEST_NAME else ""
-
-
-def encoded(image: PageImage) -> str:
+def encode_image(image: PageImage) -> str:
     """The image as base64 without prefix and line breaks."""
     return base64.b64encode(image.data).decode("ascii")

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from visionocr.engines.dialects import json_helpers, products
-from visionocr.engines.dialects.defaults import abort as abort
-from visionocr.engines.dialects.defaults import count_tokens as count_tokens
-from visionocr.engines.dialects.defaults import is_idle as is_idle
-from visionocr.engines.dialects.defaults import look as look
-from visionocr.engines.http import Http, Reply, quote
+from visionocr.engines.dialects.base import Dialect
+from visionocr.engines.dialects.json_helpers import (
+    as_object,
+    ask,
+    encode_image,
+    get_count,
+    get_object,
+    get_objects,
+    get_text,
+)
+from visionocr.engines.dialects.products import detect_product, product_by_name
+from visionocr.engines.http import Http, Reply
 from visionocr.errors import AnswerUnusable
 from visionocr.types import Completion, FinishReason, PageImage, Request, Server
-
-NAME = "openai"
-GENERATE = "/v1/chat/completions"
 
 _REASONS = {
     "stop": FinishReason.STOP,
@@ -28,99 +31,95 @@ _REASONS = {
 }
 
 
-def recognise(http: Http) -> Mapping[str, Any] | None:
-    """The list of models, where there is one of the right shape."""
-    listed = json_helpers.ask(http, "/v1/models")
-    return listed if isinstance(listed.get("data"), list) else None
+class OpenAI(Dialect):
+    """The dialect; stateless."""
 
+    NAME = "openai"
+    GENERATE = "/v1/chat/completions"
+    STREAMS = True
 
-def probe(http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
-    """Which product it is, which model, and what that product says of itself. The list has shown the key to be good."""
-    product = products.tell(http, identity)
-    return product.describe(http, identity, model, NAME)
+    def recognise(self, http: Http) -> Mapping[str, Any] | None:
+        """The list of models, where there is one of the right shape."""
+        listed = ask(http, "/v1/models")
+        return listed if isinstance(listed.get("data"), list) else None
 
+    def probe(self, http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
+        """Which product it is, which model, what that product says of itself. The list has shown the key to be good."""
+        return detect_product(http, identity).describe(http, identity, model, self.NAME)
 
-def encode(server: Server, request: Request, key: str) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
-    """The body: what every server knows, and of the sampler what this one knows."""
-    prompt, sampler = request.prompt, request.sampler
-    product = products.named(server.kind)
-    messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    body: dict[str, Any] = {
-        "model": server.model,
-        "messages": [*messages, {"role": "user", "content": [_part(part) for part in prompt.parts if part]}],
-        "max_tokens": request.max_length,
-        "temperature": float(sampler.temperature),
-        "top_p": float(sampler.top_p),
-        "seed": int(sampler.seed),
-        **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
-        **{key: getattr(sampler, ours) for ours, key in product.sampler},
-        **product.extra,
-        **(product.special_tokens if request.special_tokens else {}),
-    }
-    if sampler.top_k == 0:
-        body.pop("top_k", None)  # nought is off where it is not sent, and an error in some versions where it is
-    if stops := list(request.stop_sequences[: product.most_stops]):
-        body["stop"] = stops
-    return body
+    def encode(self, server: Server, request: Request, key: str) -> dict[str, Any]:  # noqa: ARG002
+        """The body: what every server knows, and of the sampler what this one knows."""
+        prompt, sampler = request.prompt, request.sampler
+        product = product_by_name(server.kind)
+        messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}] if prompt.system else []
+        body: dict[str, Any] = {
+            "model": server.model,
+            "messages": [*messages, {"role": "user", "content": [_encode_part(part) for part in prompt.parts if part]}],
+            "max_tokens": request.max_length,
+            "temperature": float(sampler.temperature),
+            "top_p": float(sampler.top_p),
+            "seed": int(sampler.seed),
+            **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
+            **{key: getattr(sampler, ours) for ours, key in product.sampler},
+            **product.extra,
+            **(product.special_tokens if request.special_tokens else {}),
+        }
+        if sampler.top_k == 0:
+            body.pop("top_k", None)  # nought is off where it is not sent, and an error in some versions where it is
+        if stops := list(request.stop_sequences[: product.most_stops]):
+            body["stop"] = stops
+        return body
 
+    def event_text(self, event: Any) -> str:
+        """The text that an event of the stream brings."""
+        choices = get_objects(as_object(event), "choices")
+        return get_text(get_object(choices[0], "delta"), "content") if choices else ""
 
-def piece(event: Any) -> str:
-    """The text that an event of the stream brings."""
-    choices = json_helpers.tables(event, "choices") if isinstance(event, dict) else []
-    return json_helpers.text(json_helpers.table(choices[0], "delta"), "content") if choices else ""
-
-
-def decode(http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG001 - the protocol's
-    """The completion. An empty text without tokens is a failure: an overfull context, or a model that is gone."""
-    data = _gathered(reply.events) if reply.events else reply.data if isinstance(reply.data, dict) else {}
-    if data.get("error"):
-        raise AnswerUnusable(f"the server failed: {http.without_key(_words(data['error']))}")
-    choices = json_helpers.tables(data, "choices")
-    message = json_helpers.table(choices[0], "message") if choices else {}
-    if "content" not in message or not isinstance(message["content"], str | None):
-        raise AnswerUnusable("the server answered without a text")
-    text = message["content"] or ""
-    reason, usage = json_helpers.text(choices[0], "finish_reason"), json_helpers.table(data, "usage")
-    tokens = json_helpers.whole(usage, "completion_tokens")
-    if not text and not tokens:
-        raise AnswerUnusable(
-            "the server answered with no text and no tokens: the request may not have fitted its context"
+    def decode(self, http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG002
+        """The completion. An empty text without tokens is a failure: an overfull context, or a model that is gone."""
+        data = self._join_events(reply.events) if reply.events else as_object(reply.data)
+        if data.get("error"):
+            raise AnswerUnusable(f"the server failed: {http.quote(data['error'])}")
+        choices = get_objects(data, "choices")
+        message = get_object(choices[0], "message") if choices else {}
+        if "content" not in message or not isinstance(message["content"], str | None):
+            raise AnswerUnusable("the server answered without a text")
+        text = message["content"] or ""
+        reason, usage = get_text(choices[0], "finish_reason"), get_object(data, "usage")
+        tokens = get_count(usage, "completion_tokens")
+        if not text and not tokens:
+            raise AnswerUnusable(
+                "the server answered with no text and no tokens: the request may not have fitted its context"
+            )
+        return Completion(
+            text=text,
+            finish_reason=_REASONS.get(reason, FinishReason.UNKNOWN),
+            prompt_tokens=get_count(usage, "prompt_tokens"),
+            completion_tokens=tokens,
+            seconds=reply.seconds,
         )
-    return Completion(
-        text=text,
-        finish_reason=_REASONS.get(reason, FinishReason.UNKNOWN),
-        prompt_tokens=json_helpers.whole(usage, "prompt_tokens"),
-        completion_tokens=tokens,
-        seconds=reply.seconds,
-    )
+
+    def _join_events(self, events: tuple[Any, ...]) -> dict[str, Any]:
+        """The events of a stream as the one answer that they are pieces of.
+
+        Raises ``AnswerUnusable`` for a stream that ended before its end.
+        """
+        known = [event for event in events if isinstance(event, dict)]
+        choices = [choice for event in known for choice in get_objects(event, "choices")[:1]]
+        reasons = [reason for choice in choices if (reason := get_text(choice, "finish_reason"))]
+        errors = [event["error"] for event in known if event.get("error")]
+        if not reasons and not errors:
+            raise AnswerUnusable("the server ended its answer in the middle")
+        message = {"content": "".join(map(self.event_text, events))}
+        usages = [event["usage"] for event in known if isinstance(event.get("usage"), dict)]
+        return {
+            "choices": [{"message": message, "finish_reason": reasons[-1] if reasons else None}],
+            "usage": usages[-1] if usages else {},
+            "error": errors[0] if errors else None,
+        }
 
 
-def _gathered(events: tuple[Any, ...]) -> dict[str, Any]:
-    """The events of a stream as the one answer that they are pieces of.
-
-    Raises ``AnswerUnusable`` for a stream that ended before its end.
-    """
-    known = [event for event in events if isinstance(event, dict)]
-    choices = [choice for event in known for choice in json_helpers.tables(event, "choices")[:1]]
-    reasons = [reason for choice in choices if (reason := json_helpers.text(choice, "finish_reason"))]
-    errors = [event["error"] for event in known if event.get("error")]
-    if not reasons and not errors:
-        raise AnswerUnusable("the server ended its answer in the middle")
-    message = {"content": "".join(map(piece, events))}
-    usages = [event["usage"] for event in known if isinstance(event.get("usage"), dict)]
-    return {
-        "choices": [{"message": message, "finish_reason": reasons[-1] if reasons else None}],
-        "usage": usages[-1] if usages else {},
-        "error": errors[0] if errors else None,
-    }
-
-
-def _words(error: Any) -> str:
-    message = error.get("message", error) if isinstance(error, dict) else error
-    return quote(str(message).encode("utf-8", "replace"))
-
-
-def _part(part: str | PageImage) -> dict[str, Any]:
+def _encode_part(part: str | PageImage) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{json_helpers.encoded(part)}"}}
+    return {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{encode_image(part)}"}}

@@ -7,11 +7,22 @@ documentation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.engines.dialects import json_helpers, koboldcpp, ollama
+from visionocr.engines.dialects import ollama
 from visionocr.engines.dialects.choice import Model, choose
+from visionocr.engines.dialects.json_helpers import (
+    ask_optional,
+    get_context,
+    get_count,
+    get_flag,
+    get_name,
+    get_object,
+    get_objects,
+    get_text,
+)
+from visionocr.engines.dialects.koboldcpp import KoboldCpp
 from visionocr.engines.http import Http
 from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Server
@@ -23,12 +34,12 @@ _UNSKIPPED = {"skip_special_tokens": False}
 _KIND = "OpenAI-compatible server"
 
 
-def _listed(http: Http, listed: Facts) -> list[Model]:  # noqa: ARG001 - the others' form
+def _list_models(http: Http, listed: Facts) -> list[Model]:  # noqa: ARG001 - the others' form
     """The models as every server lists them, with the context where a server names it."""
     models = []
-    for entry in json_helpers.tables(listed, "data"):
-        sizes = (json_helpers.context(entry, key) for key in ("max_model_len", "context_length", "context_window"))
-        if name := json_helpers.name(entry, "id"):
+    for entry in get_objects(listed, "data"):
+        sizes = (get_context(entry, key) for key in ("max_model_len", "context_length", "context_window"))
+        if name := get_name(entry, "id"):
             models.append(Model(name, context=next(filter(None, sizes), None)))
     return models
 
@@ -48,8 +59,8 @@ class Product:
     streams: bool = False
     """Its answers may come in pieces, with the token counts at the end: so they can be watched, and a server that
     writes notices sooner that nobody listens."""
-    models: Callable[[Http, Facts], list[Model]] = _listed
-    about: Callable[[Http, Facts], dict[str, Any]] = lambda http, listed: {}  # noqa: ARG005
+    models: Callable[[Http, Facts], list[Model]] = _list_models
+    about: Callable[[Http], dict[str, Any]] = lambda http: {}  # noqa: ARG005
     """More fields of ``Server``, from cheap questions."""
     server: Facts = field(default_factory=dict)
     """Fields of ``Server`` that are the same for every server of the kind."""
@@ -57,20 +68,18 @@ class Product:
     def describe(self, http: Http, listed: Facts, wanted: str | None, dialect: str) -> Server:
         """The server. Raises ``ServerRefused`` when it has no model that can be asked."""
         chosen = choose(f"{self.kind} at {http.base}", self.models(http, listed), wanted)
-        known = {"max_images": 4, **self.server, **self.about(http, listed)}
-        return Server(
-            **{
-                "url": http.base,
-                "kind": self.kind,
-                "model": chosen.name,
-                "vision": chosen.vision,
-                "context_length": chosen.context,
-                **known,
-                "dialect": dialect,
-                "applies_template": True,
-                "aborts": False,
-            }
+        server = Server(
+            url=http.base,
+            dialect=dialect,
+            kind=self.kind,
+            model=chosen.name,
+            vision=chosen.vision,
+            context_length=chosen.context,
+            max_images=4,
+            applies_template=True,
+            aborts=False,
         )
+        return replace(server, **{**self.server, **self.about(http)})
 
 
 # --- what each says of itself --------------------------------------------------------------------------
@@ -78,66 +87,52 @@ class Product:
 
 def _vllm_models(http: Http, listed: Facts) -> list[Model]:
     """The base models: adapters are listed beside the model that they change."""
-    adapters = {entry.get("id") for entry in json_helpers.tables(listed, "data") if entry.get("parent")}
-    return [model for model in _listed(http, listed) if model.name not in adapters] or _listed(http, listed)
+    adapters = {entry.get("id") for entry in get_objects(listed, "data") if entry.get("parent")}
+    return [model for model in _list_models(http, listed) if model.name not in adapters] or _list_models(http, listed)
 
 
 def _lm_studio_models(http: Http, listed: Facts) -> list[Model]:
-    """From its own API, new or old, where models that are not loaded are listed too."""
+    """From its own API, where models that are not loaded are listed too; before version 0.4 there is none."""
     models = []
-    for entry in json_helpers.tables(json_helpers.known(http, "/api/v1/models"), "models"):
-        loaded = json_helpers.tables(entry, "loaded_instances")
-        context = json_helpers.context(json_helpers.table(loaded[0], "config"), "context_length") if loaded else None
-        vision = json_helpers.table(entry, "capabilities").get("vision")
-        if entry.get("type") != "embedding" and (name := json_helpers.name(entry, "key")):
-            models.append(Model(name, bool(loaded), vision if isinstance(vision, bool) else None, context))
-    for entry in [] if models else json_helpers.tables(json_helpers.known(http, "/api/v0/models"), "data"):
-        loaded_context = json_helpers.context(entry, "loaded_context_length")
-        if entry.get("type") != "embeddings" and (name := json_helpers.name(entry, "id")):
-            models.append(Model(name, entry.get("state") == "loaded", entry.get("type") == "vlm", loaded_context))
-    return models or _listed(http, listed)
+    for entry in get_objects(ask_optional(http, "/api/v1/models"), "models"):
+        loaded = get_objects(entry, "loaded_instances")
+        context = get_context(get_object(loaded[0], "config"), "context_length") if loaded else None
+        vision = get_flag(get_object(entry, "capabilities"), "vision")
+        if entry.get("type") != "embedding" and (name := get_name(entry, "key")):
+            models.append(Model(name, bool(loaded), vision, context))
+    return models or _list_models(http, listed)
 
 
 def _webui_models(http: Http, listed: Facts) -> list[Model]:
     """The model that is loaded: a request's own is ignored, whatever the list holds."""
-    name = json_helpers.name(json_helpers.known(http, "/v1/internal/model/info"), "model_name")
-    return [Model(name, loaded=True)] if name not in {"", "None"} else _listed(http, listed)
+    name = get_name(ask_optional(http, "/v1/internal/model/info"), "model_name")
+    return [Model(name, loaded=True)] if name not in {"", "None"} else _list_models(http, listed)
 
 
-def _llama_about(http: Http, listed: Facts) -> dict[str, Any]:  # noqa: ARG001 - the others' form
-    props = json_helpers.known(http, "/props")
-    vision = json_helpers.table(props, "modalities").get("vision")
+def _llama_about(http: Http) -> dict[str, Any]:
+    props = ask_optional(http, "/props")
     return {
-        "version": json_helpers.text(props, "build_info"),
-        "vision": vision if isinstance(vision, bool) else None,
-        "context_length": json_helpers.context(json_helpers.table(props, "default_generation_settings"), "n_ctx"),
-        "slots": min(max(json_helpers.whole(props, "total_slots") or 1, 1), 8),
+        "version": get_name(props, "build_info"),
+        "vision": get_flag(get_object(props, "modalities"), "vision"),
+        "context_length": get_context(get_object(props, "default_generation_settings"), "n_ctx"),
+        "slots": min(max(get_count(props, "total_slots") or 1, 1), 8),
     }
 
 
-def _version_at(path: str) -> Callable[[Http, Facts], dict[str, Any]]:
-    return lambda http, listed: {"version": json_helpers.text(json_helpers.known(http, path), "version")}  # noqa: ARG005
+def _version_at(path: str) -> Callable[[Http], dict[str, Any]]:
+    return lambda http: {"version": get_name(ask_optional(http, path), "version")}
 
 
-def _koboldcpp_about(http: Http, listed: Facts) -> dict[str, Any]:  # noqa: ARG001 - the others' form
+def _koboldcpp_about(http: Http) -> dict[str, Any]:
     """What its own API says."""
-    server = koboldcpp.probe(http, json_helpers.known(http, "/api/extra/version"))
-    kept: tuple[str, ...] = (
-        "version",
-        "vision",
-        "context_length",
-        "max_images",
-        "max_side",
-        "assumed_side",
-        "max_body",
-    )
-    kept += ("counts_tokens", "vision_remedy", "context_remedy", "clamp_remedy", "warnings")
-    return {name: getattr(server, name) for name in kept}
+    server = KoboldCpp().probe(http, ask_optional(http, "/api/extra/version"))
+    general = {"url", "dialect", "kind", "model", "slots", "ahead", "applies_template", "aborts"}
+    return {name: value for name, value in asdict(server).items() if name not in general}
 
 
 def _ollama_models(http: Http, listed: Facts) -> list[Model]:
-    tags = json_helpers.known(http, "/api/tags")
-    return ollama.models(http, tags) or _listed(http, listed)
+    tags = ask_optional(http, "/api/tags")
+    return ollama.list_models(http, tags) or _list_models(http, listed)
 
 
 VLLM = Product(
@@ -222,17 +217,17 @@ _SIGNS: tuple[tuple[str, Callable[[Facts], bool], Product], ...] = (
 """Small questions that only one product answers so."""
 
 
-def tell(http: Http, listed: Facts) -> Product:
+def detect_product(http: Http, listed: Facts) -> Product:
     """Which product lists its models so: by their owner, else by what else it answers."""
-    for entry in json_helpers.tables(listed, "data"):
-        if product := _OWNERS.get(json_helpers.text(entry, "owned_by")):
+    for entry in get_objects(listed, "data"):
+        if product := _OWNERS.get(get_text(entry, "owned_by")):
             return product
     for path, sign, product in _SIGNS:
-        if sign(json_helpers.known(http, path)):
+        if sign(ask_optional(http, path)):
             return product
     return UNKNOWN
 
 
-def named(kind: str) -> Product:
+def product_by_name(kind: str) -> Product:
     """The product of this kind."""
     return next((product for product in PRODUCTS if product.kind == kind), UNKNOWN)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from visionocr.engines.body import encoded
-from visionocr.engines.dialects import ALL, Dialect
+from visionocr.engines.attempt import make_body
+from visionocr.engines.dialects import ALL
+from visionocr.engines.dialects.base import Dialect
 from visionocr.types import ChatMarkers, PageImage, PageRef, Prompt, Request, Sampler, Server
 
 MARKS = ChatMarkers(user_start="<|user|>\n", user_end="<|end|>\n", assistant_start="<|assistant|>\n")
@@ -26,4 +27,4 @@ def test_pictures_stand_where_the_dialect_puts_them(dialect: Dialect, count: int
     images = [picture(number // 2, 1000 + number) for number in range(count)]
     parts: tuple[str | PageImage, ...] = ("before \u20ac", *images, *images[:1], "after")
     request = Request(Prompt("Be exact.", parts, MARKS), Sampler(), 50, stop_sequences=("<|end|>",))
-    assert encoded(dialect, SERVER, request, "key") == json.dumps(dialect.encode(SERVER, request, "key")).encode()
+    assert make_body(dialect, SERVER, request, "key") == json.dumps(dialect.encode(SERVER, request, "key")).encode()
