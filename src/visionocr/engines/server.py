@@ -110,7 +110,7 @@ class ServerEngine:
         *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised.
         """
         self._stop.check()
-        text_tokens = self._count_text(request.prompt) if request.prompt.images else None
+        text_tokens = self._count_text(request.prompt)
         server = self.server
         with self._queue.place(alone=alone) as place:
             attempt = Attempt(
@@ -158,7 +158,7 @@ class ServerEngine:
         """Tokens of the prompt without its images: what is processed beyond them shows that the images were used."""
         if not self.server.applies_template:
             return self.count_tokens(wrap(prompt))
-        return self._count_in_template(prompt) if self.server.counts_tokens else None
+        return self._count_in_template(prompt) if prompt.images and self.server.counts_tokens else None
 
     def _count_in_template(self, prompt: Prompt) -> int | None:
         """Tokens of a prompt's text in the server's own template: those of a request without images tell."""
