@@ -111,27 +111,7 @@ class ServerEngine:
         """
         self._stop.check()
         text_tokens = self._count_text(request.prompt)
-        server = self.server
-        with self._queue.place(alone=alone) as place:
-            attempt = Attempt(
-                http=self._http,
-                dialect=self._dialect,
-                server=server,
-                request=request,
-                limits=self._limits,
-                policy=self._policy,
-                observer=self._observer,
-                stop=self._stop,
-                queue=self._queue,
-                place=place,
-                should_leave=should_leave,
-            )
-            try:
-                completion = attempt.run()
-            except ServerError as error:
-                self._stop.check()  # how a cancelled request ends is no fault of anybody's
-                raise self._diagnose(error, server, place) from None
-        self._stop.check()  # what a cancelled request gives back is not its answer
+        completion = self._send(request, alone, should_leave)
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
 
     @property
@@ -154,11 +134,35 @@ class ServerEngine:
         self._stop.request()
         self._queue.wait_until_empty(self._policy.abort)
 
+    def _send(self, request: Request, alone: bool, should_leave: Callable[[], bool]) -> Completion:
+        server = self.server
+        with self._queue.place(alone=alone) as place:
+            attempt = Attempt(
+                http=self._http,
+                dialect=self._dialect,
+                server=server,
+                request=request,
+                limits=self._limits,
+                policy=self._policy,
+                observer=self._observer,
+                stop=self._stop,
+                queue=self._queue,
+                place=place,
+                should_leave=should_leave,
+            )
+            try:
+                completion = attempt.run()
+            except ServerError as error:
+                self._stop.check()  # how a cancelled request ends is no fault of anybody's
+                raise self._diagnose(error, server, place) from None
+        self._stop.check()  # what a cancelled request gives back is not its answer
+        return completion
+
     def _count_text(self, prompt: Prompt) -> int | None:
         """Tokens of the prompt without its images: what is processed beyond them shows that the images were used."""
         if not self.server.applies_template:
             return self.count_tokens(wrap(prompt))
-        return self._count_in_template(prompt) if prompt.images and self.server.counts_tokens else None
+        return self._count_in_template(prompt) if self.server.counts_tokens else None
 
     def _count_in_template(self, prompt: Prompt) -> int | None:
         """Tokens of a prompt's text in the server's own template: those of a request without images tell."""
@@ -166,7 +170,7 @@ class ServerEngine:
 
         def ask() -> int | None:
             try:
-                return self.complete_once(bare).prompt_tokens
+                return self._send(bare, False, lambda: False).prompt_tokens
             except (AnswerUnusable, RequestRefused):
                 return None
 
