@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visionocr.documents.kinds import SUFFIXES, Kind
 from visionocr.errors import DocumentError
@@ -27,6 +27,8 @@ class Found:
     pipe: bool = False
     """It can be read only once, from the beginning to the end."""
     problem: DocumentError | None = None
+    top: str = ""
+    """The folder that was named, where it was found below one."""
 
 
 def discover(paths: Iterable[str], *, recursive: bool = False, kinds: Collection[Kind] = ALL_KINDS) -> Iterator[Found]:
@@ -73,7 +75,7 @@ def _directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
     empty = True
     for found in _walk(top, suffixes, set()):
         empty = False
-        yield found
+        yield replace(found, top=top)
     if empty:
         yield _problem(top, "holds no document", "files with the suffixes " + " ".join(sorted(suffixes)) + " are read")
 
