@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,32 +18,19 @@ from visionocr.cli.listing import list_files
 from visionocr.cli.options import config_folder, readable_key, settings_from
 from visionocr.cli.outcome import Tally, reported
 from visionocr.cli.passwords import Passwords
+from visionocr.cli.sidecars import Sidecars
 from visionocr.cli.sinks import check_paths, formatter_for, output_folder, sink_for, state_path
 from visionocr.console import Console
-from visionocr.errors import ExitCode, OutputError, UsageError
+from visionocr.errors import ExitCode, UsageError
 from visionocr.output.writer import Sink
 from visionocr.prompting.library import Library
 from visionocr.settings import CONFIG_NAME, Settings
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from visionocr.cli.resume import Resume
     from visionocr.documents.discovery import Found
     from visionocr.job import Job
-
-
-class CaptionFiles(Protocol):
-    """Files beside the pictures, as another place for the results than ``--output``."""
-
-    def is_wanted(self, picture: str) -> bool:
-        """Whether the picture at this path still needs its caption."""
-        ...
-
-    def sink(self, report: Callable[[OutputError], None]) -> Sink:
-        """Where results go. *report* hears of each caption that cannot be written."""
-        ...
 
 
 @dataclass
@@ -72,7 +59,8 @@ class ReadOptions:
     captions: bool = False
     mistake: str = ""
     """What does not make sense about it."""
-    caption_files: CaptionFiles | None = None
+    sidecars: Sidecars | None = None
+    """Files beside the pictures, as another place for the results than ``output``."""
 
     def check(self) -> None:
         """Raise ``UsageError`` for what does not make sense together."""
@@ -121,7 +109,7 @@ def run(options: ReadOptions) -> None:
         settings = settings_from(options.flags, options.config)
         if warning := readable_key(settings):
             console(Notice(warning, warning=True))
-        if options.caption_files is None:
+        if options.sidecars is None:
             check_paths(options.output, options.journal, options.inputs())
         may_ask = "-" not in (*options.files, options.files_from)
         passwords = Passwords(options.password_file, console, may_ask=may_ask)
@@ -172,7 +160,7 @@ def _find(options: ReadOptions, console: Console) -> Iterator[Found]:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue
             seen.add(path)
-            if options.caption_files is not None and not options.caption_files.is_wanted(item.path):
+            if options.sidecars is not None and not options.sidecars.is_wanted(item.path):
                 continue
         yield item
 
@@ -195,7 +183,7 @@ def _require_some(found: Iterator[Found], console: Console) -> Iterator[Found]:
 def _resume(options: ReadOptions, prepared: Job, console: Console) -> Resume:
     from visionocr.cli.resume import Resume
 
-    has_state = options.caption_files is None
+    has_state = options.sidecars is None
     return Resume(
         state_path(options.output, options.journal) if has_state else None,
         output_folder(options.output) if has_state else None,
@@ -207,8 +195,8 @@ def _resume(options: ReadOptions, prepared: Job, console: Console) -> Resume:
 
 
 def _sink(options: ReadOptions, settings: Settings, prepared: Job, resume: Resume, console: Console) -> Sink:
-    if options.caption_files is not None:
-        return options.caption_files.sink(lambda error: console.error(error.message, error.hint))
+    if options.sidecars is not None:
+        return options.sidecars.sink(lambda error: console.error(error.message, error.hint))
     several = len(options.files) > 1 or options.is_open_ended
     formatter = formatter_for(settings, captions=options.captions, several=several)
     folder = output_folder(options.output)
@@ -241,7 +229,7 @@ def _write(
 
 
 def _planned(options: ReadOptions) -> Planned:
-    if options.is_open_ended or options.caption_files is not None:  # some pictures may have their captions
+    if options.is_open_ended or options.sidecars is not None:  # some pictures may have their captions
         return Planned(0)
     count = len(options.files)
     return Planned(count, count if options.kind == "image" and count > 1 else None)

@@ -68,7 +68,7 @@ class Database:
         self.path = path
         self._lock = threading.Lock()
         self._is_broken = False
-        if not path.parent.is_dir():  # the lock would make it
+        if not os.path.isdir(path.parent):  # the lock would make it
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
         if is_foreign(path):
             raise UsageError(f"{path} is not a journal of visionocr", "Choose another name, or move it away.")
@@ -104,7 +104,7 @@ class Database:
             self._check()
             try:
                 self._connection.commit()
-                if not self.path.exists():  # the folder was taken away under our feet: what is written goes nowhere
+                if not os.path.exists(self.path):  # the folder was taken away under our feet: what is written goes nowhere
                     raise sqlite3.OperationalError("the file is gone")
             except _ERRORS as error:
                 raise self._fail(error) from None
@@ -182,11 +182,13 @@ class Database:
 
 def is_foreign(path: Path) -> bool:
     """Whether something that is no state of ours, nor a journal of earlier versions, lies at *path*."""
+    if not os.path.isfile(path):
+        return os.path.exists(path)
     try:
         with path.open("rb") as file:
             head = file.read(100)
-    except OSError as error:
-        return not isinstance(error, FileNotFoundError | PermissionError)  # of the latter opening it tells more
+    except OSError:
+        return False  # opening it will say why
     ours = head.startswith(b"SQLite format 3\0") and head[68:72] == _APPLICATION.to_bytes(4, "big")
     return bool(head) and not ours and not head.startswith(START)
 

@@ -17,9 +17,9 @@ START = b'{"visionocr_journal"'
 """How a journal begins."""
 LEDGER = ".visionocr.jsonl"
 """In an output folder: which file was written from which document, and for good ones what the document was then."""
+_ODD = (ValueError, KeyError, TypeError, RecursionError)
+"""What reading a line that makes no sense raises."""
 
-FileNote = tuple[str, int, int, str, int]
-"""Path, size, time of change, digest and number of pages of a file."""
 OutputNote = tuple[str, str, int | None, int | None, str | None]
 """Name of an output and its document; for a good one the document's size, time of change and the job."""
 
@@ -32,40 +32,31 @@ def is_journal(path: Path) -> bool:
         return file.read(len(START)) == START
 
 
-def read_journal(path: Path) -> tuple[dict[str, Any], Iterator[PageResult | FileNote]]:
-    """The fingerprint and the entries of a journal. Lines that make no sense are left out.
-
-    Raises ``OSError``, and ``OutputError`` when it cannot be told what the results belong to.
-    """
+def read_fingerprint(path: Path) -> dict[str, Any]:
+    """What the results in a journal belong to. Raises ``OSError``, and ``OutputError`` when it cannot be told."""
     with path.open("rb") as file:
         try:
-            fingerprint = dict(json.loads(file.readline())["fingerprint"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            return dict(json.loads(file.readline())["fingerprint"])
+        except _ODD:
             raise OutputError(f"the journal {path} is damaged: its first line", "Move it away to begin anew.") from None
-    return fingerprint, _entries(path)
 
 
-def _entries(path: Path) -> Iterator[PageResult | FileNote]:
+def read_results(path: Path) -> Iterator[PageResult]:
+    """The results in a journal. Lines that make no sense are left out, and notes about files."""
     with path.open("rb") as file:
-        next(file)
         for line in file:
-            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            with contextlib.suppress(*_ODD):
                 data = json.loads(line)
-                if (note := data.get("note")) is not None:
-                    yield msgspec.convert(
-                        (note["path"], note["size"], note["modified"], note["digest"], note["pages"]), FileNote
-                    )
-                    continue
                 page = PageRef(data["document"], data["page"], data["pages"], data["digest"])
-                there = {name: value for name, value in data.items() if value is not None}
-                yield msgspec.convert(there | {"page": msgspec.to_builtins(page)}, PageResult)
+                known = {name: value for name, value in data.items() if value is not None}
+                yield msgspec.convert({**known, "page": msgspec.to_builtins(page)}, PageResult)
 
 
 def read_ledger(path: Path) -> Iterator[OutputNote]:
     """The outputs in a ledger; later ones count. Raises ``OSError``."""
     with path.open("rb") as file:
         for line in file:
-            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            with contextlib.suppress(*_ODD):
                 entry = json.loads(line)
                 values = entry["output"], entry["document"], *map(entry.get, ("size", "modified", "job"))
                 yield msgspec.convert(values, OutputNote)

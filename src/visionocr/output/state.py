@@ -210,16 +210,12 @@ def _convert(path: Path) -> None:
     """Replace a journal of the earlier format by a state with the same results."""
     new = Path(f"{path}.new")
     new.unlink(missing_ok=True)
-    fingerprint, entries = earlier_format.read_journal(path)
-    job, text = _job(fingerprint)
+    job, text = _job(earlier_format.read_fingerprint(path))
     database = Database(new)
     try:
         database.write(_PUT_JOB, job, text)
-        for entry in entries:
-            if isinstance(entry, PageResult):
-                database.write(_PUT_PAGE, *_page_row(job, entry))
-            else:
-                database.write(_PUT_FILE, *entry, checksum(*entry))
+        for result in earlier_format.read_results(path):
+            database.write(_PUT_PAGE, *_page_row(job, result))
         database.commit()
     finally:
         database.close()

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import AtomicFile, encoded, remove_leftovers
@@ -23,20 +23,18 @@ class PipeClosed(Exception):
     """Whoever read our standard output has gone (``| head``)."""
 
 
-class Sink(Protocol):
+class Sink:
     """Takes results in page order."""
 
     def write(self, result: PageResult) -> None:
         """Take one page. Raises ``OutputError``."""
-        ...
+        raise NotImplementedError
 
     def finish(self) -> None:
         """All pages are there: make the result final. Raises ``OutputError``."""
-        ...
 
     def discard(self) -> None:
         """The run ended early: leave what is unfinished as it was before. Never raises."""
-        ...
 
 
 def write_stdout(text: str) -> None:
@@ -60,7 +58,7 @@ def failed_output(error: OSError) -> Exception:
     return OutputError(f"cannot write to standard output: {error.strerror}")
 
 
-class StdoutSink:
+class StdoutSink(Sink):
     """Standard output, page by page as they come."""
 
     def __init__(self, formatter: Formatter) -> None:
@@ -76,11 +74,8 @@ class StdoutSink:
         """Print what stands after the last page."""
         write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
-    def discard(self) -> None:
-        """What is printed is printed."""
 
-
-class FileSink:
+class FileSink(Sink):
     """One file, complete or not there; not there either when no document at all could be opened."""
 
     def __init__(self, path: Path, formatter: Formatter) -> None:
@@ -114,7 +109,7 @@ class FileSink:
         self._started = True
 
 
-class FolderSink:
+class FolderSink(Sink):
     """One file for each document, each complete or not there."""
 
     def __init__(self, folder: OutputFolder, formatter: Callable[[], Formatter]) -> None:
@@ -168,7 +163,7 @@ class FolderSink:
             self._sink.discard()
 
 
-class SidecarSink:
+class SidecarSink(Sink):
     """A caption file beside each picture: ``photo.jpg`` gets ``photo.txt``. One that cannot be written costs itself."""
 
     def __init__(
@@ -209,9 +204,6 @@ class SidecarSink:
         if self._missing:
             count = "1 caption" if self._missing == 1 else f"{self._missing} captions"
             raise OutputError(f"{count} could not be written", "Repeat the command to describe those pictures again.")
-
-    def discard(self) -> None:
-        """Every file is in place already."""
 
 
 def sidecar_path(picture: Path, ending: str) -> Path:
