@@ -7,9 +7,9 @@ is asked for again. Ends with 1 when the output differs from an undisturbed run'
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from fakes.koboldcpp import FakeKoboldCpp
 from fakes.pictures import make_pdf
+from states import recorded
 
 
 def command(document: Path, output: Path, url: str) -> list[str]:
@@ -28,11 +29,11 @@ def command(document: Path, output: Path, url: str) -> list[str]:
 
 
 def finished(journal: Path) -> set[int]:
-    """The pages whose lines in the journal are whole."""
-    if not journal.exists():
+    """The pages whose results are in the journal."""
+    try:
+        return {result.page.number for result in recorded(journal)} if journal.exists() else set()
+    except sqlite3.OperationalError:  # killed before its tables were there
         return set()
-    lines = journal.read_bytes().split(b"\n")[1:-1]
-    return {result["page"] for result in map(json.loads, lines) if "page" in result}
 
 
 def main() -> int:
@@ -56,20 +57,23 @@ def main() -> int:
             output = Path(folder) / f"out{runs}.md"
             journal = Path(f"{output}.journal")
             server.asked.clear()
-            while not output.exists():
+            killed = True
+            while killed:
                 done = finished(journal)
                 before = dict(server.asked)
                 process = subprocess.Popen(command(document, output, server.url))
                 try:
+                    killed = False
                     process.wait(chance.uniform(0.0, whole) if kills < options.kills else None)
                 except subprocess.TimeoutExpired:
+                    killed = True
                     process.send_signal(signal.SIGKILL)
                     process.wait()
                     kills += 1
                 twice += sum(server.asked[page] > before.get(page, 0) for page in done)
             different += output.read_bytes() != reference.read_bytes()
-            if journal.exists():
-                print(f"run {runs}: a finished run left its journal")
+            if left := [path.name for path in Path(folder).iterdir() if path.suffix not in {".md", ".pdf"}]:
+                print(f"run {runs}: a finished run left {left}")
                 return 1
     print(f"{kills} kills in {runs} runs of {options.pages} pages, {time.monotonic() - started:.0f} s")
     print(f"outputs that differ from an undisturbed run's: {different}")

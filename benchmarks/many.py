@@ -1,16 +1,17 @@
 """Very many documents: how soon the first request goes out, in how much memory, and what a repeated run costs.
 
 Three runs over one folder of tiny pictures, each with its output in a folder: the first is stopped after some pages;
-the second is a list of a few of them and is finished, then lines and files like those it left are made for all others;
+the second is a list of a few of them and is finished, then rows and files like those it left are made for all others;
 the third has nothing left to do. Ends with 1 when a first request takes more than 2 s or a run more than 200 MB.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from fakes.koboldcpp import FakeKoboldCpp
 from fakes.pictures import encode, picture
 from measured import Measured, measure
+from visionocr.output.database import checksum
+from visionocr.output.state import FOLDER_STATE
 
 SECONDS, MEGABYTES = 2.0, 200.0
 
@@ -49,18 +52,18 @@ def started(folder: Path, out: Path, server: FakeKoboldCpp, pages: int) -> tuple
 
 def finish(folder: Path, out: Path) -> None:
     """Make for all documents what a run left for some."""
-    ledger = out / ".visionocr.jsonl"
-    lines = ledger.read_text("utf-8").splitlines()
-    there = {json.loads(line)["document"] for line in lines}
-    sample = json.loads(lines[0])
-    with ledger.open("a", encoding="utf-8") as file:
+    state = out / FOLDER_STATE
+    with contextlib.closing(sqlite3.connect(state)) as database:
+        ((job,),) = database.execute("SELECT DISTINCT job FROM outputs").fetchall()
+        there = {document for (document,) in database.execute("SELECT document FROM outputs")}
         for path in folder.rglob("*.png"):
             if str(path) in there:
                 continue
             status = path.stat()
-            signature = {"size": status.st_size, "modified": status.st_mtime_ns}
-            file.write(json.dumps({**sample, "output": f"{path.stem}.md", "document": str(path), **signature}) + "\n")
+            values = f"{path.stem}.md", str(path), status.st_size, status.st_mtime_ns, job
+            database.execute("INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?)", (*values, checksum(*values)))
             (out / f"{path.stem}.md").write_text("read\n", "utf-8")
+        database.commit()
 
 
 def main() -> int:

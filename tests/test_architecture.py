@@ -37,6 +37,8 @@ HOMES = {
     "xllamacpp": {"engines/llama_worker.py"},
     "rapidocr": {"engines/local_worker.py"},
     "rich": {"console.py"},
+    "sqlite3": {"output/database.py"},
+    "filelock": {"output/database.py"},
     "typer": {
         *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),
         "cli/run.py",

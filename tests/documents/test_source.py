@@ -257,7 +257,7 @@ def test_known_documents_are_not_opened(tmp_path: Path) -> None:
     new = pdf_bytes("one", "two", "three")
     paths = _write(tmp_path, a_pdf=b"unread", b_pdf=b"unread", c_pdf=new)
     with Source(discover([*paths, str(tmp_path / "gone.pdf")]), selection=parse_pages("2-"), workers=0) as documents:
-        documents.state = state = Known(paths[0], paths[1], ("d" * 64, 2))
+        documents.earlier = state = Known(paths[0], paths[1], ("d" * 64, 2))
         pages = list(documents.pages())
     digest = hashlib.sha256(new).hexdigest()
     assert pages == [

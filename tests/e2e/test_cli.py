@@ -20,7 +20,7 @@ from fakes.pictures import make_pdf as pdf_file
 from visionocr import __version__, job
 from visionocr.cli.app import app
 from visionocr.errors import ServerError
-from visionocr.output.names import LEDGER
+from visionocr.output.state import FOLDER_STATE
 from visionocr.prompting.library import Library
 from visionocr.settings import Format, LocalModel, PageBreaks, Settings, Wire
 
@@ -494,16 +494,17 @@ def test_an_output_file_and_its_folder(run: Run, server: FakeKoboldCpp) -> None:
 
 
 def test_an_output_folder(run: Run, server: FakeKoboldCpp) -> None:
-    """``-o DIR/`` gives each document its file; folders are searched with ``-r``; a second run uses the same names."""
+    """``-o DIR/`` gives each document its file, in subfolders as ``-r`` found it; a second run uses the same names."""
     Path("in/sub").mkdir(parents=True)
     pdf_file("in/a.pdf", numbers=[1, 2])
     pdf_file("in/sub/a.pdf", numbers=[3])
     make_image("in/c.png", 4)
     for _ in range(2):
         assert run("pdf", "in", "-r", "-o", "out/", "-q").code == 0
-        assert sorted(os.listdir("out")) == [LEDGER, "a.md", "a.pdf.md"]
-    texts = [Path("out", name).read_text() for name in ("a.md", "a.pdf.md")]
-    assert sorted(page_text(3) in text for text in texts) == [False, True]
+        assert sorted(os.listdir("out")) == [FOLDER_STATE, "a.md", "sub"]
+        assert os.listdir("out/sub") == ["a.md"]
+    assert page_text(2) in Path("out/a.md").read_text()
+    assert page_text(3) in Path("out/sub/a.md").read_text()
     assert run("image", "in", "-r", "-q", "-f", "txt").out == f"{page_text(4)}\n"
 
 

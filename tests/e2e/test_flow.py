@@ -18,6 +18,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, fixed, page_text
 from fakes.pictures import encode, make_frames, make_image, picture
 from fakes.pictures import make_pdf as pdf_file
+from states import recorded
 from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
 from visionocr.errors import ServerError, UsageError
@@ -446,9 +447,8 @@ def test_a_server_that_dies_keeps_what_was_read(server: FakeKoboldCpp) -> None:
     Path("out.md").write_text("yesterday")
     code, out, err = command("pdf", "a.pdf", "-o", "out.md")
     assert (code, out) == (5, "")
-    records = [json.loads(line) for line in Path("out.md.journal").read_text().splitlines()[1:]]
-    pages = [(entry["page"], entry["text"]) for entry in records if "page" in entry]
-    assert sorted(pages) == [(n, page_text(n)) for n in (1, 2, 3)]
+    pages = [(result.page.number, result.text) for result in recorded(Path("out.md.journal"))]
+    assert pages == [(n, page_text(n)) for n in (1, 2, 3)]
     assert Path("out.md").read_text() == "yesterday"
     assert not Path("out.md.part").exists()
     lines = err.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
 from visionocr.cli.app import app
-from visionocr.cli.listing import listed
+from visionocr.cli.listing import list_files
 from visionocr.errors import UsageError
-from visionocr.output.names import LEDGER, OutputFolder
+from visionocr.output.folder import Origin, OutputFolder
+from visionocr.output.state import FOLDER_STATE, State
 from visionocr.types import FileSignature
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -73,7 +75,7 @@ def spoil(path: str) -> None:
 def test_lists(tmp_path: Path, data: bytes, paths: list[str]) -> None:
     """Lines or NULs end a path, wherever the pieces that are read begin and end; nothing else is special in it."""
     (tmp_path / "list").write_bytes(data)
-    assert list(listed(str(tmp_path / "list"))) == paths
+    assert list(list_files(str(tmp_path / "list"))) == paths
 
 
 @pytest.mark.parametrize("data", [b"%PDF-1.7\n", "a.pdf\n".encode("utf-16"), b"x" * 200_000])
@@ -81,7 +83,7 @@ def test_what_is_no_list(tmp_path: Path, data: bytes) -> None:
     """A document, another encoding or an endless line is refused, not taken for names."""
     (tmp_path / "list").write_bytes(data)
     with pytest.raises(UsageError, match="--files-from"):
-        list(listed(str(tmp_path / "list")))
+        list(list_files(str(tmp_path / "list")))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names of descriptors")
@@ -90,7 +92,7 @@ def test_a_list_is_read_as_it_grows() -> None:
     reading, writing = os.pipe()
     with open(reading, "rb"), open(writing, "wb", buffering=0) as list_:
         list_.write(b"a.pdf\nb.p")
-        names = listed(f"/dev/fd/{reading}")
+        names = list_files(f"/dev/fd/{reading}")
         assert next(names) == "a.pdf"
         list_.write(b"df\n")
         assert next(names) == "b.pdf"
@@ -117,7 +119,7 @@ def test_neither_files_nor_a_list() -> None:
 
 
 def test_a_folder_knows_what_is_done(server: FakeKoboldCpp) -> None:
-    """Unchanged documents whose output is there are not even opened; changed ones and lost outputs are read again."""
+    """Unchanged documents with an output are not even opened; changed ones are read again; lost outputs come back."""
     for number in (1, 2, 3):
         make_image(Path(f"{number}.png"), number)
     files = ("1.png", "2.png", "3.png")
@@ -128,20 +130,32 @@ def test_a_folder_knows_what_is_done(server: FakeKoboldCpp) -> None:
     Path("out/3.md").unlink()
     spoil("1.png")
     said = run("image", *files, "-o", "out/")
-    assert pages_asked(server) == {5: 1, 3: 1}
+    assert pages_asked(server) == {5: 1}
+    assert page_text(3) in Path("out/3.md").read_text()
     assert "1 document is done already and unchanged" in said
     assert page_text(5) in Path("out/2.md").read_text()
     assert "3 documents are done" in run("image", *files, "-o", "out/")
     assert not pages_asked(server)
 
 
-@pytest.mark.parametrize("other", [["-f", "txt"], ["--redo", "all"], ["--redo", "blank"], ["--seed", "2"]])
+@pytest.mark.parametrize("other", [["--redo", "all"], ["--seed", "2"]])
 def test_another_job_is_not_done(server: FakeKoboldCpp, other: list[str]) -> None:
-    """What was written in another form, with other settings, or is asked for again, counts for nothing."""
+    """What was read with other settings, or is asked for again, counts for nothing."""
     make_image(Path("1.png"), 1)
     run("image", "1.png", "-o", "out/")
     run("image", "1.png", "-o", "out/", *other)
     assert pages_asked(server) == {1: 2}
+
+
+@pytest.mark.parametrize("other", [["-f", "txt"], ["--page-breaks", "rule"], ["--redo", "blank"]])
+def test_another_form_asks_for_nothing(server: FakeKoboldCpp, other: list[str]) -> None:
+    """The folder's state holds what was read: outputs in another form are written from it."""
+    make_image(Path("1.png"), 1)
+    run("image", "1.png", "-o", "out/")
+    said = run("image", "1.png", "-o", "out/", *other)
+    assert pages_asked(server) == {1: 1}
+    assert "going on" not in said
+    assert all(page_text(1) in path.read_text() for path in Path("out").glob("[!.]*"))
 
 
 def test_what_is_not_good_is_not_done(server: FakeKoboldCpp) -> None:
@@ -156,7 +170,7 @@ def test_what_is_not_good_is_not_done(server: FakeKoboldCpp) -> None:
     run("pdf", "a.pdf", "7.png", "-o", "out/", "--redo", "failed")
     assert pages_asked(server) == {2: 1}
     assert page_text(2) in Path("out/a.md").read_text()
-    assert not Path("out/.visionocr.journal").exists()
+    assert "2 documents are done" in run("pdf", "a.pdf", "7.png", "-o", "out/")
 
 
 @pytest.mark.parametrize("pages", [[], ["--pages", "2-"]])
@@ -187,41 +201,192 @@ def test_a_journal_that_lacks_a_page_opens_the_file(server: FakeKoboldCpp) -> No
     assert Path("out.txt").read_text() == "\n\f".join(map(page_text, (9, 1, 2, 3))) + "\n"
 
 
+# --- what earlier runs read --------------------------------------------------------------------------------
+
+
+def interrupted(server: FakeKoboldCpp, document: str, *arguments: str) -> None:
+    """A run of which the server refuses to read more than the pages before number 5."""
+    server.plan[5] = faults.Raw(401, b"{}")
+    run("pdf", document, *arguments, code=5)
+    server.plan.clear()
+    pages_asked(server)
+
+
+@pytest.mark.parametrize("where", [["-o", "out/"], ["-o", "out.md", "--journal", "j"], ["--journal", "j"]])
+def test_a_good_run_leaves_the_results_of_others(server: FakeKoboldCpp, where: list[str]) -> None:
+    """Two jobs in one state: when one of them ends well, the other one still goes on where it was."""
+    pdf_file(Path("a.pdf"), 5)
+    pdf_file(Path("b.pdf"), 1, numbers=[9])
+    interrupted(server, "a.pdf", *where, "--max-asks", "1")
+    run("pdf", "b.pdf", *where, "--max-asks", "1")
+    pages_asked(server)
+    run("pdf", "a.pdf", *where, "--max-asks", "1")
+    asked = pages_asked(server)
+    assert asked.get(5) == 1
+    assert 1 not in asked
+    assert not Path("j").exists()
+
+
+def test_a_mistaken_command_costs_nothing(server: FakeKoboldCpp) -> None:
+    """Other settings say what differs; the right command goes on where it was, however often they alternate."""
+    pdf_file(Path("a.pdf"), 5)
+    command = ["a.pdf", "-o", "out.md"]
+    interrupted(server, *command)
+    for _ in range(2):
+        said = run("pdf", *command, "--seed", "7")
+        assert "not resuming out.md.journal: sampler seed: 1 is now 7\n" in said
+        assert pages_asked(server) == dict.fromkeys(range(1, 6), 1)
+    assert "going on: " in run("pdf", *command)
+    assert 1 not in pages_asked(server)
+    assert sorted(os.listdir()) == ["a.pdf", "out.md"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "a.pdf"])
+def test_a_journal_that_is_none_stays_as_it_is(server: FakeKoboldCpp, name: str) -> None:
+    """A file of somebody else, or the document itself: refused before a server is asked, and not touched."""
+    pdf_file(Path("a.pdf"), 1)
+    Path("notes.txt").write_text("mine")
+    before = {path: Path(path).read_bytes() for path in os.listdir()}
+    for _ in range(2):
+        said = run("pdf", "a.pdf", "-o", "out.md", "--journal", name, code=2)
+        assert f"{name} is not a journal of visionocr" in said
+    assert {path: Path(path).read_bytes() for path in os.listdir()} == before
+    assert not server.requests
+
+
+OVERWRITTEN = {
+    "journal": ["-o", "x.md", "--journal", "./x.md"],
+    "list": ["-o", "list", "--files-from", "list"],
+    "passwords": ["-o", "list", "--password-file", "list"],
+    "config": ["-o", "c.toml", "--config", "c.toml"],
+    "prompt": ["-o", "list", "--prompt", "@list"],
+    "system": ["-o", "list", "--system", "@./list"],
+    "model": ["-o", "m.gguf"],
+    "state": ["-o", "old.journal"],
+}
+
+
+@pytest.mark.parametrize("case", OVERWRITTEN)
+def test_an_output_overwrites_nothing_that_is_needed(server: FakeKoboldCpp, case: str) -> None:
+    """Files that the command reads, models and states are no place for a result: refused before anything is done."""
+    pdf_file(Path("a.pdf"), 1)
+    Path("list").write_text("a.pdf\n")
+    Path("c.toml").write_text("seed = 1\n")
+    Path("m.gguf").write_bytes(b"GGUF" + bytes(40))
+    run("pdf", "a.pdf", "--journal", "old.journal", "--keep-journal")
+    server.requests.clear()
+    before = {path: Path(path).read_bytes() for path in os.listdir() if Path(path).is_file()}
+    assert "output" in run("pdf", "a.pdf", *OVERWRITTEN[case], code=2)
+    assert {path: Path(path).read_bytes() for path in os.listdir() if Path(path).is_file()} == before
+    assert not server.requests
+
+
+def test_a_text_is_not_replaced_by_nothing(server: FakeKoboldCpp) -> None:
+    """A suspect page that is asked for again and comes back empty keeps its text, in the output and in the state."""
+    pdf_file(Path("a.pdf"), 2)
+    server.plan[2] = faults.Truncated()
+    command = ["pdf", "a.pdf", "-o", "out.md", "--redo", "suspect"]
+    run(*command)
+    before = Path("out.md").read_bytes()
+    assert b'page="2" status="suspect"' in before
+    server.plan[2] = faults.Empty()
+    assert "page 2 of a.pdf: the earlier answer was better, and is kept" in run(*command)
+    assert Path("out.md").read_bytes() == before
+    server.plan.clear()
+    run(*command)
+    assert page_text(2) in Path("out.md").read_text()
+    assert not Path("out.md.journal").exists()
+
+
+def test_documents_from_standard_input_do_not_overwrite_each_other(server: FakeKoboldCpp) -> None:
+    """Two of them, in two runs, are two files; the same one again is not read again."""
+    data = [pdf_file(Path("a.pdf"), 1, numbers=[number]).read_bytes() for number in (1, 2)]
+    for document in (data[0], data[1], data[0]):
+        run("pdf", "-", "-o", "out/", stdin=document)
+    texts = "".join(path.read_text() for path in Path("out").glob("[!.]*"))
+    assert [texts.count(page_text(number)) for number in (1, 2)] == [1, 1]
+    assert pages_asked(server) == {1: 1, 2: 1}
+
+
+def test_a_caption_that_cannot_be_written_costs_itself(server: FakeKoboldCpp) -> None:
+    """The others are written; code 6, one message for it, in every repeat."""
+    for number in (1, 2, 3):
+        make_image(Path(f"{number}.png"), number)
+    for _ in range(2):
+        server.plan[2] = lambda arrival: Path("2.txt").mkdir(exist_ok=True)
+        said = run("describe", "1.png", "2.png", "3.png", "--sidecar", ".txt", code=6)
+        assert said.count("cannot write 2.txt") == 1
+        assert "error: 1 caption could not be written" in said
+        assert Path("1.txt").is_file()
+        assert Path("3.txt").is_file()
+        Path("2.txt").rmdir()
+
+
+def test_a_last_rename_that_fails_is_an_output_error(server: FakeKoboldCpp) -> None:
+    """Code 6, and what was read is kept for the next try."""
+    pdf_file(Path("a.pdf"), 1)
+    server.plan[1] = lambda arrival: Path("out.md").mkdir(exist_ok=True)
+    said = run("pdf", "a.pdf", "-o", "out.md", code=6)
+    assert "cannot write out.md" in said
+    assert "1 pages are in out.md.journal" in said
+    Path("out.md").rmdir()
+    pages_asked(server)
+    run("pdf", "a.pdf", "-o", "out.md")
+    assert not pages_asked(server)
+    assert sorted(os.listdir()) == ["a.pdf", "out.md"]
+
+
 # --- names in a folder -------------------------------------------------------------------------------------
+
+
+ORIGIN = Origin(FileSignature(5, 7))
+
+
+@contextlib.contextmanager
+def opened(folder: Path, job: str = "") -> Iterator[OutputFolder]:
+    """A folder for outputs, with its state."""
+    state = State(folder / FOLDER_STATE, {})
+    try:
+        yield OutputFolder(folder, ".md", state, job)
+    finally:
+        state.close()
 
 
 def test_documents_keep_their_names_in_another_order(tmp_path: Path) -> None:
     """Which output belongs to which document does not depend on the order of a later run."""
     documents = [f"{letter}/{letter}/scan.pdf" for letter in "abcd"]
-    first = OutputFolder(tmp_path, ".md")
-    paths = {document: first.path_for(document) for document in documents}
-    for document, path in paths.items():
-        path.touch()
-        first.written(path, document)
-    later = OutputFolder(tmp_path, ".md")
-    assert {document: later.path_for(document) for document in reversed(documents)} == paths
+    with opened(tmp_path) as first:
+        paths = {document: first.path_for(document, "d", ORIGIN) for document in documents}
+        for document, path in paths.items():
+            path.touch()
+            first.register(path, document, "d", ORIGIN, is_good=False)
+    with opened(tmp_path) as later:
+        assert {document: later.path_for(document, "d", ORIGIN) for document in reversed(documents)} == paths
 
 
-@pytest.mark.parametrize("name", ["../escaped.md", ".hidden.md", "a.txt", "x/y.md"])
-def test_a_ledger_chooses_no_path(tmp_path: Path, name: str) -> None:
-    """A name from the ledger is used only where we could have given it."""
+@pytest.mark.parametrize("name", ["../escaped.md", ".hidden.md", "a.txt", "../x/y.md", "/x.md"])
+def test_a_state_chooses_no_path(tmp_path: Path, name: str) -> None:
+    """A name from the state is used only where we could have given it."""
     (tmp_path / "out").mkdir()
-    line = f'{{"output": "{name}", "document": "{tmp_path / "a.pdf"}"}}\n'
-    (tmp_path / "out" / LEDGER).write_text(line)
-    assert OutputFolder(tmp_path / "out", ".md").path_for(str(tmp_path / "a.pdf")) == tmp_path / "out" / "a.md"
+    document = str(tmp_path / "a.pdf")
+    with opened(tmp_path / "out") as folder:
+        folder._state.register_output(name, document, None, "")
+        assert folder.path_for(document, "d", ORIGIN) == tmp_path / "out" / "a.md"
 
 
 def test_done_needs_everything_to_agree(tmp_path: Path) -> None:
     """Size, time, job, and a file that is still there and still that document's."""
-    signature = FileSignature(5, 7)
-    folder = OutputFolder(tmp_path, ".md", "job")
-    path = folder.path_for("a.pdf")
-    path.touch()
-    folder.written(path, "a.pdf", signature)
-    assert OutputFolder(tmp_path, ".md", "job").done("a.pdf", signature)
-    assert not OutputFolder(tmp_path, ".md", "job").done("b.pdf", signature)
-    assert not OutputFolder(tmp_path, ".md", "job").done("a.pdf", FileSignature(5, 8))
-    assert not OutputFolder(tmp_path, ".md", "job").done("a.pdf", FileSignature(6, 7))
-    assert not OutputFolder(tmp_path, ".md", "other").done("a.pdf", signature)
-    folder.written(path, "b.pdf")
-    assert not OutputFolder(tmp_path, ".md", "job").done("a.pdf", signature)
+    signature = ORIGIN.signature
+    with opened(tmp_path, "job") as folder:
+        path = folder.path_for("a.pdf", "d", ORIGIN)
+        path.touch()
+        folder.register(path, "a.pdf", "d", ORIGIN, is_good=True)
+    with opened(tmp_path, "other") as folder:
+        assert not folder.is_complete("a.pdf", signature)
+    with opened(tmp_path, "job") as folder:
+        assert folder.is_complete("a.pdf", signature)
+        assert not folder.is_complete("b.pdf", signature)
+        assert not folder.is_complete("a.pdf", FileSignature(5, 8))
+        assert not folder.is_complete("a.pdf", FileSignature(6, 7))
+        folder.register(path, "b.pdf", "e", ORIGIN, is_good=False)
+        assert not folder.is_complete("a.pdf", signature)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import stat
 import string
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionocr.errors import OutputError, UsageError
-from visionocr.output.files import AtomicFile, encoded
+from visionocr.output.files import AtomicFile, encoded, remove_leftovers
+from visionocr.output.folder import Origin, OutputFolder, make_folder, safe_name
 from visionocr.output.formats import Json, PagesText
-from visionocr.output.names import LEDGER, OutputFolder, safe_name
+from visionocr.output.state import FOLDER_STATE, State
 from visionocr.output.writer import (
     FileSink,
     FolderSink,
@@ -26,7 +31,7 @@ from visionocr.output.writer import (
     sidecar_path,
     write_stdout,
 )
-from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Status
+from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 
 def page(number: int = 1, document: str = "a.pdf", digest: str = "d", text: str = "text") -> PageResult:
@@ -112,32 +117,35 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["pipe"]
 
 
-def test_what_is_kept_stands_beside_the_old(tmp_path: Path) -> None:
-    """``keep_partial`` leaves the old result alone and names the new one ``.part``."""
+def test_what_is_discarded_leaves_no_trace(tmp_path: Path) -> None:
+    """The old result stays as it was, whatever was written by then."""
     path = tmp_path / "out.md"
     path.write_text("old")
     file = AtomicFile(path)
     file.write("half")
-    assert file.keep_partial() == tmp_path / "out.md.part"
+    file.discard()
+    file.discard()
     assert path.read_text() == "old"
-    assert (tmp_path / "out.md.part").read_text() == "half"
+    assert os.listdir(tmp_path) == ["out.md"]
 
 
-def test_nothing_is_kept_of_nothing(tmp_path: Path) -> None:
-    """A run that ends before its first page leaves no trace."""
-    assert AtomicFile(tmp_path / "out.md").keep_partial() is None
-    AtomicFile(tmp_path / "out.md").discard()
-    assert os.listdir(tmp_path) == []
-
-
-def test_what_cannot_be_renamed_is_kept_all_the_same(tmp_path: Path) -> None:
-    """Where ``.part`` cannot be had, the answer says where the text really is."""
-    (tmp_path / "out.md.part").mkdir()
-    file = AtomicFile(tmp_path / "out.md")
-    file.write("half")
-    kept = file.keep_partial()
-    assert kept is not None
-    assert kept.read_text() == "half"
+def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
+    """Unfinished files that nobody writes any more go; those of a run that is under way, and all others, stay."""
+    script = (
+        "import os; from pathlib import Path; from visionocr.output.files import AtomicFile;"
+        f"f = AtomicFile(Path({str(tmp_path)!r}, 'a.md')); f.write('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    (left,) = os.listdir(tmp_path)
+    others = ["a.md.part", ".visionocr-notes.txt", "visionocr-1.part"]
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / ".visionocr-link.part").symlink_to("a.md.part")
+    file = AtomicFile(tmp_path / "b.md")
+    remove_leftovers(tmp_path)
+    assert left not in os.listdir(tmp_path)
+    file.commit()
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, ".visionocr-link.part", "b.md"])
 
 
 def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
@@ -157,7 +165,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_way_is_an_output_error(tmp_path: Path) -> None:
-    """Not even then is anything half written, and the text can still be kept."""
+    """Not even then is anything half written, or left behind."""
     (tmp_path / "out.md").mkdir()
     (tmp_path / "out.md" / "x").touch()
     file = AtomicFile(tmp_path / "other.md")
@@ -165,7 +173,8 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path: Path) -> None:
     file.write("text")
     with pytest.raises(OutputError, match=r"cannot write .*out\.md"):
         file.commit()
-    assert file.keep_partial() is not None
+    file.discard()
+    assert os.listdir(tmp_path) == ["out.md"]
 
 
 def test_text_that_is_no_text_can_be_written() -> None:
@@ -185,20 +194,25 @@ def test_a_file_sink_writes_all_or_nothing(tmp_path: Path) -> None:
     assert [entry["page"] for entry in json.loads((tmp_path / "out.json").read_text())] == [1]
 
 
-def test_an_abandoned_file_can_be_read(tmp_path: Path) -> None:
-    """What was read is kept as ``.part``, whole pages only, and is valid JSON where it should be."""
-    sink = FileSink(tmp_path / "out.json", Json())
+def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
+    """No file holds some of the pages, before the first one as little as later: they are in the state."""
+    for pages in ([], [page(1), page(2)]):
+        sink = FileSink(tmp_path / "out.json", Json())
+        for one in pages:
+            sink.write(one)
+        sink.discard()
+        assert os.listdir(tmp_path) == []
+
+
+def test_a_last_rename_that_fails_is_an_output_error(tmp_path: Path) -> None:
+    """And leaves nothing behind, when the run ends because of it."""
+    sink = FileSink(tmp_path / "out.md", markdown())
     sink.write(page(1))
-    sink.write(page(2))
-    assert sink.abandon() == tmp_path / "out.json.part"
-    assert [entry["page"] for entry in json.loads((tmp_path / "out.json.part").read_text())] == [1, 2]
-
-
-def test_abandoning_before_the_first_page_leaves_nothing(tmp_path: Path) -> None:
-    """No file holds only what stands before the first page."""
-    sink = FileSink(tmp_path / "out.json", Json())
-    assert sink.abandon() is None
-    assert os.listdir(tmp_path) == []
+    (tmp_path / "out.md").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*out\.md"):
+        sink.finish()
+    sink.discard()
+    assert os.listdir(tmp_path) == ["out.md"]
 
 
 def test_documents_that_cannot_be_opened_do_not_replace_a_result(tmp_path: Path) -> None:
@@ -269,13 +283,30 @@ def test_a_closed_standard_output_is_an_output_error(monkeypatch: pytest.MonkeyP
 # --- folders -----------------------------------------------------------------------------------------------
 
 
-def write_all(folder: Path, *results: PageResult) -> dict[str, str]:
-    """Write results into a folder; its files with their texts, the ledger left out."""
-    sink = FolderSink(folder, markdown)
-    for result in results:
-        sink.write(result)
-    sink.finish()
-    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file() and path.name != LEDGER}
+@contextlib.contextmanager
+def opened(folder: Path, suffix: str = ".md", job: str = "") -> Iterator[OutputFolder]:
+    """A folder for outputs, with its state."""
+    make_folder(folder)
+    state = State(folder / FOLDER_STATE, {})
+    try:
+        yield OutputFolder(folder, suffix, state, job)
+    finally:
+        state.close()
+
+
+ORIGIN = Origin(FileSignature(5, 7))
+
+
+def write_all(folder: Path, *results: PageResult, pipe: bool = False) -> dict[str, str]:
+    """Write results into a folder, of files unless they came through a *pipe*; its outputs with their texts."""
+    with opened(folder) as outputs:
+        sink = FolderSink(outputs, markdown)
+        for result in results:
+            if not pipe:
+                sink.expect(result.page.document, ORIGIN)
+            sink.write(result)
+        sink.finish()
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file() and path.name != FOLDER_STATE}
 
 
 def test_a_folder_gets_a_file_for_each_document(tmp_path: Path) -> None:
@@ -287,9 +318,20 @@ def test_a_folder_gets_a_file_for_each_document(tmp_path: Path) -> None:
 
 def test_documents_with_one_name_get_two_files(tmp_path: Path) -> None:
     """Same name, other bytes: the second does not end up in the file of the first."""
-    files = write_all(tmp_path, page(1, "stdin", "d", "one"), page(1, "stdin", "e", "two"))
-    assert len(files) == 2
-    assert {"one" in text for text in files.values()} == {True, False}
+    for pipe in (True, False):
+        files = write_all(tmp_path / str(pipe), page(1, "a", "d", "one"), page(1, "a", "e", "two"), pipe=pipe)
+        assert len(files) == 2
+        assert {"one" in text for text in files.values()} == {True, False}
+
+
+def test_documents_from_pipes_are_known_by_their_content(tmp_path: Path) -> None:
+    """In run after run, another document of the same name gets another file, and the same one its own again."""
+    for text, digest in (("one", "d" * 64), ("two", "e" * 64), ("new", "d" * 64)):
+        files = write_all(tmp_path, page(1, "stdin", digest, text), pipe=True)
+    assert sorted(files) == ["stdin-eeeeeeeeeeee.md", "stdin.md"]
+    assert "new" in files["stdin.md"]
+    assert "two" in files["stdin-eeeeeeeeeeee.md"]
+    assert "file" in write_all(tmp_path, page(1, "stdin", "f", "file"))["stdin-2.md"]
 
 
 def test_a_document_that_cannot_be_opened_gets_no_file(tmp_path: Path) -> None:
@@ -300,25 +342,25 @@ def test_a_document_that_cannot_be_opened_gets_no_file(tmp_path: Path) -> None:
     assert files["a.md"].count("<!-- visionocr") == 2
 
 
-def test_an_abandoned_folder_keeps_what_is_finished(tmp_path: Path) -> None:
-    """Finished documents stay in place, the current one is kept as ``.part``."""
-    sink = FolderSink(tmp_path, markdown)
-    sink.write(page(1))
-    sink.write(page(1, "b.pdf", "e"))
-    assert sink.abandon() == tmp_path / "b.md.part"
-    assert {path.name for path in tmp_path.iterdir()} == {"a.md", "b.md.part", LEDGER}
+def test_a_discarded_folder_keeps_what_is_finished(tmp_path: Path) -> None:
+    """Finished documents stay in place, of the current one there is nothing."""
+    with opened(tmp_path) as outputs:
+        sink = FolderSink(outputs, markdown)
+        sink.write(page(1))
+        sink.write(page(1, "b.pdf", "e"))
+        sink.discard()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.md", FOLDER_STATE}
 
 
 def names(folder: OutputFolder, *documents: str) -> list[str]:
-    """The names that documents get."""
-    return [folder.path_for(document).name for document in documents]
+    """The names that documents get, which are files."""
+    return [folder.path_for(document, "d", ORIGIN).name for document in documents]
 
 
 def test_names_never_collide(tmp_path: Path) -> None:
     """Same stem, other case, accents written otherwise: each document has its own file."""
-    given_names = names(
-        OutputFolder(tmp_path, ".md"), "x/a.pdf", "y/a.pdf", "y/A.pdf", "z/a.png", "w/é.pdf", "w/e\u0301.pdf"
-    )
+    with opened(tmp_path) as folder:
+        given_names = names(folder, "x/a.pdf", "y/a.pdf", "y/A.pdf", "z/a.png", "w/é.pdf", "w/e\u0301.pdf")
     assert given_names[:2] == ["a.md", "a.pdf.md"]
     assert len({name.casefold() for name in given_names}) == 6
 
@@ -330,7 +372,8 @@ def test_any_documents_have_safe_different_names(
 ) -> None:
     """Whatever documents are called, their files lie in the folder, are different, visible and can be made."""
     folder = tmp_path_factory.mktemp("out")
-    given_names = names(OutputFolder(folder, ".jsonl"), *documents)
+    with opened(folder, ".jsonl") as outputs:
+        given_names = names(outputs, *documents)
     assert len({name.casefold() for name in given_names}) == len(documents)
     for name in given_names:
         assert name == Path(name).name
@@ -364,11 +407,11 @@ def test_names_are_kept_where_they_can_be(name: str, safe: str) -> None:
 def test_long_names_fit_with_what_is_added(tmp_path: Path) -> None:
     """Even the third document of one long name gets a name that the system takes."""
     long = "漢" * 80
-    folder = OutputFolder(tmp_path, ".jsonl")
-    for parent in (long, "b" * 250, "c" * 250):
-        file = AtomicFile(folder.path_for(f"{parent}/{long}.pdf"))
-        file.commit()
-    assert len(list(tmp_path.iterdir())) == 3
+    with opened(tmp_path, ".jsonl") as folder:
+        for parent in (long, "b" * 250, "c" * 250):
+            file = AtomicFile(folder.path_for(f"{parent}/{long}.pdf", "d", ORIGIN))
+            file.commit()
+        assert len(list(tmp_path.glob("[!.]*"))) == 3
 
 
 def test_foreign_files_are_never_overwritten(tmp_path: Path) -> None:
@@ -390,21 +433,36 @@ def test_the_same_document_gets_its_own_file_again(tmp_path: Path) -> None:
     assert "new\n" in files["a.pdf.md"]
 
 
-def test_a_torn_ledger_costs_one_entry(tmp_path: Path) -> None:
-    """After a crash in the middle of a line that one file counts as foreign; later entries are kept whole."""
-    write_all(tmp_path, page(1, "a.pdf"), page(1, "b.pdf", "e"))
-    ledger = tmp_path / LEDGER
-    ledger.write_bytes(ledger.read_bytes()[:-9])
-    files = write_all(tmp_path, page(1, "b.pdf", "e", "again"), page(1, "c.pdf", "f"))
-    assert sorted(files) == ["a.md", "b.md", "b.pdf.md", "c.md"]
-    assert sorted(write_all(tmp_path, page(1, "c.pdf", "f"), page(1, "a.pdf"), page(1, "b.pdf", "e"))) == sorted(files)
+def test_outputs_lie_as_the_documents_were_found(tmp_path: Path) -> None:
+    """Subfolders are made for the folders below the one that was named, under harmless names, and found again."""
+    for text in ("one", "two"):
+        with opened(tmp_path) as outputs:
+            sink = FolderSink(outputs, markdown)
+            for below in ("", "sub", "sub/.deep"):
+                document = f"tree/{below}/a.pdf"
+                sink.expect(document, Origin(FileSignature(5, 7), below))
+                sink.write(page(1, document, below, text))
+            sink.finish()
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("[!.]*") if path.is_file()}
+    assert found == {"a.md", "sub/a.md", "sub/deep/a.md"}
+    assert "two" in (tmp_path / "sub/deep/a.md").read_text()
 
 
-@pytest.mark.parametrize("garbage", [b"\xff\xfe\n", b"[]\n", b"null\n", b'{"output": 3}\n', b"{" * 50 + b"\n"])
-def test_a_ledger_may_hold_anything(tmp_path: Path, garbage: bytes) -> None:
-    """Lines that mean nothing are passed over."""
-    (tmp_path / LEDGER).write_bytes(garbage)
-    assert list(write_all(tmp_path, page(1))) == ["a.md"]
+@pytest.mark.parametrize("there", ["link", "file"])
+def test_nothing_leads_out_of_the_folder(tmp_path: Path, there: str) -> None:
+    """Where a link or a file has the name of a subfolder, the output lies beside it, in run after run."""
+    (tmp_path / "elsewhere").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sub").symlink_to("../elsewhere") if there == "link" else (out / "sub").touch()
+    for _ in range(2):
+        with opened(out) as outputs:
+            origin = Origin(FileSignature(5, 7), "sub/../..")
+            path = outputs.path_for("tree/sub/a.pdf", "d", origin)
+            path.touch()
+            outputs.register(path, "tree/sub/a.pdf", "d", origin, is_good=True)
+        assert path == out / "a.md"
+    assert os.listdir(tmp_path / "elsewhere") == []
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -412,7 +470,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").touch()
     for path in (tmp_path / "a.pdf", tmp_path / "a.pdf" / "b"):
         with pytest.raises(OutputError, match="is no folder"):
-            OutputFolder(path, ".md")
+            make_folder(path)
 
 
 # --- sidecars ----------------------------------------------------------------------------------------------
@@ -437,9 +495,14 @@ def test_a_caption_never_overwrites_its_picture() -> None:
         sidecar_path(Path("photo.jpg"), ".jpg")
 
 
+def refuse(error: OutputError) -> None:
+    """No error is to be reported."""
+    raise error
+
+
 def test_captions_are_one_line_with_their_frame(tmp_path: Path) -> None:
     """Prefix and suffix stand around a caption without line breaks; only the first frame has one."""
-    sink = SidecarSink(lambda picture: tmp_path / f"{picture}.txt", "<", ">")
+    sink = SidecarSink(lambda picture: tmp_path / f"{picture}.txt", refuse, "<", ">")
     sink.write(page(1, "film.gif", text="A dog.\nIt sits."))
     sink.write(page(2, "film.gif", text="It runs."))
     sink.finish()
@@ -448,8 +511,21 @@ def test_captions_are_one_line_with_their_frame(tmp_path: Path) -> None:
 
 def test_a_picture_without_caption_gets_no_file(tmp_path: Path) -> None:
     """Failed and blank pictures leave no file that looks like a caption."""
-    sink = SidecarSink(lambda picture: tmp_path / "caption.txt")
+    sink = SidecarSink(lambda picture: tmp_path / "caption.txt", refuse)
     sink.write(page(0))
     sink.write(PageResult(PageRef("b.jpg", 1, 1, "d"), "", Status.BLANK))
-    assert sink.abandon() is None
+    sink.finish()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_caption_that_cannot_be_written_costs_itself(tmp_path: Path) -> None:
+    """The others are written; it is said once for each, and in the end that there were some."""
+    (tmp_path / "b.txt").mkdir()
+    said: list[str] = []
+    sink = SidecarSink(lambda picture: tmp_path / f"{picture}.txt", lambda error: said.append(error.message))
+    for name in ("a", "b", "gone/c", "d"):
+        sink.write(page(1, name))
+    assert [message.split()[0] for message in said] == ["cannot", "there"]
+    with pytest.raises(OutputError, match="2 captions could not be written"):
+        sink.finish()
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "d.txt"]

@@ -14,7 +14,7 @@ from visionocr.prompting.library import Library
 from visionocr.settings import Settings
 from visionocr.speed import Speed, estimate_duration
 from visionocr.text import page_label, printable
-from visionocr.types import Event, Notice, PageRef, PageSource, RasterSpec, Sampler
+from visionocr.types import Event, Notice, PageRef, PageResult, PageSource, RasterSpec, Sampler
 
 _PROBES = 2
 """Pages that are asked for to tell the speed."""
@@ -43,21 +43,17 @@ def _engine(settings: Settings, library: Library, source: PageSource, task: str,
         if isinstance(event, Notice):
             lines.append(("warning" if event.warning else "engine", event.message))
 
+    stop = current_stop.get()
     try:
-        prepared = job.prepare(settings, library, task=task, observer=note, stop=current_stop.get())
+        with contextlib.closing(job.prepare(settings, library, task=task, observer=note, stop=stop)) as prepared:
+            _plan(prepared, lines)
+            if sample is not None:
+                with stop.waking(prepared.engine.cancel):
+                    _forecast(prepared, source, sample)
     except ServerError as error:
         _print("cannot", error.message, error.hint)
         return ExitCode.SERVER
-    with contextlib.closing(prepared):
-        _plan(prepared, lines)
-        if sample is None:
-            return ExitCode.OK
-        try:
-            with prepared.stop.waking(prepared.engine.cancel):
-                return _forecast(prepared, source, sample)
-        except ServerError as error:
-            _print("cannot", error.message, error.hint)
-            return ExitCode.SERVER
+    return ExitCode.OK
 
 
 def _plan(prepared: Job, lines: list[tuple[str, str]]) -> None:
@@ -65,7 +61,7 @@ def _plan(prepared: Job, lines: list[tuple[str, str]]) -> None:
     lines += [
         ("task", f"{question.task.name}, answers of at most {plan.max_length} tokens"),
         ("images", f"at most {plan.spec.max_side} px on the long side, {_count(plan.batch, 'page')} a request"),
-        ("sampler", _spoken(question.sampler)),
+        ("sampler", _describe_sampler(question.sampler)),
     ]
     for topic, text in lines:
         _print(topic, text)
@@ -94,10 +90,28 @@ class _Sample:
         return chosen + [page for page in self._kept if page not in chosen]
 
 
-def _forecast(prepared: Job, source: PageSource, sample: _Sample) -> ExitCode:
+def _forecast(prepared: Job, source: PageSource, sample: _Sample) -> None:
     """Ask for two pages that are not blank, one after the other, and print what follows from them."""
+    try:
+        results = _ask(prepared, source, sample)
+    except BaseException:
+        prepared.engine.cancel()
+        raise
+    seconds = sum(result.seconds for result in results)
+    if not seconds:
+        _print("forecast", "no page could be asked for")
+        return
+    at_once = max(1, prepared.engine.server.slots)
+    tokens = sum(result.completion_tokens or 0 for result in results)
+    speed = Speed(len(results) / seconds * 60 * at_once, tokens / seconds * at_once)
+    time = estimate_duration(sample.count, speed.pages_per_minute)
+    said = f"{_count(len(results), 'page')} took {seconds:.1f} s; {_count(sample.count, 'page')} will take about {time}"
+    _print("forecast", f"{said} ({speed})")
+
+
+def _ask(prepared: Job, source: PageSource, sample: _Sample) -> list[PageResult]:
     asker = Asker(prepared.engine, prepared.question, max_asks=prepared.max_asks)
-    results = []
+    results: list[PageResult] = []
     for page in sample.pages():
         try:
             loaded = Loaded(page, source.load(page, prepared.plan.spec))
@@ -110,17 +124,7 @@ def _forecast(prepared: Job, source: PageSource, sample: _Sample) -> ExitCode:
         _print("asked", f"{page_label(page)}: {result.status}, {result.seconds:.1f} s")
         if len(results) == _PROBES:
             break
-    seconds = sum(result.seconds for result in results)
-    if not seconds:
-        _print("forecast", "no page could be asked for")
-        return ExitCode.OK
-    at_once = max(1, prepared.engine.server.slots)
-    tokens = sum(result.completion_tokens or 0 for result in results)
-    speed = Speed(len(results) / seconds * 60 * at_once, tokens / seconds * at_once)
-    time = estimate_duration(sample.count, speed.pages_per_minute)
-    said = f"{_count(len(results), 'page')} took {seconds:.1f} s; {_count(sample.count, 'page')} will take about {time}"
-    _print("forecast", f"{said} ({speed})")
-    return ExitCode.OK
+    return results
 
 
 def _documents(source: PageSource, sample: _Sample) -> ExitCode:
@@ -144,7 +148,7 @@ def _documents(source: PageSource, sample: _Sample) -> ExitCode:
     return ExitCode.DOCUMENT if problems else ExitCode.OK
 
 
-def _spoken(sampler: Sampler) -> str:
+def _describe_sampler(sampler: Sampler) -> str:
     return ", ".join(f"{name} {getattr(sampler, name):g}" for name in Sampler.__dataclass_fields__)
 
 

@@ -17,7 +17,7 @@ _MARK = b"\xef\xbb\xbf"
 _HINT = "A list has one path a line, or paths that end with NUL, as find -print0 writes them."
 
 
-def listed(source: str | None) -> Iterator[str]:
+def list_files(source: str | None) -> Iterator[str]:
     """The paths in the list *source* (``-``: standard input; ``None``: there is none), in order.
 
     They end with NUL if there is one in the first 64 KiB, else with the line. Raises ``UsageError`` for what is no

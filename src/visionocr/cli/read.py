@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from visionocr.cli import options
-from visionocr.cli.run import Reading, run
+from visionocr.cli.run import ReadOptions, run
 
 
 @options.with_settings()
 @options.with_reading()
 def pdf(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
     """Transcribe PDF documents to Markdown."""
-    run(Reading(files or [], "pdf", "transcribe", flags, **typed))
+    run(ReadOptions(files or [], "pdf", "transcribe", flags, **typed))
 
 
 @options.with_settings()
 @options.with_reading("password_file")
 def image(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
     """Transcribe the text of images to Markdown."""
-    run(Reading(files or [], "image", "transcribe", flags, **typed))
+    run(ReadOptions(files or [], "image", "transcribe", flags, **typed))

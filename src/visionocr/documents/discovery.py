@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visionocr.documents.kinds import SUFFIXES, Kind
 from visionocr.errors import DocumentError
@@ -26,6 +26,8 @@ class Found:
     pipe: bool = False
     """Whether it can be read only once, from the beginning to the end."""
     problem: DocumentError | None = None
+    top: str = ""
+    """The folder that was named, where it was found below one."""
 
 
 def discover(paths: Iterable[str], *, recursive: bool = False, kinds: Iterable[Kind] = Kind) -> Iterator[Found]:
@@ -73,7 +75,7 @@ def _find_in_directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
     empty = True
     for found in _walk(top, suffixes, set()):
         empty = False
-        yield found
+        yield replace(found, top=top)
     if empty:
         yield _refuse(top, "holds no document", "files with the suffixes " + " ".join(sorted(suffixes)) + " are read")
 

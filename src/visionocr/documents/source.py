@@ -22,7 +22,7 @@ _REMEMBERED = 4096
 """Documents that can be opened again: many more than have pages under way at any time."""
 
 
-class State(Protocol):
+class EarlierRuns(Protocol):
     """What earlier runs know of files. A file is identified by its absolute path and its signature."""
 
     def is_complete(self, found: Found, signature: FileSignature) -> bool:
@@ -69,7 +69,7 @@ class Source:
         hints: dict[PageRef, str] | None = None,
         spool: bool = False,
     ) -> None:
-        self.state: State | None = None
+        self.earlier: EarlierRuns | None = None
         """To be set before the first page is taken."""
         self._found = found
         self._selection = selection
@@ -93,7 +93,7 @@ class Source:
     def pages(self) -> Iterator[PageRef]:
         """Every page asked for, in order; each document is opened when its turn comes, nothing is rendered.
 
-        Documents that ``state`` knows are not opened, and those whose output is complete have no pages.
+        Documents that ``earlier`` knows are not opened, and those whose output is complete have no pages.
         """
         for found in self._found:
             try:
@@ -144,13 +144,13 @@ class Source:
         """Digest and number of pages of a document, opened where they are not known; ``None`` to leave it out."""
         content = self._read(found)
         file_state = content.state()
-        if self.state is None or found.pipe:
+        if self.earlier is None or found.pipe:
             return self._open_content(content, file_state)
         signature = FileSignature(*file_state[:2])
-        if self.state.is_complete(found, signature):
+        if self.earlier.is_complete(found, signature):
             return None
-        document = self.state.lookup(found, signature, self._selection) or self._open_content(content, file_state)
-        self.state.register(found, signature, *document)
+        document = self.earlier.lookup(found, signature, self._selection) or self._open_content(content, file_state)
+        self.earlier.register(found, signature, *document)
         return document
 
     def _open_content(self, content: Content, file_state: tuple[int, ...]) -> tuple[str, int]:

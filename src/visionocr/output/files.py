@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from visionocr.errors import OutputError
 
+if sys.platform != "win32":
+    import fcntl
+
 _DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 """What stands here leads to streams, even where it looks like a file."""
+_PREFIX, _SUFFIX = ".visionocr-", ".part"
+"""Of the names of unfinished files."""
 
 
 class AtomicFile:
-    """A file being written. ``commit`` puts it in place, ``keep_partial`` keeps what there is beside it.
+    """A file being written. ``commit`` puts it in place, ``discard`` leaves everything as it was before.
 
     A device or a pipe (``/dev/null``, ``>(command)``) cannot be moved into place: it is written to as it stands.
     """
@@ -30,16 +35,14 @@ class AtomicFile:
         try:
             if is_stream(path):
                 self._file = path.open("wb")
-                return
-            descriptor, name = tempfile.mkstemp(prefix=".visionocr-", suffix=".part", dir=path.parent)
+            else:
+                self._file, self._part = _part_in(path.parent)
         except FileNotFoundError:
             raise OutputError(
                 f"there is no folder {path.parent}", "Create it first, or give another --output."
             ) from None
         except OSError as error:
-            raise OutputError(f"cannot write in {path.parent}: {error.strerror}") from None
-        self._part = Path(name)
-        self._file = os.fdopen(descriptor, "wb")
+            raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
@@ -54,35 +57,19 @@ class AtomicFile:
                 self._file.close()
                 return
             os.fsync(self._file.fileno())
-            self._file.close()
+            if sys.platform == "win32":  # where an open file cannot be moved
+                self._file.close()
             os.chmod(self._part, self._mode())
             os.replace(self._part, self.path)
-
-    def keep_partial(self) -> Path | None:
-        """Close it and keep what was written as ``NAME.part``; ``None`` when nothing was, or when it cannot be kept."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-        if self._part is None:
-            return None
-        with contextlib.suppress(OSError):
-            if not self._part.stat().st_size:
-                self._part.unlink()
-                return None
-            os.chmod(self._part, self._mode())
-            target = self.path.with_name(self.path.name + ".part")
-            try:
-                os.replace(self._part, target)
-            except OSError:  # a name that is too long, a folder of that name
-                return self._part
-            return target
-        return None
+            self._file.close()  # only now, for that gives up the lock
 
     def discard(self) -> None:
-        """Leave everything as it was before."""
+        """Leave everything as it was before. Never raises."""
         with contextlib.suppress(OSError):
             self._file.close()
         if self._part is not None:
-            self._part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def _mode(self) -> int:
         """What the file had before; else what any new file gets, for ``mkstemp`` makes files for the owner only."""
@@ -100,19 +87,21 @@ class AtomicFile:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from None
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete the unfinished files of killed runs from *folder*. Those that somebody is writing are locked, and stay."""
+    with contextlib.suppress(OSError):
+        for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            if not stat.S_ISREG(part.lstat().st_mode):
+                continue
+            with part.open("rb") as file:
+                is_left = _lock(file)
+            if is_left:
+                part.unlink()
+
+
 def encoded(text: str) -> bytes:
     """UTF-8; a lone surrogate, which no text should hold, becomes an escape instead of an error."""
     return text.encode("utf-8", "backslashreplace")
-
-
-def open_no_follow(path: Path, mode: str) -> BinaryIO:
-    """Open a file of our own notes; never through a symbolic link, which somebody may have laid there.
-
-    Raises ``OSError``.
-    """
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
-    return cast("BinaryIO", path.open(mode))
 
 
 def is_stream(path: Path) -> bool:
@@ -123,6 +112,31 @@ def is_stream(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _part_in(folder: Path) -> tuple[BinaryIO, Path]:
+    """A new file that is locked while it is open."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
+        file = os.fdopen(descriptor, "wb")
+        _lock(file)
+        if os.path.lexists(name):  # else somebody took it for a leftover before it was locked
+            return file, Path(name)
+        file.close()
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock *file* until it is closed. ``False`` when somebody else has, or when the file system has no locks.
+
+    On Windows nothing is needed: what is open cannot be deleted there.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _umask() -> int:

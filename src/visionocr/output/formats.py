@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-from typing import Any, Protocol
+from typing import Any
 
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
 
 
-class Formatter(Protocol):
+class Formatter:
     """Turns results into the text of a file, piece by piece."""
 
     suffix: str
@@ -18,18 +18,18 @@ class Formatter(Protocol):
 
     def head(self) -> str:
         """What stands before the first page."""
-        ...
+        return ""
 
     def page(self, result: PageResult) -> str:
         """One page, with what separates it from the page before."""
-        ...
+        raise NotImplementedError
 
     def tail(self) -> str:
         """What stands after the last page."""
-        ...
+        return ""
 
 
-class PagesText:
+class PagesText(Formatter):
     """Markdown or plain text: the pages' texts, told apart by ``breaks`` (see ``settings.PageBreaks``).
 
     Every break but ``formfeed`` and ``none`` carries a comment that machines can read:
@@ -41,10 +41,6 @@ class PagesText:
         self._breaks = breaks
         self._written = False
 
-    def head(self) -> str:
-        """Nothing."""
-        return ""
-
     def page(self, result: PageResult) -> str:
         """The page's text between a break and an empty line."""
         lead = "\f" if self._breaks == "formfeed" and self._written else ""
@@ -55,10 +51,6 @@ class PagesText:
             parts.append(self._gap(result))
         self._written = True
         return lead + "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
-
-    def tail(self) -> str:
-        """Nothing."""
-        return ""
 
     def _break(self, result: PageResult) -> str:
         comment = page_comment(result)
@@ -79,25 +71,17 @@ class PagesText:
         return f"> **[{_escaped(line)}]**" if self.suffix == ".md" else f"[{line}]"
 
 
-class JsonLines:
+class JsonLines(Formatter):
     """One JSON object a page, one page a line; the fields are those of ``record``."""
 
     suffix = ".jsonl"
-
-    def head(self) -> str:
-        """Nothing."""
-        return ""
 
     def page(self, result: PageResult) -> str:
         """The page's line."""
         return json.dumps(record(result)) + "\n"
 
-    def tail(self) -> str:
-        """Nothing."""
-        return ""
 
-
-class Json:
+class Json(Formatter):
     """A JSON array of the same objects."""
 
     suffix = ".json"
@@ -120,16 +104,12 @@ class Json:
         return "\n]\n"
 
 
-class Captions:
+class Captions(Formatter):
     """``path: caption`` for several pictures, the caption alone for one. Lines of a caption are joined."""
 
     def __init__(self, suffix: str, several: bool) -> None:
         self.suffix = suffix
         self._several = several
-
-    def head(self) -> str:
-        """Nothing."""
-        return ""
 
     def page(self, result: PageResult) -> str:
         """The caption, or a marked gap."""
@@ -144,10 +124,6 @@ class Captions:
         if not self._several:
             return f"{text}\n"
         return f"**{_escaped(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
-
-    def tail(self) -> str:
-        """Nothing."""
-        return ""
 
 
 def record(result: PageResult) -> dict[str, Any]:

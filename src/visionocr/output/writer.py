@@ -8,33 +8,33 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from visionocr.errors import OutputError, UsageError
-from visionocr.output.files import AtomicFile, encoded
+from visionocr.output.files import AtomicFile, encoded, remove_leftovers
 from visionocr.output.formats import Formatter
-from visionocr.output.names import OutputFolder
-from visionocr.types import FileSignature, PageResult, Status
+from visionocr.types import PageResult, Status
+
+if TYPE_CHECKING:  # it opens databases, which --help need not load
+    from visionocr.output.folder import Origin, OutputFolder
 
 
 class PipeClosed(Exception):
     """Whoever read our standard output has gone (``| head``)."""
 
 
-class Sink(Protocol):
+class Sink:
     """Takes results in page order."""
 
     def write(self, result: PageResult) -> None:
         """Take one page. Raises ``OutputError``."""
-        ...
+        raise NotImplementedError
 
     def finish(self) -> None:
         """All pages are there: make the result final. Raises ``OutputError``."""
-        ...
 
-    def abandon(self) -> Path | None:
-        """The run ended early: keep what there is, and say where; must not raise."""
-        ...
+    def discard(self) -> None:
+        """The run ended early: leave what is unfinished as it was before. Never raises."""
 
 
 def write_stdout(text: str) -> None:
@@ -58,7 +58,7 @@ def failed_output(error: OSError) -> Exception:
     return OutputError(f"cannot write to standard output: {error.strerror}")
 
 
-class StdoutSink:
+class StdoutSink(Sink):
     """Standard output, page by page as they come."""
 
     def __init__(self, formatter: Formatter) -> None:
@@ -74,15 +74,12 @@ class StdoutSink:
         """Print what stands after the last page."""
         write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
-    def abandon(self) -> Path | None:
-        """What is printed is printed."""
-        return None
 
-
-class FileSink:
+class FileSink(Sink):
     """One file, complete or not there; not there either when no document at all could be opened."""
 
     def __init__(self, path: Path, formatter: Formatter) -> None:
+        self.path = path
         self._formatter = formatter
         self._file = AtomicFile(path)
         self._started = self._any = False
@@ -102,14 +99,9 @@ class FileSink:
         self._file.write(self._formatter.tail())
         self._file.commit()
 
-    def abandon(self) -> Path | None:
-        """Keep what was read as ``FILE.part``, well formed."""
-        if not self._any:
-            self._file.discard()
-            return None
-        with contextlib.suppress(OutputError):
-            self._file.write(self._formatter.tail())
-        return self._file.keep_partial()
+    def discard(self) -> None:
+        """Leave the file as it was."""
+        self._file.discard()
 
     def _start(self) -> None:
         if not self._started:
@@ -117,28 +109,27 @@ class FileSink:
         self._started = True
 
 
-class FolderSink:
+class FolderSink(Sink):
     """One file for each document, each complete or not there."""
 
-    def __init__(self, folder: Path, formatter: Callable[[], Formatter], job: str = "") -> None:
-        self._make = formatter
-        self._folder = OutputFolder(folder, formatter().suffix, job)
-        self._signatures: dict[str, FileSignature] = {}
+    def __init__(self, folder: OutputFolder, formatter: Callable[[], Formatter]) -> None:
+        self._folder = folder
+        self._make_formatter = formatter
+        self._origins: dict[str, Origin] = {}
         """Of the documents that are under way, by name."""
-        self._good = True
+        self._is_good = True
         """All pages of the document that is being written are."""
         self._document: tuple[str, str] | None = None
         """Name and digest of the one being written: two documents may bear one name."""
         self._sink: FileSink | None = None
-        self._path = folder
 
-    def done(self, document: str, signature: FileSignature) -> bool:
-        """Whether an earlier run finished *document*: see ``OutputFolder.done``."""
-        return self._folder.done(document, signature)
+    def is_complete(self, document: str, origin: Origin) -> bool:
+        """Whether an earlier run finished *document*: see ``OutputFolder.is_complete``."""
+        return self._folder.is_complete(document, origin.signature)
 
-    def expect(self, document: str, signature: FileSignature) -> None:
-        """The pages of *document* will come; it had this *stamp* before it was opened."""
-        self._signatures[document] = signature
+    def expect(self, document: str, origin: Origin) -> None:
+        """The pages of *document*, a file, will come."""
+        self._origins[document] = origin
 
     def write(self, result: PageResult) -> None:
         """Add one page to its document's file; a new document finishes the one before.
@@ -147,52 +138,72 @@ class FolderSink:
         """
         document = result.page.document, result.page.digest
         if result.page.number == 0 and document != self._document:
-            self._signatures.pop(document[0], None)
+            self._origins.pop(document[0], None)
             return
         if self._sink is None or document != self._document:
             self.finish()
             self._document = document
-            self._path = self._folder.path_for(result.page.document)
-            self._sink = FileSink(self._path, self._make())
-            self._good = True
-        self._good = self._good and result.status not in {Status.FAILED, Status.SUSPECT}
+            path = self._folder.path_for(*document, self._origins.get(document[0]))
+            self._sink = FileSink(path, self._make_formatter())
+            self._is_good = True
+        self._is_good = self._is_good and result.status not in {Status.FAILED, Status.SUSPECT}
         self._sink.write(result)
 
     def finish(self) -> None:
         """Put the current document's file in place."""
         if self._sink is not None and self._document is not None:
-            sink, self._sink = self._sink, None
-            sink.finish()
-            signature = self._signatures.pop(self._document[0], None)
-            self._folder.written(self._path, self._document[0], signature if self._good else None)
+            self._sink.finish()
+            path, self._sink = self._sink.path, None
+            origin = self._origins.pop(self._document[0], None)
+            self._folder.register(path, *self._document, origin, is_good=self._is_good)
 
-    def abandon(self) -> Path | None:
-        """Keep the current document as ``NAME.part``; those before are in place."""
-        return self._sink.abandon() if self._sink is not None else None
+    def discard(self) -> None:
+        """Leave the current document's file as it was; those before are in place."""
+        if self._sink is not None:
+            self._sink.discard()
 
 
-class SidecarSink:
-    """A caption file beside each picture: ``photo.jpg`` gets ``photo.txt``."""
+class SidecarSink(Sink):
+    """A caption file beside each picture: ``photo.jpg`` gets ``photo.txt``. One that cannot be written costs itself."""
 
-    def __init__(self, path_for: Callable[[str], Path], prefix: str = "", suffix: str = "") -> None:
+    def __init__(
+        self,
+        path_for: Callable[[str], Path],
+        report: Callable[[OutputError], None],
+        prefix: str = "",
+        suffix: str = "",
+    ) -> None:
+        """*report* hears of each caption that cannot be written."""
         self._path_for = path_for
+        self._report = report
         self._prefix, self._suffix = prefix, suffix
-        self._frames: dict[str, int] = {}
+        self._missing = 0
+        self._swept: set[Path] = set()
 
     def write(self, result: PageResult) -> None:
         """Write one caption; a picture without one gets no file. Only a first frame is captioned."""
         if result.status in {Status.FAILED, Status.BLANK} or result.page.number > 1:
             return
-        file = AtomicFile(self._path_for(result.page.document))
-        file.write(f"{self._prefix}{' '.join(result.text.split())}{self._suffix}\n")
-        file.commit()
+        path = self._path_for(result.page.document)
+        if path.parent not in self._swept:
+            self._swept.add(path.parent)
+            remove_leftovers(path.parent)
+        try:
+            file = AtomicFile(path)
+            try:
+                file.write(f"{self._prefix}{' '.join(result.text.split())}{self._suffix}\n")
+                file.commit()
+            finally:
+                file.discard()  # nothing is left to discard when all went well
+        except OutputError as error:
+            self._missing += 1
+            self._report(error)
 
     def finish(self) -> None:
-        """Every file is in place already."""
-
-    def abandon(self) -> Path | None:
-        """Every file is in place already."""
-        return None
+        """Raise ``OutputError`` when there are captions that could not be written."""
+        if self._missing:
+            count = "1 caption" if self._missing == 1 else f"{self._missing} captions"
+            raise OutputError(f"{count} could not be written", "Repeat the command to describe those pictures again.")
 
 
 def sidecar_path(picture: Path, ending: str) -> Path:

@@ -1,0 +1,200 @@
+"""The SQLite file of a state: tables, the lock that keeps other processes out, errors in words.
+
+Choices, with their reasons:
+
+- A rollback journal and no write-ahead log: the log needs memory shared over the file, which network drives do not
+  have, and after a crash the newest results would be in a second file, which people do not copy. With SQLite's journal
+  file kept open (``locking_mode=EXCLUSIVE``) a commit with ``synchronous=FULL`` costs the same (measured: 0.53 ms, with
+  the log 0.48 ms).
+- SQLite's own locks are off, and ``filelock`` keeps other processes out: SQLite turns a read lock into a write lock,
+  which CIFS mounts refuse ("database is locked" for ever). One plain lock on a file of its own works there, over NFS
+  and on Windows, and is gone with the process that held it.
+- SQLite has no checksums: rows that could come back as something else carry one (``checksum``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+
+from visionocr.errors import OutputError, UsageError
+from visionocr.output.earlier_format import START
+
+_FORMAT = 1
+"""Version of the tables."""
+_APPLICATION = int.from_bytes(b"vOCR", "big")
+_SCHEMA = """
+CREATE TABLE jobs (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, finished INTEGER NOT NULL);
+CREATE TABLE pages (
+    job TEXT NOT NULL, digest TEXT NOT NULL, page INTEGER NOT NULL, record BLOB NOT NULL, checksum BLOB NOT NULL,
+    UNIQUE (job, digest, page)
+);
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL,
+    digest TEXT NOT NULL, pages INTEGER NOT NULL, checksum BLOB NOT NULL
+);
+CREATE TABLE outputs (
+    name TEXT PRIMARY KEY, document TEXT NOT NULL, size INTEGER, modified INTEGER, job TEXT, checksum BLOB NOT NULL
+);
+CREATE INDEX outputs_by_document ON outputs (document);
+"""
+_OF_THIS_RUN = """
+CREATE TEMP TABLE documents (digest TEXT PRIMARY KEY);
+CREATE TEMP TABLE renewed (digest TEXT, page INTEGER, PRIMARY KEY (digest, page));
+CREATE TEMP TABLE taken (name TEXT PRIMARY KEY);
+"""
+"""Documents of which pages were wanted, pages that were asked for again, and names that were given to outputs."""
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter when its message quotes what it found in a damaged file."""
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
+"""What SQLite says of a damaged file; the last one because the statements are right."""
+
+
+class Database:
+    """A state's file, made where there is none. For any threads, and for one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises ``UsageError`` when something else lies there, ``OutputError`` when it cannot be used."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._is_broken = False
+        if not os.path.isdir(path.parent):  # the lock would make it
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+        if is_foreign(path):
+            raise UsageError(f"{path} is not a journal of visionocr", "Choose another name, or move it away.")
+        self._guard = FileLock(f"{path}.lock", blocking=False)
+        try:
+            self._guard.acquire()
+        except Timeout:
+            raise OutputError(
+                f"another visionocr is writing {path}", "Wait until it is done, or choose another output."
+            ) from None
+        except OSError as error:
+            raise OutputError(f"cannot write in {path.parent}: {error.strerror}") from None
+        try:
+            self._connection = self._connect()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a SELECT gives. Raises ``OutputError``."""
+        with self._lock:
+            return self._execute(statement, values)
+
+    def write(self, statement: str, *values: object) -> None:
+        """Change rows; on the disk with the next ``commit``. Raises ``OutputError``."""
+        with self._lock:
+            self._check()
+            self._execute(statement, values)
+
+    def commit(self) -> None:
+        """Wait until everything is on the disk. Raises ``OutputError``; after that nothing can be written any more."""
+        with self._lock:
+            self._check()
+            try:
+                self._connection.commit()
+                if not os.path.exists(
+                    self.path
+                ):  # the folder was taken away under our feet: what is written goes nowhere
+                    raise sqlite3.OperationalError("the file is gone")
+            except _ERRORS as error:
+                raise self._fail(error) from None
+
+    def close(self, *, remove: bool = False) -> None:
+        """Give the file back, or remove it. Never raises."""
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
+            self._is_broken = True  # for threads that come too late
+            self._connection.close()
+            if remove:
+                self.path.unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        # Unlinked while it is held: a process that got hold of the old file notices that it has no name any more.
+        with contextlib.suppress(OSError):
+            Path(self._guard.lock_file).unlink(missing_ok=True)
+        self._guard.release()
+
+    def _connect(self) -> sqlite3.Connection:
+        if any(os.path.islink(f"{self.path}{ending}") for ending in ("", "-journal")):
+            raise OutputError(f"cannot use the journal {self.path}: {os.strerror(errno.ELOOP)}")
+        absolute = self.path.absolute().as_posix()
+        uri = f"file://{'' if absolute.startswith('/') else '/'}{quote(os.fsencode(absolute))}?nolock=1"
+        connection = None
+        try:
+            connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._prepare(connection)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, _ERRORS):
+                raise self._failure(error) from None
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        connection.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;")
+        connection.executescript("PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;")  # for files of others
+        ((version,),) = connection.execute("PRAGMA user_version")
+        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            start = f"BEGIN; PRAGMA application_id={_APPLICATION}; PRAGMA user_version={_FORMAT};"
+            connection.executescript(f"{start} {_SCHEMA} COMMIT;")
+        elif version != _FORMAT:
+            raise OutputError(f"{self.path} was written by another version of visionocr", "Move it away, or use that.")
+        connection.executescript(_OF_THIS_RUN)
+
+    def _execute(self, statement: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(statement, tuple(values)).fetchall()
+        except _ERRORS as error:
+            raise self._fail(error) from None
+
+    def _check(self) -> None:
+        if self._is_broken:
+            raise OutputError(f"the journal {self.path} cannot be written")
+
+    def _fail(self, error: Exception) -> OutputError:
+        self._is_broken = True
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.rollback()
+        return self._failure(error)
+
+    def _failure(self, error: Exception) -> OutputError:
+        if isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(_DAMAGE):
+            return OutputError(
+                f"the journal {self.path} is damaged: {error}", "Move it away to begin anew, or choose another output."
+            )
+        return OutputError(
+            f"cannot write the journal {self.path}: {error}",
+            "What was read before is kept in it. Make room, then repeat the command.",
+        )
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether something that is no state of ours, nor a journal of earlier versions, lies at *path*."""
+    if not os.path.isfile(path):
+        return os.path.exists(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return False  # opening it will say why
+    ours = head.startswith(b"SQLite format 3\0") and head[68:72] == _APPLICATION.to_bytes(4, "big")
+    return bool(head) and not ours and not head.startswith(START)
+
+
+def checksum(*values: object) -> bytes:
+    """What tells that these values are those that were written."""
+    return blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=16).digest()

@@ -1,0 +1,144 @@
+"""Names of output files in a folder: never outside of it, never twice, never over a file that is not ours.
+
+The folder's state remembers which file was written from which document, and for a document of which every page is good
+also what the document was then. So a repeated run knows what is done without opening it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionocr.errors import OutputError
+from visionocr.output.files import remove_leftovers
+from visionocr.output.state import State
+from visionocr.types import FileSignature
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a document was read from."""
+
+    signature: FileSignature
+    """How it was before it was opened."""
+    below: str = ""
+    """The folder that it was found in, relative to the one that was named."""
+
+
+class OutputFolder:
+    """A folder with one output file for each document, in subfolders as the documents were found.
+
+    *job* stands for everything that an output depends on but its document: what another job wrote is not done.
+    """
+
+    def __init__(self, folder: Path, suffix: str, state: State, job: str = "") -> None:
+        self.folder = folder
+        self._suffix = suffix
+        self._state = state
+        self._job = job
+        self._numbers: dict[str, int] = {}
+        """By stem: the next number to try for one more document of that name."""
+        self._swept: set[Path] = set()
+        """Folders without leftovers of killed runs."""
+
+    def path_for(self, document: str, digest: str, origin: Origin | None) -> Path:
+        """Where the output goes. The same document gets the same file again in a later run.
+
+        A document without *origin* came through a pipe: it is known by its *digest*.
+        """
+        identity = _identity(document, digest, origin)
+        earlier = [name for name, _, _ in self._state.find_outputs(identity) if self._is_possible(name)]
+        below = self._subfolder(origin.below if origin is not None else "")
+        for name in itertools.chain(earlier, (below + name for name in self._candidates(document, digest, origin))):
+            path = self.folder / name
+            # On many systems names that differ in case, or in how accents are written, are one file.
+            is_ours = name in earlier or not os.path.lexists(path)
+            if is_ours and self._state.take_name(unicodedata.normalize("NFC", name).casefold()):
+                self._sweep(path.parent)
+                return path
+        raise AssertionError("candidates do not end")
+
+    def is_complete(self, document: str, signature: FileSignature) -> bool:
+        """Whether the output of *document* is there, good, of the same job, and from a file with that signature."""
+        return any(
+            (earlier, job) == (signature, self._job) and os.path.isfile(self.folder / name)
+            for name, earlier, job in self._state.find_outputs(os.path.abspath(document))
+        )
+
+    def register(self, path: Path, document: str, digest: str, origin: Origin | None, *, is_good: bool) -> None:
+        """Note that *path* was written from *document*, and whether every page of it is good."""
+        signature = origin.signature if origin is not None and is_good else None
+        name = path.relative_to(self.folder).as_posix()
+        self._state.register_output(name, _identity(document, digest, origin), signature, self._job)
+
+    def _is_possible(self, name: str) -> bool:
+        """Whether *name* is one that we could have given, and leads through no link: a state can say anything."""
+        *folders, last = name.split("/")
+        if not last.endswith(self._suffix) or any(safe_name(part) != part for part in (*folders, last)):
+            return False
+        return self._subfolder("/".join(folders)) == name.removesuffix(last)
+
+    def _subfolder(self, below: str) -> str:
+        """The subfolder *below* with a slash at its end, made if need be; cut off where a link or a file is there."""
+        inside = ""
+        for part in Path(below).parts:
+            inner = self.folder / inside / safe_name(part)
+            if inner.is_symlink() or (inner.exists() and not inner.is_dir()):
+                break
+            try:
+                inner.mkdir(exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot make the folder {inner}: {error.strerror}") from None
+            inside += f"{safe_name(part)}/"
+        return inside
+
+    def _candidates(self, document: str, digest: str, origin: Origin | None) -> Iterator[str]:
+        path = Path(document)
+        stem = safe_name(path.stem)
+        yield stem + self._suffix
+        yield safe_name(path.name) + self._suffix
+        if path.parent.name:
+            yield safe_name(f"{path.parent.name}-{path.stem}") + self._suffix
+        if origin is None:
+            yield f"{stem}-{safe_name(digest[:12])}{self._suffix}"
+        while True:
+            number = self._numbers[stem] = self._numbers.get(stem, 1) + 1
+            yield f"{stem}-{number}{self._suffix}"
+
+    def _sweep(self, folder: Path) -> None:
+        if folder not in self._swept:
+            self._swept.add(folder)
+            remove_leftovers(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make it where it is not there. Raises ``OutputError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{folder} is no folder", "Give the name of a file without a slash at its end.") from None
+    except OSError as error:
+        raise OutputError(f"cannot use the folder {folder}: {error.strerror}") from None
+
+
+def safe_name(name: str) -> str:
+    """*name* as a file name that is harmless on every system: no separators, no control characters, not hidden."""
+    text = name.encode("utf-8", "replace").decode("utf-8")
+    text = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in text)
+    text = re.sub(r"^[.\-\s]+|[.\s]+$", "", text)
+    while len(text.encode()) > 180:
+        text = text[:-1]
+    if not text or _RESERVED.fullmatch(text):
+        return f"_{text}"
+    return text
+
+
+def _identity(document: str, digest: str, origin: Origin | None) -> str:
+    return os.path.abspath(document) if origin is not None else f"sha256:{digest}"
