@@ -104,9 +104,7 @@ class Database:
             self._check()
             try:
                 self._connection.commit()
-                if not os.path.exists(
-                    self.path
-                ):  # the folder was taken away under our feet: what is written goes nowhere
+                if not os.path.exists(self.path):  # the folder was taken away under our feet
                     raise sqlite3.OperationalError("the file is gone")
             except _ERRORS as error:
                 raise self._fail(error) from None
