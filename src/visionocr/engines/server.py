@@ -102,15 +102,21 @@ class ServerEngine:
                 self._wait(error, attempt)
 
     def complete_once(
-        self, request: Request, *, alone: bool = False, should_leave: Callable[[], bool] = lambda: False
+        self,
+        request: Request,
+        *,
+        alone: bool = False,
+        should_leave: Callable[[], bool] = lambda: False,
+        count_text: bool = True,
     ) -> Completion:
         """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
 
         *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
-        *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised.
+        *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised. *count_text*: find out how many
+        tokens the prompt's text has.
         """
         self._stop.check()
-        text_tokens = self._count_text(request.prompt) if request.prompt.images else None
+        text_tokens = self._count_text(request.prompt) if count_text else None
         server = self.server
         with self._queue.place(alone=alone) as place:
             attempt = Attempt(
@@ -166,7 +172,7 @@ class ServerEngine:
 
         def ask() -> int | None:
             try:
-                return self.complete_once(bare).prompt_tokens
+                return self.complete_once(bare, count_text=False).prompt_tokens
             except (AnswerUnusable, RequestRefused):
                 return None
 
