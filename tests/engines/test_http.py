@@ -596,7 +596,7 @@ def test_long_request_times_out(koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.release()
 
 
-def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
+def test_close(koboldcpp: FakeKoboldCpp) -> None:
     """A request without an end of its own ends when its connection is closed, and the server sees the connection go."""
     koboldcpp.plan[ANY] = faults.Hang()
     connection = Connection()
@@ -614,7 +614,7 @@ def test_hang_up(koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.wait_for(lambda: koboldcpp.open_connections == 0)
 
 
-def test_hang_up_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
+def test_close_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
     """A connection that was closed before it was there carries nothing."""
     connection = Connection()
     connection.close()

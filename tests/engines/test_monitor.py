@@ -22,9 +22,9 @@ def ticking(step: float = 1.0) -> Callable[[], float]:
     return lambda: next(ticks)
 
 
-def showing(lives: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
-    """A server that shows one life after the other."""
-    return lambda: next(lives)
+def showing(snapshots: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
+    """A server that shows one snapshot after the other."""
+    return lambda: next(snapshots)
 
 
 def growing(line: Callable[[int], str]) -> Iterator[ProgressSnapshot]:
@@ -71,13 +71,13 @@ def test_a_slow_server_is_not_a_dead_one() -> None:
     """As long as the text grows, no silence is counted, however long it takes."""
     future: Future[int] = Future()
 
-    def lives() -> Iterator[ProgressSnapshot]:
-        for number, life in enumerate(growing(prose)):
+    def snapshots() -> Iterator[ProgressSnapshot]:
+        for number, snapshot in enumerate(growing(prose)):
             if number == 200:
                 future.set_result(1)
-            yield life
+            yield snapshot
 
-    assert Monitor(showing(lives()), QUICK, ticking(10.0)).watch(future) is Verdict.DONE
+    assert Monitor(showing(snapshots()), QUICK, ticking(10.0)).watch(future) is Verdict.DONE
 
 
 @pytest.mark.parametrize(
@@ -87,20 +87,20 @@ def test_movement_in_the_queue_is_progress(change: Callable[[int], ProgressSnaps
     """A request that waits for others is not silent while the others get their answers."""
     future: Future[int] = Future()
 
-    def lives() -> Iterator[ProgressSnapshot]:
+    def snapshots() -> Iterator[ProgressSnapshot]:
         for number in range(100):
             yield change(number)
         future.set_result(1)
         yield change(100)
 
-    assert Monitor(showing(lives()), QUICK, ticking(20.0)).watch(future) is Verdict.DONE
+    assert Monitor(showing(snapshots()), QUICK, ticking(20.0)).watch(future) is Verdict.DONE
 
 
-@pytest.mark.parametrize("life", [None, ProgressSnapshot("half a page"), ProgressSnapshot()])
-def test_silence_is_noticed(life: ProgressSnapshot | None) -> None:
+@pytest.mark.parametrize("snapshot", [None, ProgressSnapshot("half a page"), ProgressSnapshot()])
+def test_silence_is_noticed(snapshot: ProgressSnapshot | None) -> None:
     """A server that shows nothing, or always the same, is given up after the time of silence, and not before."""
     clock = ticking(1.0)
-    assert Monitor(lambda: life, QUICK, clock).watch(Future()) is Verdict.SILENT
+    assert Monitor(lambda: snapshot, QUICK, clock).watch(Future()) is Verdict.SILENT
     assert 50 <= clock() <= 56
 
 
@@ -116,15 +116,15 @@ def test_a_server_that_does_not_answer_shows_no_life() -> None:
 def test_the_total_time_is_bounded_where_it_was_asked_for() -> None:
     """``--max-time`` ends even a lively answer."""
     limits = Limits(silence=50.0, total=30.0, first_poll=0.0, longest_pause=0.0)
-    lives = growing(prose)
-    assert Monitor(showing(lives), limits, ticking(1.0)).watch(Future()) is Verdict.TIME
+    snapshots = growing(prose)
+    assert Monitor(showing(snapshots), limits, ticking(1.0)).watch(Future()) is Verdict.TIME
 
 
 def test_progress_is_showing() -> None:
     """Every change is told with the length of the text and the seconds."""
     heard: list[tuple[int, float]] = []
     limits = Limits(silence=50.0, total=4.0, first_poll=0.0, longest_pause=0.0)
-    lives = iter(
+    snapshots = iter(
         [
             ProgressSnapshot("ab"),
             ProgressSnapshot("abcd"),
@@ -133,7 +133,7 @@ def test_progress_is_showing() -> None:
             ProgressSnapshot("abcdefg"),
         ]
     )
-    Monitor(showing(lives), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))).watch(
+    Monitor(showing(snapshots), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))).watch(
         Future()
     )
     assert [length for length, _ in heard] == [2, 4, 6]

@@ -102,16 +102,42 @@ class ServerEngine:
                 self._wait(error, attempt)
 
     def complete_once(
-        self, request: Request, *, alone: bool = False, should_leave: Callable[[], bool] = lambda: False
+        self,
+        request: Request,
+        *,
+        alone: bool = False,
+        should_leave: Callable[[], bool] = lambda: False,
+        count_text: bool = True,
     ) -> Completion:
         """Send *request* once, as soon as there is room for it, and raise whatever comes instead of an answer.
 
         *alone*: with no other request of ours beside it, so that it is known who did what happens to the server.
-        *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised.
+        *should_leave* says that it is better asked elsewhere; then ``Moved`` is raised. *count_text*: find out how many
+        tokens the prompt's text has.
         """
         self._stop.check()
-        text_tokens = self._count_text(request.prompt)
-        completion = self._send(request, alone, should_leave)
+        text_tokens = self._count_text(request.prompt) if count_text else None
+        server = self.server
+        with self._queue.place(alone=alone) as place:
+            attempt = Attempt(
+                http=self._http,
+                dialect=self._dialect,
+                server=server,
+                request=request,
+                limits=self._limits,
+                policy=self._policy,
+                observer=self._observer,
+                stop=self._stop,
+                queue=self._queue,
+                place=place,
+                should_leave=should_leave,
+            )
+            try:
+                completion = attempt.run()
+            except ServerError as error:
+                self._stop.check()  # how a cancelled request ends is no fault of anybody's
+                raise self._diagnose(error, server, place) from None
+        self._stop.check()  # what a cancelled request gives back is not its answer
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
 
     @property
@@ -134,30 +160,6 @@ class ServerEngine:
         self._stop.request()
         self._queue.wait_until_empty(self._policy.abort)
 
-    def _send(self, request: Request, alone: bool, should_leave: Callable[[], bool]) -> Completion:
-        server = self.server
-        with self._queue.place(alone=alone) as place:
-            attempt = Attempt(
-                http=self._http,
-                dialect=self._dialect,
-                server=server,
-                request=request,
-                limits=self._limits,
-                policy=self._policy,
-                observer=self._observer,
-                stop=self._stop,
-                queue=self._queue,
-                place=place,
-                should_leave=should_leave,
-            )
-            try:
-                completion = attempt.run()
-            except ServerError as error:
-                self._stop.check()  # how a cancelled request ends is no fault of anybody's
-                raise self._diagnose(error, server, place) from None
-        self._stop.check()  # what a cancelled request gives back is not its answer
-        return completion
-
     def _count_text(self, prompt: Prompt) -> int | None:
         """Tokens of the prompt without its images: what is processed beyond them shows that the images were used."""
         if not self.server.applies_template:
@@ -170,7 +172,7 @@ class ServerEngine:
 
         def ask() -> int | None:
             try:
-                return self._send(bare, False, lambda: False).prompt_tokens
+                return self.complete_once(bare, count_text=False).prompt_tokens
             except (AnswerUnusable, RequestRefused):
                 return None
 

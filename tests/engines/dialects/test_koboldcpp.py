@@ -477,15 +477,15 @@ def test_look(version: str) -> None:
 @given(check=JSON_VALUES, about=JSON_VALUES)
 @settings(deadline=None, max_examples=60)
 def test_look_at_nonsense(check: object, about: object) -> None:
-    """Any JSON at all gives a sight with sane fields: looking never costs the page."""
+    """Any JSON at all gives a snapshot with sane fields: looking never costs the page."""
     with responses.RequestsMock() as mock:
         mock.add("POST", BASE + "/api/extra/generate/check", body=json.dumps({"results": [check]}))
         mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
-        life = dialect.poll(Http(BASE), "k")
+        snapshot = dialect.poll(Http(BASE), "k")
         mock.replace("POST", BASE + "/api/extra/generate/check", body=json.dumps(check))
         assert isinstance(dialect.poll(Http(BASE), "k").text, str)
-    assert isinstance(life.text, str)
-    assert life.waiting is None or life.waiting >= 0
+    assert isinstance(snapshot.text, str)
+    assert snapshot.waiting is None or snapshot.waiting >= 0
 
 
 # --- probe ---------------------------------------------------------------------------------------------
