@@ -29,8 +29,8 @@ HOMES = {
     "PIL": {"check/chart_image.py", "documents/images.py", "documents/measure.py"},
     "requests": {"engines/http.py", "engines/connection.py", "engines/session.py"},
     "tenacity": {"engines/server.py", "engines/retry_policy.py"},
-    "distributed": {"cluster/scheduler.py"},
-    "dask": {"cluster/scheduler.py"},
+    "distributed": {"cluster/client.py", "cluster/worker.py"},
+    "dask": {"cluster/client.py", "cluster/worker.py"},
     "faster_paddle": {"engines/local_worker.py"},
     "xllamacpp": {"engines/llama.py"},
     "rapidocr": {"engines/local_worker.py"},
@@ -75,8 +75,6 @@ def test_imports_go_down(name: str) -> None:
         if not module.startswith("visionocr.") or module.startswith(("visionocr.__version__", "visionocr.prompts")):
             continue
         other = module.split(".")[1]
-        if (name, other) == ("job.py", "cluster"):
-            continue  # the settings choose between the two
         assert other == own or layer(other) < layer(own), f"{name} imports {module}"
 
 

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 from weakref import WeakSet
 
 from visionocr import job
+from visionocr.cluster import cluster
 from visionocr.documents.discovery import discover
 from visionocr.documents.resumed import Source
 from visionocr.documents.selection import parse_pages
@@ -82,7 +83,8 @@ def transcribe(
         workers=chosen.raster_workers,
         spool=chosen.cluster is not None,
     )
-    prepared = job.prepare(chosen, Library(presets), task="transcribe", observer=observer)
+    prepare = job.prepare if chosen.cluster is None else cluster.prepare
+    prepared = prepare(chosen, Library(presets), task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)
     finally:

@@ -121,10 +121,6 @@ def prepare(
     ``opened`` gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
     ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
-    if settings.cluster is not None and opened is None:
-        from visionocr.cluster import cluster
-
-        return cluster.prepare(settings, library, task=task, observer=observer)
     chosen = library.task(settings.task or task)
     for name in ("prompt", "system"):
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))

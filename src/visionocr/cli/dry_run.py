@@ -6,6 +6,7 @@ import contextlib
 
 from visionocr import job
 from visionocr.asking import Asker, Loaded
+from visionocr.cluster import cluster
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
 from visionocr.output.writer import write_stdout
@@ -43,7 +44,8 @@ def _engine(settings: Settings, library: Library, source: PageSource, task: str,
             lines.append(("warning" if event.warning else "engine", event.message))
 
     try:
-        prepared = job.prepare(settings, library, task=task, observer=note)
+        prepare = job.prepare if settings.cluster is None else cluster.prepare
+        prepared = prepare(settings, library, task=task, observer=note)
     except ServerError as error:
         _print("cannot", error.message, error.hint)
         return ExitCode.SERVER

@@ -70,6 +70,7 @@ def run(reading: Reading) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr import job
+    from visionocr.cluster import cluster
     from visionocr.documents.resumed import Source
     from visionocr.documents.selection import parse_pages
 
@@ -111,7 +112,8 @@ def run(reading: Reading) -> None:
         several = len(reading.files) > 1 or reading.recursive or reading.files_from is not None
         formatter = formatter_for(settings, captions=reading.captions, several=several)
         tally = Tally(settings.strict)
-        prepared = job.prepare(settings, library, task=reading.task, observer=console)
+        prepare = job.prepare if settings.cluster is None else cluster.prepare
+        prepared = prepare(settings, library, task=reading.task, observer=console)
         try:
             resume = Resume(
                 None if reading.sink else journal_path(reading.output, reading.journal),
