@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import logging
 import math
 import threading
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from visionocr.cluster.scheduler import check_versions, connect, disconnect
 from visionocr.cluster.worker import EngineSpec, WorkerContext, call, names_server, server_of, stop_contexts
 from visionocr.errors import ConfigurationError, Interrupted, ServerUnreachable, VisionOcrError
 from visionocr.settings import Settings
@@ -25,16 +22,12 @@ from visionocr.types import Notice, Observer, Server
 
 POLL = 0.5
 """Seconds between looks at who is there."""
-_LOCAL = "local:"
-_MOST_LOCAL = 256
-_CONNECT = 8.0
-"""Seconds that the scheduler may take to answer."""
+_FETCH = 20.0
+"""Seconds that the result of a task may take from its worker to the client."""
 _STOP = 2.0
 """Seconds that the workers may take to stop."""
 _REST = 30.0
 """Seconds after which a worker whose engine failed is asked again."""
-_IGNORE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""Ctrl-C at a terminal reaches all processes of a command; local workers are stopped by the command."""
 
 
 class Workers:
@@ -128,18 +121,19 @@ class Workers:
 
     def result(self, worker: str, future: Any) -> Any:
         """Wait for what a task gives: also an error is returned; ``None`` when its worker died."""
-        while True:
-            try:
-                return future.result(timeout=POLL)
-            except TimeoutError:
-                if self._failure is not None:
-                    raise self._failure from None
-                if worker not in self._present:
-                    return None
-                if time.monotonic() > self._deadline:
-                    raise Interrupted("stopped") from None
-            except Exception:  # noqa: BLE001 - Dask's words for a dead worker are many
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(POLL):  # not ``future.result``: a time-out of one spoils what others are fetching
+            if self._failure is not None:
+                raise self._failure
+            if worker not in self._present:
                 return None
+            if time.monotonic() > self._deadline:
+                raise Interrupted("stopped")
+        try:
+            return future.result(timeout=_FETCH)
+        except Exception:  # noqa: BLE001 - Dask's words for a dead worker are many
+            return None
 
     def ask(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What *function* gives on *worker*, or raise its error."""
@@ -176,10 +170,7 @@ class Workers:
         """Leave the cluster; a local one ends. Safe to call more than once."""
         self._closed.set()
         self._contexts.clear()
-        for one, seconds in ((self._client, _STOP), (self._cluster, _CONNECT)):
-            if one is not None:
-                with contextlib.suppress(Exception):
-                    one.close(timeout=seconds)
+        disconnect(self._cluster, self._client)
 
     def _choose(self, alone: bool) -> str | None:
         able = {worker: server for worker, server in self.ready.items() if worker not in self._reserved}
@@ -254,69 +245,3 @@ class Workers:
 def _room(server: Server) -> int:
     """Tasks that a worker has at a time: for each slot one request runs and one waits, and two pages are drawn."""
     return 2 * max(1, server.slots) + 2
-
-
-def check_versions(worker: str, ours: Mapping[str, str | None], theirs: Mapping[str, str | None]) -> None:
-    """Raise a ``ConfigurationError`` when a worker has another visionocr or Python than we have."""
-    hint = "Workers, scheduler and this command need the same visionocr and the same Python."
-    for name, parts in (("visionocr", None), ("python", 2)):
-        here, there = (".".join((versions[name] or "").split(".")[:parts]) for versions in (ours, theirs))
-        if here != there:
-            has = f"has {name} {there}, here is {here}" if there else f"has no {name}"
-            raise ConfigurationError(f"the worker {worker} {has}", hint)
-
-
-def connect(address: str) -> tuple[Any, Any]:
-    """The local cluster, if it is one, and a client. Raises a ``ConfigurationError`` or ``ServerUnreachable``."""
-    number = address.removeprefix(_LOCAL) if address.startswith(_LOCAL) else ""
-    local = number.isascii() and number.isdecimal() and 1 <= int(number) <= _MOST_LOCAL
-    if not local and (address.startswith(_LOCAL) or "://" not in address):
-        raise ConfigurationError(f"--cluster {address} is no address", "Example: tcp://scheduler:8786, or local:2.")
-    try:
-        import distributed
-    except ImportError:
-        raise ConfigurationError(
-            "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
-        ) from None
-    for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in {"distributed", "asyncio"}:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in our words
-    cluster = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if local:
-                cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=int(number),
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    silence_logs=logging.CRITICAL + 1,
-                    security=importlib.util.find_spec("cryptography") is not None or None,
-                    preload=[_IGNORE_CTRL_C],
-                )
-            elif address.startswith("tcp://"):
-                _greet(address)
-            client = distributed.Client(cluster or address, timeout=_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
-            return cluster, client
-        except Exception as error:  # noqa: BLE001 - what is no scheduler may answer anything
-            if cluster is not None:
-                cluster.close(timeout=_CONNECT)
-            reason = str(error) or type(error).__name__
-            raise ServerUnreachable(
-                f"no Dask scheduler answers at {address}: {reason}", "Start it: dask scheduler"
-            ) from None
-
-
-def _greet(address: str) -> None:
-    """See whether a scheduler is there: a client waits for ever for somebody who says nothing."""
-    import asyncio
-
-    from distributed.comm import core
-
-    async def greet() -> None:
-        comm = await asyncio.wait_for(core.connect(address, timeout=_CONNECT), _CONNECT)  # type: ignore[no-untyped-call]
-        await comm.close()
-
-    with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread
-        pool.submit(asyncio.run, greet()).result()
