@@ -31,8 +31,8 @@ HOMES = {
     "msgspec": {"types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
-    "distributed": {"cluster/scheduler.py"},
-    "dask": {"cluster/scheduler.py"},
+    "distributed": {"cluster/scheduler.py", "cluster/worker.py"},
+    "dask": {"cluster/scheduler.py", "cluster/worker.py"},
     "faster_paddle": {"engines/local_worker.py"},
     "xllamacpp": {"engines/llama_worker.py"},
     "rapidocr": {"engines/local_worker.py"},
@@ -79,8 +79,6 @@ def test_imports_go_down(name: str) -> None:
         if not module.startswith("visionocr.") or module.startswith(("visionocr.__version__", "visionocr.prompts")):
             continue
         other = module.split(".")[1]
-        if (name, other) == ("job.py", "cluster"):
-            continue  # the settings choose between the two
         assert other == own or layer(other) < layer(own), f"{name} imports {module}"
 
 

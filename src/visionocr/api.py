@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 from visionocr import job
+from visionocr.cluster import cluster
 from visionocr.documents.discovery import discover
 from visionocr.documents.selection import parse_pages
 from visionocr.documents.source import Source
@@ -64,7 +65,8 @@ def transcribe(
 def _read(
     settings: Settings, library: Library, source: Source, observer: Observer
 ) -> Generator[PageResult, None, None]:
-    prepared = job.prepare(settings, library, task="transcribe", observer=observer)
+    prepare = job.prepare if settings.cluster is None else cluster.prepare
+    prepared = prepare(settings, library, task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)
     finally:

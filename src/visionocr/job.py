@@ -125,10 +125,6 @@ def prepare(
     ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
     stop = stop or Stop()
-    if settings.cluster is not None and opened is None:
-        from visionocr.cluster import cluster
-
-        return cluster.prepare(settings, library, task=task, observer=observer, stop=stop)
     chosen = library.task(settings.task or task)
     for name in ("prompt", "system"):
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))

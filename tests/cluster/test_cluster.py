@@ -141,12 +141,12 @@ def test_a_killed_worker_costs_nothing(
 
 POISON = """
 import os
-from visionocr.cluster import document_cache
-def deadly(self, page, spec, load=document_cache.Shelf.load):
+from visionocr.cluster import worker
+def deadly(self, page, spec, load=worker._Documents.load):
     if page.number == 7:
         os._exit(11)
     return load(self, page, spec)
-document_cache.Shelf.load = deadly
+worker._Documents.load = deadly
 """
 
 
@@ -208,7 +208,7 @@ def test_other_versions_are_refused(
 ) -> None:
     """One clear line, and nothing is read."""
     pdf_file(tmp_path / "a.pdf", 2)
-    address, _ = cluster(1, "import visionocr; visionocr.__version__ = '0.0.1'")
+    address, _ = cluster(1, "from distributed import versions; versions._version_cached = lambda package: '0.0.1'")
     code, out, err = ended(read(start, server, "a.pdf", "--cluster", address))
     assert (code, out) == (3, "")
     assert "has visionocr 0.0.1, here is" in err
@@ -217,10 +217,10 @@ def test_other_versions_are_refused(
 
 ELSEWHERE = """
 import sys
-from visionocr.cluster import document_cache
-def elsewhere(self, page, place, meet=document_cache.Shelf._meet):
-    return meet(self, page, document_cache.Place(sys.executable if page.pages == 1 else "/nowhere", place.password))
-document_cache.Shelf._meet = elsewhere
+from visionocr.cluster import worker
+def elsewhere(self, page, place, open=worker._Documents.open):
+    return open(self, page, worker.Place(sys.executable if page.pages == 1 else "/nowhere", place.password))
+worker._Documents.open = elsewhere
 """
 
 

@@ -7,6 +7,7 @@ import contextlib
 from visionocr import job
 from visionocr.asking import Asker, Loaded
 from visionocr.cli.outcome import current_stop
+from visionocr.cluster import cluster
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
 from visionocr.output.writer import write_stdout
@@ -45,7 +46,8 @@ def _engine(settings: Settings, library: Library, source: PageSource, task: str,
 
     stop = current_stop.get()
     try:
-        with contextlib.closing(job.prepare(settings, library, task=task, observer=note, stop=stop)) as prepared:
+        prepare = job.prepare if settings.cluster is None else cluster.prepare
+        with contextlib.closing(prepare(settings, library, task=task, observer=note, stop=stop)) as prepared:
             _plan(prepared, lines)
             if sample is not None:
                 with stop.waking(prepared.engine.cancel):

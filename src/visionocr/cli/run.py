@@ -93,8 +93,9 @@ def run(options: ReadOptions) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr import job
-    from visionocr.documents.source import Source
+    from visionocr.cluster import cluster
     from visionocr.documents.selection import parse_pages
+    from visionocr.documents.source import Source
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -127,7 +128,8 @@ def run(options: ReadOptions) -> None:
             source.warm()
         tally = Tally(settings.strict)
         stop = current_stop.get()
-        prepared = job.prepare(settings, library, task=options.task, observer=console, stop=stop)
+        prepare = job.prepare if settings.cluster is None else cluster.prepare
+        prepared = prepare(settings, library, task=options.task, observer=console, stop=stop)
         try:
             resume = _resume(options, prepared, console)
             try:
