@@ -90,19 +90,12 @@ class Console:
 
     def writing(self, write: Callable[[], object]) -> None:
         """Call *write*, with the progress bar out of the way where results go to the same terminal."""
-        with self._lock:
-            hide = self._progress is not None and self._shares_terminal
-            if hide and self._progress is not None:
-                self._progress.stop()
-            try:
-                write()
-            finally:
-                if hide and self._progress is not None:
-                    self._progress.start()
+        with self.asking() if self._shares_terminal else contextlib.nullcontext():
+            write()
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
-        """While somebody is asked something, the progress line is out of the way. Events are not held up."""
+        """While somebody is asked something, the progress bar is out of the way. Events are not held up."""
         with self._lock:
             if self._progress is not None:
                 self._progress.stop()
