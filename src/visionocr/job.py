@@ -136,8 +136,8 @@ def prepare(
     engine = opened(chosen.markdown)
     try:
         with stop.waking(engine.cancel):
-            decided = prepared(engine, settings, library, chosen, observer)
-        return replace(decided, stop=stop)
+            job = decide(engine, settings, library, chosen, observer)
+        return replace(job, stop=stop)
     except BaseException:
         engine.close()
         raise
@@ -162,7 +162,7 @@ def open_engine(
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
             raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
-        return _local(settings, markdown)
+        return _open_local(settings, markdown)
     if len(settings.api_url) > 1:
         return connect_all(settings, observer, stop)
     try:
@@ -178,7 +178,7 @@ def open_engine(
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
         )
     observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
-    return _local(settings, markdown)
+    return _open_local(settings, markdown)
 
 
 def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
@@ -188,7 +188,7 @@ def choose_preset(settings: Settings, library: Library, model: str, told: str = 
     return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
-def sampler_for(settings: Settings, preset: Preset) -> Sampler:
+def choose_sampler(settings: Settings, preset: Preset) -> Sampler:
     """The preset's sampler with what the settings say otherwise."""
     names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
     given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
@@ -197,7 +197,7 @@ def sampler_for(settings: Settings, preset: Preset) -> Sampler:
     return replace(preset.sampler, **given)
 
 
-def prepared(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
+def decide(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
     """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
     server = engine.server
     if server.reads_only:
@@ -223,7 +223,7 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     question = Question(
         preset=preset,
         task=task,
-        sampler=sampler_for(settings, preset),
+        sampler=choose_sampler(settings, preset),
         max_length=settings.max_length or budget.default_max_length(task, preset, server),
         prompt=settings.prompt,
         system=settings.system,
@@ -265,7 +265,7 @@ def _check_vision(engine: Engine, question: Question, settings: Settings, observ
     return kept
 
 
-def _local(settings: Settings, markdown: bool) -> Engine:
+def _open_local(settings: Settings, markdown: bool) -> Engine:
     from visionocr.engines import local
 
     engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)

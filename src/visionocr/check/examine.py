@@ -160,7 +160,7 @@ class _Examination:
     def _chart_results(self, engine: Engine, seed: int) -> Iterator[CheckResult]:
         """What follows from the answer to the chart."""
         try:
-            prepared = job.prepared(engine, self._settings, self._library, self._task)
+            prepared = job.decide(engine, self._settings, self._library, self._task)
             if prepared.clamped_side is not None:
                 yield clamp_result(prepared.clamped_side, prepared.question.preset)
             yield from image_results(prepared.plan, engine.server)
