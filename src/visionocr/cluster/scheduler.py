@@ -62,7 +62,7 @@ def connect(address: str) -> tuple[Any, Any]:
         except Exception as error:  # noqa: BLE001 - what is no scheduler may answer anything
             disconnect(cluster, None)
             # The first bytes of another language are taken for a length.
-            reason = "something else is there" if isinstance(error, MemoryError) else str(error) or type(error).__name__
+            reason = "something else is there" if isinstance(error, MemoryError) else str(error) or "no answer"
             raise ServerUnreachable(
                 f"no Dask scheduler answers at {address}: {reason}", "Start it: dask scheduler"
             ) from None
@@ -93,7 +93,7 @@ def _greet(address: str) -> None:
     from distributed.comm import core
 
     async def greet() -> None:
-        comm = await asyncio.wait_for(core.connect(address, timeout=_CONNECT), _CONNECT)  # type: ignore[no-untyped-call]
+        comm = await asyncio.wait_for(core.connect(address, timeout=_CONNECT), _CONNECT + 1)  # type: ignore[no-untyped-call]
         await comm.close()
 
     with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread
