@@ -318,6 +318,8 @@ def test_a_question_ends_with_the_run(dask: FakeDask, workers_with: Callable[...
     dask.answers = lambda function, context: FakeFuture(ServerRefused("no"))
     with pytest.raises(ServerRefused, match="no"):
         workers.ask("a", abs)
+    with pytest.raises(ServerUnreachable, match="the worker b died"):
+        workers.ask("b", abs)
     dask.answers = lambda function, context: FakeFuture(None, done=False)
     threading.Timer(0.1, stop.request).start()
     with pytest.raises(Interrupted):

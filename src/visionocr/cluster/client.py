@@ -137,14 +137,18 @@ class Workers:
 
     def ask(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What *function* gives on *worker*, or raise its error."""
-        future = self.submit(worker, function, *arguments)
+        died = ServerUnreachable(f"the worker {worker} died", "Repeat the command.")
+        try:
+            future = self.submit(worker, function, *arguments)
+        except KeyError:
+            raise died from None
         with self._stop.waking(future.cancel):
             value = self.result(worker, future)
         self._stop.check()
         if isinstance(value, VisionOcrError):
             raise value
         if worker not in self._present:
-            raise ServerUnreachable(f"the worker {worker} died", "Repeat the command.")
+            raise died
         return value
 
     def send(self, worker: str, path: str) -> Any:

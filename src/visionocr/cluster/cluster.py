@@ -84,14 +84,15 @@ def prepare(
     Raises ``ConfigurationError`` for a wrong address, an absent library or workers of other versions, a
     ``ServerError`` for an absent cluster, and what ``job.prepare`` raises.
     """
+    stop = stop or Stop()
     opened: list[Workers] = []
 
     def open_first(markdown: bool) -> _FirstWorker:
-        opened.append(Workers(settings, markdown, observer, stop or Stop()))
+        opened.append(Workers(settings, markdown, observer, stop))
         return _FirstWorker(opened[0], *opened[0].first())
 
     try:
-        decided = job.prepare(settings, library, task=task, observer=observer, opened=open_first)
+        decided = job.prepare(settings, library, task=task, observer=observer, stop=stop, opened=open_first)
     except BaseException:
         for workers in opened:
             workers.close()

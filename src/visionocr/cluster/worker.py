@@ -97,7 +97,7 @@ class WorkerContext:
         worker = get_worker()
         settings = spec.worker_settings()
         self._stop = Stop()
-        self.engine = open_engine(settings, Library(), markdown=spec.markdown)
+        self.engine = open_engine(settings, Library(), markdown=spec.markdown, stop=self._stop)
         self._requests = threading.Semaphore(max(1, self.engine.server.in_flight))
         self._documents = _Documents(Path(worker.local_directory), settings.raster_workers)
         watch = threading.Thread(target=self._watch, args=(worker, worker.get_current_task()), daemon=True)
