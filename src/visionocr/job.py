@@ -161,7 +161,7 @@ def open_engine(
         return llama.open_engine(settings, library.presets() if library else (), observer, stop)
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
-            raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
+            raise UsageError(f"{LOCAL_URL} cannot be combined with servers", "Give one or the other as --api-url.")
         return _local(settings, markdown)
     if len(settings.api_url) > 1:
         return connect_all(settings, observer, stop)
@@ -202,9 +202,11 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
     server = engine.server
     if server.reads_only:
         if task.caption:
-            raise ServerRefused(f"the embedded engine reads text; it cannot do {task.name!r}", VISION_HINT)
+            raise ServerRefused(
+                f"the embedded engine only reads text; it cannot do the task {task.name!r}", VISION_HINT
+            )
         if settings.prompt is not None or settings.language is not None or task.name not in {"transcribe", "text"}:
-            observer(Notice("the embedded engine follows no prompt: it reads all text as it stands", warning=True))
+            observer(Notice("the embedded engine ignores prompts: it reads all text as it is", warning=True))
         match = Match(_LOCAL_PRESET, "embedded engine")
     else:
         if server.vision is False:
@@ -231,7 +233,12 @@ def prepared(engine: Engine, settings: Settings, library: Library, task: Task, o
         batch_prompt=library.batch_prompt(),
     )
     if settings.language and not question.uses_language and not server.reads_only:
-        observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
+        observer(
+            Notice(
+                f"the prompt of preset {preset.name} has no placeholder for a language, so --language is ignored",
+                warning=True,
+            )
+        )
     kept = None if server.reads_only else _check_vision(engine, question, settings, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (vision_check.picture(64, 64),)).prompt))
     plan = budget.plan(

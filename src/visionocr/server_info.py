@@ -37,7 +37,7 @@ def warn_of_shrinking(clamped_side: int | None, preset: Preset, server: Server, 
     if useful := budget.find_better_side(preset, clamped_side):
         observer(
             Notice(
-                f"the server shrinks pictures to about {clamped_side} px; this model can use {useful} px of a page"
+                f"the server shrinks pictures to about {clamped_side} px; this model can use {useful} px for a page"
                 + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
                 warning=True,
             )

@@ -55,7 +55,7 @@ def build_command(verdict: Verdict) -> StartCommand:
         side = min(KOBOLDCPP_MAX_SIDE, image.longest_side)
         notes.append(
             f"KoboldCpp's own limit leaves a page {image.koboldcpp_longest_side} px with this encoder; raising "
-            f"it needs version 1.112.1 or newer, and then visionocr must be told: --max-side {side}"
+            f"it needs version 1.112.1 or newer, and then visionocr needs --max-side {side}"
         )
     if preset and preset.recognition.koboldcpp_since:
         notes.append(f"needs KoboldCpp {preset.recognition.koboldcpp_since} or newer")

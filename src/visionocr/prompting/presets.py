@@ -85,7 +85,9 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ConfigurationError(f"{where}: name pattern {pattern!r} does not compile: {error}") from None
+            raise ConfigurationError(
+                f"{where}: name pattern {pattern!r} is no valid regular expression: {error}"
+            ) from None
     return Preset(
         name=name,
         title=file.title or name,
