@@ -1,4 +1,4 @@
-"""Notices before the first page: which server and model are asked, how, and what is doubtful about it."""
+"""Notices before the first page: which server, model and preset are used, and warnings about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from visionocr.types import Notice, Observer, Preset, Server
 
 
 def log_server(server: Server, match: Match, observer: Observer) -> None:
-    """Say which server and model will be asked, and how."""
+    """Report which server, model and preset will be used."""
     model = printable(server.model) or "without a name"
     observer(
         Notice(

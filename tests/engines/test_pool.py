@@ -344,7 +344,7 @@ def test_the_strictest_limits_hold() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"context_length": 4096}, "its context is 4096, and the run was planned for 8192"),
+        ({"context_length": 4096}, "its context is 4096, but the run was planned for 8192"),
         ({"max_images": 4}, "images"),
         ({"max_body": 4}, "largest request"),
         ({"vision": False}, "cannot see pictures"),

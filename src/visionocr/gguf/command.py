@@ -14,11 +14,11 @@ from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE, KOBOLDCPP_MAX_SID
 
 _CONTEXTS = (4096, 8192, 12288, 16384, 24576, 32768, 49152, 65536)
 _PROMPT = 512
-"""Tokens that a prompt has at the most, the user's own apart."""
+"""Maximum tokens of a prompt, not counting the user's own."""
 _ANSWER = 4096
 """Tokens of a page full of print."""
 _ANSWER_MOST = 8192
-"""More is not reserved, however much a model's maker allows."""
+"""Maximum tokens reserved for an answer, whatever the model's maker allows."""
 
 
 @dataclass(frozen=True, slots=True)

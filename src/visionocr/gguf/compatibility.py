@@ -1,6 +1,6 @@
 """Whether a projector works with a language model, and which preset belongs to the pair.
 
-Servers compare widths and nothing else. So a pair can be refused, or start and talk nonsense, or work.
+Servers compare only the widths. So a pair can be refused, or start and give nonsense answers, or work.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from visionocr.text import printable
 from visionocr.types import Preset
 
 _SPECIALISTS = "ocr"
-"""Group of presets for models trained for one thing: nothing but its name tells such a model from its base."""
+"""Group of presets for specialised models: only its name distinguishes such a model from its base."""
 _NONSENSE = "its answers would be nonsense"
 _TRY = "only trying it will show"
 
 
 class Fit(StrEnum):
-    """How a pair will do. The values are part of the JSON output."""
+    """Whether a pair will work. The values are part of the JSON output."""
 
     FITS = "fits"
     CANNOT_LOAD = "cannot-load"
     """The server would refuse the pair, or start without being able to see pictures."""
     DOUBTFUL = "doubtful"
-    """It would start, and most probably talk nonsense: the projector was made for another family."""
+    """It would start, but its answers would most likely be nonsense: the projector was made for another family."""
     UNKNOWN = "unknown"
-    """Nothing speaks against it, and nothing for it: only trying it will show."""
+    """The files do not show whether the pair works: only trying it will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Choice:
     preset: Preset
     why: str
     by_name: bool
-    """The model's file name alone tells it, as it does when a server reports that name."""
+    """Whether the model's file name alone selects it, as it does when a server reports that name."""
 
 
 @dataclass(frozen=True, slots=True)

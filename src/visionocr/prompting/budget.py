@@ -1,6 +1,6 @@
 """What fits into a request: the raster that a model can use, the tokens it costs, and the room left for the answer.
 
-Servers drop images or the beginning of the prompt without a word where a request is too large, so none may be.
+Servers silently drop images or the beginning of the prompt where a request is too large, so none may be.
 """
 
 from __future__ import annotations

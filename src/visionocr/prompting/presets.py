@@ -1,4 +1,4 @@
-"""A preset file (TOML) becomes a ``Preset``; a model name picks one."""
+"""Parses preset files (TOML) and selects a preset by a model's name."""
 
 from __future__ import annotations
 
