@@ -10,14 +10,14 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # until there is something to tidy up
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # until the command handles signals itself
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(130))
     if sys.argv[1:] == ["--version"]:  # answered before anything is imported: scripts ask for it often
         from visionocr import __version__
 
-        with contextlib.suppress(OSError, AttributeError):  # full or closed: the command line says so
+        with contextlib.suppress(OSError, AttributeError):  # full or closed: the command line reports it
             sys.stdout.write(f"visionocr {__version__}\n")
             sys.stdout.flush()
             return
@@ -33,8 +33,8 @@ def main() -> None:
 def _leave(code: object) -> None:
     """End the process at once, without waiting for threads that hang in a name look-up or in a read.
 
-    Returns where that must not be: output that cannot be written is reported, a debugger or profiler has its own to
-    say, and a cluster's library ends its processes last.
+    Returns instead where output cannot be written, so that it is reported; under a debugger or profiler, which has its
+    own output; and with Dask loaded, which ends its processes at exit.
     """
     if sys.gettrace() or sys.getprofile() or "distributed" in sys.modules or not isinstance(code, int | None):
         return

@@ -36,7 +36,7 @@ def transcribe(
 ) -> Iterator[PageResult]:
     """Read documents, page by page.
 
-    Yields one ``PageResult`` for every page, in order, as soon as it is there. A page that could not be read is a
+    Yields one ``PageResult`` for every page, in order, as soon as it is finished. A page that could not be read is a
     result with status ``failed``; a document that could not be opened is one with page number 0.
 
     ``files`` are PDFs and images (folders with ``recursive``), or a single one. ``pages`` selects, such as
@@ -75,7 +75,7 @@ def _read(
 
 def _close_open_runs() -> None:
     for run in list(_open_runs):
-        with contextlib.suppress(ValueError):  # another thread is in the middle of it
+        with contextlib.suppress(ValueError):  # another thread is using the generator
             run.close()
 
 

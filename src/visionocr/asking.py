@@ -35,7 +35,7 @@ Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A page on its way to the engine: its images, or why there is nothing to ask."""
+    """A page to be asked for: its images, or the error or earlier result that makes asking unnecessary."""
 
     page: PageRef
     images: tuple[PageImage, ...] = ()
@@ -46,7 +46,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The text of one image with everything that can be said against it, and what it cost."""
+    """The text of one image with the findings about it, and its cost."""
 
     text: str
     findings: tuple[Finding, ...]
@@ -75,8 +75,8 @@ class Asker:
     def read(self, group: Sequence[Loaded], redraw: Redraw | None = None) -> list[PageResult]:
         """One result for each page of *group*, in order.
 
-        More than one page with one image each go into one request. Raises a ``ServerError`` only for what would
-        meet every page: a server that is gone, refuses us, or stays busy.
+        More than one page with one image each go into one request. Raises a ``ServerError`` only for errors that would
+        meet every page: a server that is unreachable, refuses requests, or stays busy.
         """
         settled = {loaded.page: result for loaded in group if (result := _without_request(loaded)) is not None}
         open_ = [loaded for loaded in group if loaded.page not in settled]
@@ -106,11 +106,15 @@ class Asker:
             return [self._read_page(loaded, redraw) for loaded in group]
         texts = split_by_marks(self._clean(completion.text, request), len(group))
         if texts is None:
-            note = Finding(FindingKind.MARKS, "the page marks of a batch did not come back in order", Severity.INFO)
+            note = Finding(
+                FindingKind.MARKS,
+                "the page marks of a batch were missing or out of order: its pages were read one by one",
+                Severity.INFO,
+            )
             return [_with_finding(self._read_page(loaded, redraw), note) for loaded in group]
         results = []
         for index, (loaded, text) in enumerate(zip(group, texts, strict=True)):
-            # The answer's end is the last page's end only; the token counts hold for the request as a whole.
+            # The finish reason concerns the last page only; the token counts are those of the whole request.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
             answer = _share(self._judge(own, self._clean(text, request), request), index, len(group))
             good = answer.is_good
@@ -118,7 +122,7 @@ class Asker:
         return results
 
     def _ask(self, image: PageImage, redraw: Redraw | None, earlier: _Answer | None = None) -> _Answer:
-        """The best answer within ``max_asks``; *earlier* is one that is there already and counts as an ask."""
+        """The best answer within ``max_asks``; *earlier* is an answer from a batch, which counts as an ask."""
         best, spent = earlier, [earlier] if earlier else []
         for ask in range(len(spent) + 1, max(self._max_asks, len(spent) + 1) + 1):
             findings = spent[-1].findings if spent else ()
@@ -136,7 +140,7 @@ class Asker:
         return _without_loop(_with_total_cost(best, spent))
 
     def _complete(self, request: Request) -> tuple[_Answer, bool]:
-        """One ask. The second value says that asking again would change nothing."""
+        """One ask. The second value says whether asking again is pointless."""
         try:
             completion = self._engine.complete(request)
         except AnswerUnusable as error:
@@ -201,7 +205,7 @@ def _without_request(loaded: Loaded) -> PageResult | None:
 
 
 def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
-    """The image for the *ask*-th ask: drawn smaller where the ladder says so and it comes in one piece."""
+    """The image for the *ask*-th ask: rendered smaller where the ladder says so and the page is one image."""
     scale = rescale(ask)
     if redraw is None or scale == 1.0:
         return image
@@ -222,7 +226,7 @@ def _make_failure(message: str) -> _Answer:
 
 
 def _without_loop(answer: _Answer) -> _Answer:
-    """Of a loop, one round is kept: the finding says that there were more."""
+    """The answer with one copy of a loop's piece: the finding mentions the others."""
     if not any(finding.kind is FindingKind.REPETITION for finding in answer.findings):
         return answer
     loop = find_loop(answer.text, ended=False)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Console:
     """An ``Observer`` that writes for people. Safe to call from any thread.
 
-    *verbosity*: -1 for errors only, 0 for what matters, 1 for retries and re-asks too. *selected* gives how many pages
-    of a document with so many are read, for the total of the progress bar. *hint_for* gives what can be done about a
-    page that failed.
+    *verbosity*: -1 for errors only, 0 for the usual messages, 1 for retries and re-asks too. *selected* gives how many
+    pages of a document with so many are read, for the total of the progress bar. *hint_for* gives what can be done
+    about a page that failed.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Console:
                 self._say(f"  {hint}")
 
     def line(self, text: str) -> None:
-        """Something that a person asked to see."""
+        """Print one line, whatever the verbosity."""
         with self._lock:
             self._say(text)
 
@@ -95,7 +95,7 @@ class Console:
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
-        """While somebody is asked something, the progress bar is out of the way. Events are not held up."""
+        """Hide the progress line within the block, while the user is asked something. Events are still accepted."""
         with self._lock:
             if self._progress is not None:
                 self._progress.stop()
@@ -165,9 +165,9 @@ class Console:
             )
 
     def _show_growth(self, event: Growing) -> None:
-        """On the progress line, that a slow page is alive."""
+        """Show on the progress line that a slow page makes progress."""
         if self._progress is not None and self._bar is not None:
-            written = f"{event.characters} characters" if event.characters else "looking"
+            written = f"{event.characters} characters" if event.characters else "processing"
             name = f"page {event.page.number}" if event.page.pages != 1 else "picture"
             self._progress.update(self._bar, description=f"{name}: {written}, {event.seconds:.0f} s")
 
@@ -214,7 +214,7 @@ class Console:
             return
         with contextlib.suppress(
             OSError, ValueError, AttributeError
-        ):  # nobody reads our messages: that is no reason to fail
+        ):  # messages that cannot be written are no reason to fail
             self._stream.write(safe + "\n")
             self._stream.flush()
 

@@ -1,18 +1,18 @@
-"""The exception tree. Every error that a user can cause or meet owns its words and its exit code.
+"""The exceptions. Every error that a user can cause or meet has a message, a hint and an exit code.
 
 VisionOcrError            1
 ├── UsageError            2   the command line does not make sense
 ├── ConfigurationError    3   settings, presets, task files
 ├── DocumentError         4   a document or a page cannot be opened or rendered
 ├── ServerError           5   the server cannot do the work
-│   ├── ServerUnreachable     nobody answers there
-│   ├── ServerBusy            it answers, but has no time now: worth waiting
-│   ├── ServerRefused         it answers, and will not serve us: wrong key, wrong address, no vision
-│   ├── ContextTooSmall       a picture and an answer have no room in the model's context
-│   ├── RequestRefused        it will never accept this one request: another may do
-│   └── AnswerUnusable        it answered something that is no answer: worth asking once more
+│   ├── ServerUnreachable     connection refused, unknown host, no answer
+│   ├── ServerBusy            it is busy: worth waiting
+│   ├── ServerRefused         it refuses all requests: wrong key, wrong address, no vision
+│   ├── ContextTooSmall       a picture and an answer do not fit the model's context
+│   ├── RequestRefused        it will never accept this request, but may accept others
+│   └── AnswerUnusable        its answer is no completion: worth asking again
 ├── OutputError           6   the result cannot be written
-└── Interrupted         130   Ctrl-C or SIGTERM
+└── Interrupted         130   Ctrl-C or another signal
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class ServerError(VisionOcrError):
 
 
 class ServerUnreachable(ServerError):
-    """Nobody answers at the address: connection refused, unknown host, no route."""
+    """No server answers at the address: connection refused, unknown host, no route."""
 
 
 class ServerBusy(ServerError):
-    """The server answers that it has no time now. ``retry_after`` is its wish in seconds, if it said one."""
+    """The server is busy. ``retry_after`` is the pause in seconds that it asks for, if it does."""
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint)
@@ -87,15 +87,15 @@ class ServerBusy(ServerError):
 
 
 class ServerRefused(ServerError):
-    """The server will not serve us at all: wrong key, unknown path, a redirect, no vision. Ends a run."""
+    """The server refuses all requests: wrong key, unknown path, a redirect, no vision. Ends a run."""
 
 
 class KeyRefused(ServerRefused):
-    """The server wants another key than it was given, or one at all."""
+    """The server needs a key, or another one than it was given."""
 
 
 class PicturesIgnored(ServerRefused):
-    """The server answers the same whatever picture it is shown."""
+    """The server ignores pictures: its answer is the same for all of them."""
 
 
 class ContextTooSmall(ServerError):
@@ -103,11 +103,11 @@ class ContextTooSmall(ServerError):
 
 
 class ServerUnknown(ServerRefused):
-    """Something answers there, but in no language that we know."""
+    """A server answers, but has no API that is supported."""
 
 
 class RequestRefused(ServerError):
-    """The server will never accept this one request: malformed or too large. The next page may do."""
+    """The server will never accept this request: malformed or too large. It may accept the next page's."""
 
 
 class AnswerUnusable(ServerError):

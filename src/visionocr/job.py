@@ -1,4 +1,4 @@
-"""From settings to work: finds the engine, the preset, the prompt and what fits, and wires the pipeline."""
+"""Prepares a run from its settings: opens the engine and chooses preset, prompt and image size."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class Job:
     max_asks: int
     observer: Observer = field(default=ignore, repr=False)
     clamped_side: int | None = None
-    """The long side in pixels to which the server was seen to shrink larger pictures."""
+    """The long side in pixels to which the server shrinks larger pictures, as measured."""
     stop: Stop = field(default_factory=Stop, repr=False)
     """Ends a run of it."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that an answer depends on but the page: where it is the same, answers need not be asked again."""
+        """Everything that an answer depends on except the page. Results are reused where it is the same."""
         question = self.question
         return {
             "model": self.engine.server.model,
@@ -121,7 +121,7 @@ def prepare(
 ) -> Job:
     """Decide everything. *task* is the default where the settings name none. *stop* ends this and the run.
 
-    *opened* gives another engine than the settings mean; it is told whether the answers are Markdown. Raises
+    *opened* opens another engine than that of the settings; its argument is whether answers are Markdown. Raises
     ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
     stop = stop or Stop()
@@ -151,7 +151,7 @@ def open_engine(
     observer: Observer = ignore,
     stop: Stop | None = None,
 ) -> Engine:
-    """The engine that the settings mean; without an address a server on the default port, else the embedded engine.
+    """The engine of the settings; without an address a server on the default port, else the embedded engine.
 
     The *library*'s presets help to judge a model that is to be run without a server.
 
@@ -161,7 +161,7 @@ def open_engine(
         return llama.open_engine(settings, library.presets() if library else (), observer, stop)
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
-            raise UsageError(f"{LOCAL_URL} does not go together with servers", "Give one or the other as --api-url.")
+            raise UsageError(f"{LOCAL_URL} cannot be combined with servers", "Give one or the other as --api-url.")
         return _open_local(settings, markdown)
     if len(settings.api_url) > 1:
         return connect_all(settings, observer, stop)
@@ -182,7 +182,7 @@ def open_engine(
 
 
 def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
-    """The preset that the settings name, else the one *told* by the model's file, else by the model's name."""
+    """The preset in the settings, else *told*, found by the model's file, else the one for the model's name."""
     if settings.preset is not None:
         return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
     return Match(library.preset(told), "the header of its file") if told else library.match(model)
@@ -193,18 +193,20 @@ def choose_sampler(settings: Settings, preset: Preset) -> Sampler:
     names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
     given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
     if given.get("temperature", 0) > 0 and "top_k" not in given and preset.sampler.top_k == 1:
-        given["top_k"] = 0  # a preset's greedy top_k would make the temperature void
+        given["top_k"] = 0  # a preset's greedy top_k would cancel the temperature
     return replace(preset.sampler, **given)
 
 
 def decide(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
-    """The job with an engine that is open already; what is raised is what ``prepare`` raises."""
+    """The job with an engine that is already open. Raises the same errors as ``prepare``."""
     server = engine.server
     if server.reads_only:
         if task.caption:
-            raise ServerRefused(f"the embedded engine reads text; it cannot do {task.name!r}", VISION_HINT)
+            raise ServerRefused(
+                f"the embedded engine only reads text; it cannot do the task {task.name!r}", VISION_HINT
+            )
         if settings.prompt is not None or settings.language is not None or task.name not in {"transcribe", "text"}:
-            observer(Notice("the embedded engine follows no prompt: it reads all text as it stands", warning=True))
+            observer(Notice("the embedded engine ignores prompts: it reads all text as it is", warning=True))
         match = Match(_LOCAL_PRESET, "embedded engine")
     else:
         if server.vision is False:
@@ -231,7 +233,12 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
         batch_prompt=library.batch_prompt(),
     )
     if settings.language and not question.uses_language and not server.reads_only:
-        observer(Notice(f"the prompt that preset {preset.name} uses has no place for a language", warning=True))
+        observer(
+            Notice(
+                f"the prompt of preset {preset.name} has no placeholder for a language, so --language is ignored",
+                warning=True,
+            )
+        )
     kept = None if server.reads_only else _check_vision(engine, question, settings, observer)
     text_tokens = engine.count_tokens(wrap(build_request(question, (vision_check.picture(64, 64),)).prompt))
     plan = budget.plan(
@@ -254,7 +261,7 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
 
 
 def _check_vision(engine: Engine, question: Question, settings: Settings, observer: Observer) -> int | None:
-    """See each server behind *engine* use a picture; the side to which the strictest shrinks one, where it matters."""
+    """Test that each server uses pictures; the smallest side to which one shrinks them, where it matters."""
     together(lambda one: vision_check.require_vision(one, question), servers_of(engine))
     measured = settings.max_side is None and settings.dpi is None
     if not measured or not budget.is_clamp_worth_measuring(question.preset, engine.server):

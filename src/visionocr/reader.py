@@ -1,6 +1,6 @@
 """Reads pages from a source with an engine: an ordered map with bounded memory.
 
-One thread finds pages, a few render them, one for each request in flight asks; whoever takes the results only waits.
+One thread finds pages, a few render them, and one for each request in flight asks; the caller takes the results.
 Pages are taken from the source only while there is room in the window, so memory is a few images for each request in
 flight, however long the documents are, and rendering is always a few pages ahead, so that the engine does not wait.
 """
@@ -85,7 +85,7 @@ class Reader:
         self._rendering = ThreadPoolExecutor(max(1, source.concurrency), "render")
         self._asking = ThreadPoolExecutor(slots, "ask")
         self._news: SimpleQueue[None] = SimpleQueue()
-        """Something for each group that is finished, to wake whoever takes the results."""
+        """An item for each finished group, which wakes the thread that takes the results."""
         self._ended = False
         """There are no more pages."""
 
@@ -174,7 +174,7 @@ class Reader:
             return Loaded(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
-        """A page's images again, smaller; for the threads that ask. A rendering thread does it in its turn."""
+        """Render a page again, smaller; for the asking threads, in a rendering thread."""
         side = max(1, int(max(image.width, image.height) * scale))
         spec = replace(self._spec, dpi=None, max_side=side)
         return self._result(self._rendering.submit(self._source.load, image.page, spec))
@@ -198,7 +198,7 @@ class Reader:
             raise Interrupted("stopped") from None
 
     def _finish_after(self, failed: _Group, error: ServerError) -> Iterator[PageResult]:
-        """What is left after the engine failed on a group: its marks, then finished results, then the error."""
+        """The rest after the engine failed on a group: its pages as failed, finished results, the error."""
         self._engine.cancel()
         for page in failed.pages:
             finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)

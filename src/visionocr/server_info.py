@@ -1,4 +1,4 @@
-"""Notices before the first page: which server and model are asked, how, and what is doubtful about it."""
+"""Notices before the first page: which server, model and preset are used, and warnings about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from visionocr.types import Notice, Observer, Preset, Server
 
 
 def log_server(server: Server, match: Match, observer: Observer) -> None:
-    """Say which server and model will be asked, and how."""
+    """Report which server, model and preset will be used."""
     model = printable(server.model) or "without a name"
     observer(
         Notice(
@@ -37,7 +37,7 @@ def warn_of_shrinking(clamped_side: int | None, preset: Preset, server: Server, 
     if useful := budget.find_better_side(preset, clamped_side):
         observer(
             Notice(
-                f"the server shrinks pictures to about {clamped_side} px; this model can use {useful} px of a page"
+                f"the server shrinks pictures to about {clamped_side} px; this model can use {useful} px for a page"
                 + (f". For small print {server.clamp_remedy}" if server.clamp_remedy else ""),
                 warning=True,
             )

@@ -21,7 +21,7 @@ from visionocr.text import did_you_mean
 from visionocr.validation import convert, parse_toml
 
 DEFAULT_URL = "http://localhost:5001"
-"""Where KoboldCpp listens by default."""
+"""The address where KoboldCpp listens by default."""
 ENVIRONMENT_PREFIX = "VISIONOCR_"
 CONFIG_NAME = "config.toml"
 

@@ -1,4 +1,4 @@
-"""How fast pages are read: recently, and by which server."""
+"""Measures how fast pages are read: recently, and by each server."""
 
 from __future__ import annotations
 

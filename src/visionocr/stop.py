@@ -20,15 +20,15 @@ from visionocr.errors import ExitCode, Interrupted
 
 _T = TypeVar("_T")
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-"""Ctrl-C, a request to end, a closed terminal, Ctrl-Break (Windows)."""
+"""Ctrl-C, a request to end (``kill``), a closed terminal, Ctrl-Break (Windows)."""
 _GRACE = 2.0
 """Seconds that a command gets to end after the first signal."""
 _TICK = 0.2
-"""Seconds between two chances for a signal to be handled: a wait without end is deaf to them on Windows."""
+"""Seconds between wake-ups in which signals are handled: on Windows an endless wait would block them."""
 
 
 class Stop:
-    """Whether a run should end, and whom to wake for it. For any threads; stays set once it is."""
+    """A flag that a run should end, with callbacks to wake waiting threads. Thread-safe; once set, it stays set."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -49,7 +49,7 @@ class Stop:
             wake()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep for so many *seconds*, or until the end is asked for. Whether it is."""
+        """Sleep for *seconds*, or until the end is asked for. Returns whether it was."""
         return self._event.wait(seconds)
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Names, messages and hints for people: each one harmless line."""
+"""Formats names, messages and hints for people as single printable lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from visionocr.types import Finding, PageRef, Severity
 
 PROJECTOR_REMEDY = "Start it with --mmproj PROJECTOR.gguf, the projector that belongs to its model."
-"""What to do where a server of llama.cpp's family cannot see."""
+"""What to do where a server of llama.cpp's family cannot see pictures."""
 
 
 def printable(name: str) -> str:

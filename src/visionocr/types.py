@@ -93,7 +93,7 @@ class PageRef:
 
 @dataclass(frozen=True, slots=True)
 class FileSignature:
-    """Tells whether a file has changed without reading it, as ``make`` and ``rsync`` do."""
+    """Shows whether a file has changed without reading it, as ``make`` and ``rsync`` do."""
 
     size: int
     """Bytes."""
@@ -390,7 +390,7 @@ class Server:
     ahead: int = 0
     """Further requests worth having in its queue, so that it never waits for the next one."""
     preset: str = ""
-    """Name of the preset for its model, where more than the model's name tells it."""
+    """Name of the preset for its model, where it was chosen by more than the model's name."""
     marker: str = ""
     """Placeholder of an image in the prompt's text, where the server needs one."""
     reads_only: bool = False

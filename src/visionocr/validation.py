@@ -1,4 +1,4 @@
-"""TOML becomes values of declared types; errors name the file, the key and what was expected."""
+"""Converts TOML into values of declared types; errors name the file, the key and what was expected."""
 
 from __future__ import annotations
 

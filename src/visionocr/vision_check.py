@@ -1,4 +1,4 @@
-"""Short requests before the first page that show what a server really does with pictures."""
+"""Short test requests before the first page that show whether a server uses pictures, and in which size."""
 
 from __future__ import annotations
 

@@ -69,8 +69,8 @@ def receive(pipe: IO[bytes]) -> Frame | None:
 
 
 def main() -> None:
-    """Be the child."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they are for the parent, whose end is the end of the pipe
+    """Run the child process."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # signals are handled by the parent; when it ends, the pipe closes
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     requests, replies = _take_pipes()
@@ -104,7 +104,7 @@ def main() -> None:
         except BaseException:  # noqa: BLE001 - a panic in native code: nothing can be trusted any more
             os._exit(CRASHED)
         send(replies, *reply)
-        del head, body, reply  # their memory is wanted for the next picture
+        del head, body, reply  # to free their memory for the next picture
 
 
 def _limit_processor_time(seconds: float) -> None:
@@ -130,7 +130,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     if sys.platform == "linux":
         import fcntl
 
-        # SIGIO tells of every frame, and of the parent's end: a module may let it end the process.
+        # SIGIO comes with every frame, and with the parent's end: a module may let it end the process.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(requests, fcntl.F_SETFL, fcntl.fcntl(requests, fcntl.F_GETFL) | os.O_ASYNC)
@@ -138,7 +138,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _listen(requests: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
-    """Pass frames on; when the parent is gone, however it went, go too, even in the middle of an answer."""
+    """Pass frames on; when the parent has ended, end this process too, even in the middle of an answer."""
     while (frame := receive(requests)) is not None:
         frames.put(frame)
     os._exit(0)

@@ -33,7 +33,7 @@ _WORTH_A_START = 0.5
 
 
 class CallFailed(Exception):
-    """The worker could not do it, or could not load its module (``setup``); it lives on."""
+    """The worker could not do the call, or could not load its module (``setup``); it still runs."""
 
     def __init__(self, message: str, setup: bool = False) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class CallFailed(Exception):
 
 
 class WorkerDied(Exception):
-    """The worker is gone: crashed, killed, or stopped because it took too long (``hung``)."""
+    """The worker has ended: crashed, killed, or stopped because it took too long (``hung``)."""
 
     def __init__(self, message: str, hung: bool = False) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class Worker:
 
         Raises ``OSError`` when the process cannot be started.
         """
-        # Ctrl-C in the terminal is for the parent to act on: the child stands in a process group of its own.
+        # Only the parent handles Ctrl-C: the child is in a process group of its own.
         group: dict[str, Any] = {"process_group": 0}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -124,7 +124,7 @@ class Worker:
             try:
                 given = answer(reply[0]["ask"])
             except BaseException:
-                self.kill()  # it waits for an answer that will not come
+                self.kill()  # the child waits for an answer that will not come
                 raise
             reply = self._exchange(given, b"", timeout, waiting)
         if "error" in reply[0]:
@@ -161,12 +161,12 @@ class Worker:
         if self._log is not None:
             self._log.join(_LEAVE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError):  # what was not yet sent has nowhere to go
+            with contextlib.suppress(OSError):  # unsent data cannot be flushed any more
                 if pipe is not None:
                     pipe.close()
 
     def __del__(self) -> None:
-        """Nobody can call it any more: it ends."""
+        """End the process when the object is garbage collected."""
         if "_exchanges" in vars(self):
             self.close()
 
@@ -200,7 +200,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Workers that start when they are first needed, and live until they break or the pool is closed."""
+    """Workers that start when they are first needed, and run until they crash or the pool is closed."""
 
     def __init__(self, start: Callable[[], Worker], most: int, *, first: int | None = None) -> None:
         """*start* starts a worker; what it raises is raised by ``acquire``.

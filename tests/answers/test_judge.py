@@ -67,7 +67,7 @@ def test_a_good_answer(reason: FinishReason) -> None:
         ("", 0, "0 tokens"),
         ("", 1, "is empty"),
         ("", None, "is empty"),
-        ("<think>Let me see.</think>", 30, "only thinking"),
+        ("<think>Let me see.</think>", 30, "only reasoning"),
         ("Here is the transcription:", 8, "chatter"),
     ],
 )
@@ -90,7 +90,7 @@ def test_interrupted() -> None:
     [(kind, severity, message)] = found(reason=FinishReason.ABORTED)
     assert (kind, severity) == (FindingKind.INTERRUPTED, Severity.SUSPECT)
     assert "100 of 4096" in message
-    assert "aborted" in message
+    assert "another client" in message
     assert "--genlimit" in message
     [(kind, severity, message)] = found("", reason=FinishReason.ABORTED, tokens=None)
     assert (kind, severity) == (FindingKind.INTERRUPTED, Severity.FAILED)

@@ -107,14 +107,16 @@ def test_a_good_server(check: Check) -> None:
         ran = check(server.url)
         *vision_check, arrival = server.generated
     assert (ran.code, ran.failures) == (0, {})
-    assert list(ran.good)[-7:] == ["clamp", "images", "sight", "template", "print", "dpi", "speed"]
+    assert list(ran.good)[-7:] == ["clamp", "images", "chart", "template", "print", "dpi", "speed"]
     assert "dialect koboldcpp" in ran.good["server"]
     assert "2048 px" in ran.good["clamp"]
     assert "at most 1484 px" in ran.good["images"]
-    assert re.match(r"\d+ of the chart's \d+ words were read; the picture takes 20\d\d tokens", ran.good["sight"])
-    assert ran.good["print"].startswith("print from 9 pt can be read: letters of 5.2 px")
-    assert ran.good["dpi"].startswith("12 pt: --dpi 90 is enough; 10 pt: --dpi 110 is enough; 8 pt: 130 dpi, so cut")
-    assert ran.err == "having an eye chart read: it takes about as long as a page\n"
+    assert re.match(r"\d+ of the chart's \d+ words were read; the picture takes 20\d\d tokens", ran.good["chart"])
+    assert ran.good["print"].startswith("print of 9 pt and larger can be read (x-height 5.2 px)")
+    assert ran.good["dpi"].startswith(
+        "12 pt: --dpi 90 is enough; 10 pt: --dpi 110 is enough; 8 pt: needs 130 dpi, so cut"
+    )
+    assert ran.err == "reading the eye chart takes about as long as a page\n"
     assert [before.body["max_length"] for before in vision_check] == [1]
     assert arrival.body["max_length"] == 1024
     assert arrival.body["prompt"].startswith("<|im_start|>system\n")
@@ -127,7 +129,7 @@ def test_an_old_server(check: Check) -> None:
         server.plan[None] = reads(SEED, legible=4)
         ran = check(server.url)
     assert (ran.code, ran.report["chart"]["image_tokens"]) == (0, None)
-    assert "were read" in ran.good["sight"]
+    assert "were read" in ran.good["chart"]
 
 
 def test_the_picture_is_the_chart(check: Check) -> None:
@@ -318,7 +320,7 @@ def test_a_clamp_that_nobody_announced(check: Check) -> None:
     with fake() as server:
         server.plan[None] = reads(SEED, legible=5, kept=512)
         (wrong,) = check(server.url, "--max-side", "1484").failures.values()
-    assert re.search(r"letters of 1[4-9]\.\d px", wrong[0])
+    assert re.search(r"x-height 1[4-9]\.\d px", wrong[0])
 
 
 def test_fixed_encoder(check: Check) -> None:

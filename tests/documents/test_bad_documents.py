@@ -528,7 +528,7 @@ def is_fine(ran: Ran, document: str) -> None:
 
 def is_calm(err: str) -> None:
     """No traceback, no surprise, no control character, and no Python in what people read."""
-    assert not re.search(r"Traceback|unexpected:|\bat 0x|<_io\.|^\w+Error", err, re.MULTILINE), err
+    assert not re.search(r"Traceback|unexpected error:|\bat 0x|<_io\.|^\w+Error", err, re.MULTILINE), err
     assert err.replace("\n", "").isprintable(), err
 
 

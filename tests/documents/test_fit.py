@@ -168,7 +168,7 @@ def test_endless_strips_have_a_last_part() -> None:
     """No strip is cut into more than 64 parts, and then it is said."""
     parts = make_images(Image.new("RGB", (10, 30000), "white"), PAGE, RasterSpec(500))
     assert len(parts) == 64
-    assert "the most there may be" in parts[0].findings[0].message
+    assert "the maximum" in parts[0].findings[0].message
 
 
 def test_emptiest_prefers_wide_and_near_gaps() -> None:

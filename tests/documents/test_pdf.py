@@ -313,7 +313,7 @@ def test_pages_of_which_nothing_is_left() -> None:
     box = re.search(rb"/MediaBox ?\[[^]]*\]", data)
     assert box is not None
     pdf = _pdf(data.replace(box[0], b"/MediaBox[0 0 20 4294967295]", 1))
-    with pytest.raises(DocumentError, match=r"page 1 of doc\.pdf is too narrow"):
+    with pytest.raises(DocumentError, match=r"page 1 of doc\.pdf is too long for its width"):
         _load(pdf, 1)
     assert _load(pdf, 2).width
 

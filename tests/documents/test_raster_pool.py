@@ -111,10 +111,10 @@ def test_one_page_is_lost_and_no_more(tmp_path: Path) -> None:
             except DocumentError as error:
                 words[page.number] = error.message.partition("a.pdf ")[2]
     assert "".join(words.values()).isprintable()
-    assert words[2] == "cannot be drawn: the renderer crashed (it ended with SIGABRT)"
-    assert words[4] == "cannot be drawn: a fault\\nin the renderer"
-    assert words[5] == "cannot be drawn: MemoryError"
-    assert words[6] == "cannot be drawn: the renderer returned invalid data"
+    assert words[2] == "cannot be rendered: the renderer crashed (it ended with SIGABRT)"
+    assert words[4] == "cannot be rendered: a fault\\nin the renderer"
+    assert words[5] == "cannot be rendered: MemoryError"
+    assert words[6] == "cannot be rendered: the renderer returned invalid data"
     assert len(words) == 4
 
 
@@ -122,7 +122,7 @@ def test_a_page_without_end_is_given_up(tmp_path: Path) -> None:
     """A page that takes too long is lost; the next one is drawn by a fresh process."""
     documents, pages = opened(seven_pages(tmp_path), RasterPool(1, limit=3, command=command()))
     with documents:
-        with pytest.raises(DocumentError, match=r"page 3 of .*: it takes longer than 3 s"):
+        with pytest.raises(DocumentError, match=r"page 3 of .*: it took longer than 3 s"):
             documents.load(pages[2], SPEC)
         assert documents.load(pages[6], SPEC)
 

@@ -127,7 +127,7 @@ def test_selection_applies_to_every_document(make: object, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("selection", "words"),
-    [("2", "page 2 does not exist"), ("3-5", "pages 3, 4, 5 do not exist"), ("1--2", "none of them was asked for")],
+    [("2", "page 2 does not exist"), ("3-5", "pages 3, 4, 5 do not exist"), ("1--2", "none of them is selected")],
 )
 def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path) -> None:
     """A document of which no page was selected is reported."""

@@ -467,7 +467,7 @@ def test_an_unexpected_error_is_reported_without_traceback(
     pdf_file("a.pdf")
     ran = run("pdf", "a.pdf")
     assert (ran.code, ran.out) == (1, "")
-    assert errors_of(ran.err)[0][0] == "unexpected: RuntimeError: oops"
+    assert errors_of(ran.err)[0][0] == "unexpected error: RuntimeError: oops"
     assert "Traceback" in run("pdf", "a.pdf", "-vv").err
 
 

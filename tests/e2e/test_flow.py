@@ -277,7 +277,7 @@ def test_a_batch_never_exceeds_what_the_server_uses(monkeypatch: pytest.MonkeyPa
         assert [result.text for result in results] == [page_text(number) for number in range(1, 5)]
         assert max(len(arrival.numbers) for arrival in small.generated) < 4
         assert all(arrival.seen == arrival.numbers for arrival in small.generated)
-        assert any("pages a request" in getattr(event, "message", "") for event in events)
+        assert any("pages per request" in getattr(event, "message", "") for event in events)
 
 
 # --- retries and asks --------------------------------------------------------------------------------------
@@ -476,7 +476,7 @@ def test_the_api_raises_when_the_server_dies(server: FakeKoboldCpp) -> None:
     pages = transcribe([pdf_file("a.pdf", 6)])
     got = [next(pages) for _ in range(3)]
     assert [page.status for page in got] == [Status.OK, Status.OK, Status.FAILED]
-    with pytest.raises(ServerError, match="went away"):
+    with pytest.raises(ServerError, match="became unreachable"):
         next(pages)
 
 

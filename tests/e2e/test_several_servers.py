@@ -151,7 +151,7 @@ def test_the_engine_inside_stands_alone() -> None:
     make_pdf(Path("a.pdf"))
     code, _, err = command("pdf", "a.pdf", "--api-url", "local:", "--api-url", NOBODY)
     assert code == 2
-    assert "local: does not go together with servers" in err
+    assert "local: cannot be combined with servers" in err
     with pytest.raises(UsageError, match="not an address"):
         next(transcribe(["a.pdf"], api_url=[NOBODY, "ftp://x"]))
 

@@ -306,7 +306,7 @@ def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -
     commands = [[str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, worker_main.__file__]]
     for command in commands:
         engine = LocalEngine(slots=1, command=command)
-        with pytest.raises(ConfigurationError, match="does not start"):
+        with pytest.raises(ConfigurationError, match="failed to start"):
             engine.complete(ask(b"sure"))
         engine.close()
 

@@ -173,8 +173,10 @@ def test_one_dies_and_comes_back() -> None:
         assert len(one.lives) == 2
         assert one.lives[0].generated
         assert one.lives[1].generated or other.now.generated
-        until(lambda: f"{one.url} is there" in bench.notices())
-        assert re.search(f"({one.url} went away|cannot reach {one.url}).*: its pages go to others", bench.notices())
+        until(lambda: f"{one.url} is available" in bench.notices())
+        assert re.search(
+            f"({one.url} became unreachable|cannot reach {one.url}).*: its pages go to others", bench.notices()
+        )
         assert_all_read(bench.read())
         assert one.now.generated
 
@@ -216,7 +218,7 @@ def test_a_refused_key_parks_a_server() -> None:
         assert len(other.generated) >= len(NUMBERS)
         assert "refuses access" in bench.notices()
         one.password = ""
-        until(lambda: f"{one.url} is there" in bench.notices())
+        until(lambda: f"{one.url} is available" in bench.notices())
 
 
 def test_all_refuse() -> None:
@@ -244,8 +246,8 @@ def test_a_page_that_kills() -> None:
 
         with ThreadPoolExecutor(bench.engine.server.in_flight) as pool:
             texts = list(pool.map(read, NUMBERS))
-        assert "went away 2 times" in texts[4]
-        assert [text for text in texts if "went away" not in text] == [page_text(n) for n in NUMBERS if n != 5]
+        assert "became unreachable 2 times" in texts[4]
+        assert [text for text in texts if "became unreachable" not in text] == [page_text(n) for n in NUMBERS if n != 5]
         assert sum(fake.asked[5] for fake in fakes) == 2
 
 
@@ -342,7 +344,7 @@ def test_the_strictest_limits_hold() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"context_length": 4096}, "its context is 4096, and the run was planned for 8192"),
+        ({"context_length": 4096}, "its context is 4096, but the run was planned for 8192"),
         ({"max_images": 4}, "images"),
         ({"max_body": 4}, "largest request"),
         ({"vision": False}, "cannot see pictures"),

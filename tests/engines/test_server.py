@@ -390,7 +390,7 @@ def test_server_dies(bench: Bench) -> None:
         bench.engine.complete(request(1))
     assert len(bench.fake.generated) == 1
     assert sum(bench.time.sleeps) >= 600
-    assert "went away while it worked" in str(bench.events[0])
+    assert "became unreachable while it worked" in str(bench.events[0])
 
 
 def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +417,7 @@ def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
 
     bench.fake.plan[1] = faults.Closed()
     monkeypatch.setattr(KoboldCpp, "recognise", nobody)
-    with pytest.raises(RequestRefused, match="went away 2 times"):
+    with pytest.raises(RequestRefused, match="became unreachable 2 times"):
         bench.engine.complete(request(1))
     assert len(bench.fake.generated) == len(set(bench.keys())) == 2
     assert bench.engine.complete(request(2)).text.strip() == page_text(2)
@@ -794,7 +794,7 @@ def test_the_guilty_page_is_told_from_its_neighbours() -> None:
         fake.plan[1] = faults.Die()
         with ThreadPoolExecutor(3) as pool:
             pages = {number: pool.submit(engine.complete, request(number)) for number in (3, 1, 2)}
-            with pytest.raises(RequestRefused, match="went away 2 times"):
+            with pytest.raises(RequestRefused, match="became unreachable 2 times"):
                 pages[1].result(20)
             assert [pages[number].result(20).text.strip() for number in (2, 3)] == [page_text(2), page_text(3)]
         assert fake.asked[1] == 2

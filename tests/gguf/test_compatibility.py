@@ -122,7 +122,7 @@ PAIRS = {
         {"width": 4096, **weights.MISTRAL_KEYS},
         {"tensors": {"mm.2.weight": (1, 4096)}},
         Fit.DOUBTFUL,
-        "llama-3 within, and the model is mistral",
+        "based on llama-3, and the model is mistral",
         names=("mistral-7b-instruct-v0.2", "llava-llama-3-8b-v1_1-mmproj-f16"),
     ),
     "another architecture of the same width": Pair(
@@ -174,7 +174,7 @@ PAIRS = {
         {"width": 4096, **weights.MISTRAL_KEYS},
         resampler(4096, 2),
         Fit.DOUBTFUL,
-        "llama-3 within, and the model is mistral",
+        "based on llama-3, and the model is mistral",
     ),
     "another version of MiniCPM-V": Pair(
         {"architecture": "qwen2", "width": 3584, "words": SLICES},
@@ -215,9 +215,9 @@ PAIRS = {
         flags=["--visionmaxres", "2048", "--visionmintokens", "70", "--visionmaxtokens", "1120"],
     ),
     "a type to come": Pair({}, {"kind": "holo9"}, Fit.UNKNOWN, "type holo9 are not known"),
-    "no tensor to tell by": Pair({}, {"kind": "mlp"}, Fit.UNKNOWN, "lacks what tells its width"),
+    "no tensor to tell by": Pair({}, {"kind": "mlp"}, Fit.UNKNOWN, "does not give its width"),
     "a model without a width": Pair(
-        {"width": None}, {"tensors": {"mm.2.weight": (1, 4096)}}, Fit.UNKNOWN, "does not say its width"
+        {"width": None}, {"tensors": {"mm.2.weight": (1, 4096)}}, Fit.UNKNOWN, "does not give its width"
     ),
     "the mlp with a norm": Pair(
         {"width": 2048, "architecture": "llama"},

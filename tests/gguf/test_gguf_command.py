@@ -52,7 +52,7 @@ def test_a_pair(run: Run, files: Path) -> None:
         "template     ChatML",
         "preset       qwen2.5-vl: the model's name 'Qwen2.5-VL-7B' says so",
         "type         qwen2.5vl_merger",
-        "2014 for an A4 page at the most; 962 in KoboldCpp without --visionmaxres",
+        "2014 for an A4 page at most; 962 in KoboldCpp without --visionmaxres",
         "verdict    fits: width and kind agree",
         "start      koboldcpp --model Qwen2.5-VL-7B.gguf --mmproj mmproj.gguf --contextsize 8192 --visionmaxres 2048\n",
         "needs KoboldCpp 1.90.1 or newer",
@@ -82,7 +82,7 @@ def test_one_file(run: Run, files: Path) -> None:
 def test_a_preset_that_the_file_name_does_not_tell(run: Run, files: Path) -> None:
     """Where a server's model name would not lead to the preset, the option that does is named."""
     (files / "Qwen2.5-VL-7B.gguf").rename(files / "ggml-model.gguf")
-    assert "give --preset qwen2.5-vl, the file's name does not tell" in run("ggml-model.gguf", "mmproj.gguf")[1]
+    assert "give --preset qwen2.5-vl, the file's name does not show it" in run("ggml-model.gguf", "mmproj.gguf")[1]
 
 
 def test_fixed_encoders_are_warned_of(run: Run, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_fixed_encoders_are_warned_of(run: Run, tmp_path: Path) -> None:
     weights.mlp(tmp_path / "mmproj.gguf")
     out = run("llava-v1.5-7b.gguf", "mmproj.gguf")[1]
     assert "576, whatever the picture" in out
-    assert "a page of print cannot be read" in out
+    assert "too coarse for a page of print" in out
 
 
 def test_json(run: Run, files: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_folder(run: Run, files: Path) -> None:
     assert (code, err) == (0, "")
     assert "  projector    mmproj.gguf\n  verdict      fits" in out
     assert "  start        koboldcpp --model Qwen2.5-VL-7B.gguf --mmproj mmproj.gguf" in out
-    assert "projector  small.gguf: the first choice of no model here" in out
+    assert "projector  small.gguf: no model's first choice here" in out
     report = json.loads(run(".", "--json")[1])
     assert [(pair["projector"], pair["fit"]) for pair in report["pairs"]] == [
         ("mmproj.gguf", "fits"),
@@ -136,7 +136,7 @@ def test_a_folder_without_a_pair(run: Run, files: Path) -> None:
     (files / "mmproj.gguf").unlink()
     code, out, _ = run(".")
     assert code == 3
-    assert "none that it can be loaded with: the projector puts out 2048" in out
+    assert "none that can be loaded with it: the projector puts out 2048" in out
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_folder_without_a_pair(run: Run, files: Path) -> None:
         (["none.gguf"], 3, "there is no file none.gguf"),
         (["mmproj.gguf", "Qwen2.5-VL-7B.gguf"], 3, "mmproj.gguf is a projector, not a language model"),
         (["Qwen2.5-VL-7B.gguf", "Qwen2.5-VL-7B.gguf"], 3, "is not a projector"),
-        ([".", "mmproj.gguf"], 2, "a folder is paired within itself"),
+        ([".", "mmproj.gguf"], 2, "a projector cannot be given with a folder"),
         (["empty"], 3, "there are no GGUF files in empty"),
         ([], 2, "missing argument 'MODEL'"),
     ],

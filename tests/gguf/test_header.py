@@ -155,7 +155,7 @@ def test_no_files(tmp_path: Path) -> None:
         read_header(Path("zero\0.gguf"))
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.gguf")
-        assert "is no file" in catch_error(tmp_path / "pipe.gguf").message
+        assert "is not a file" in catch_error(tmp_path / "pipe.gguf").message
 
 
 def test_memory_and_time_are_bounded(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_servers_image_limit() -> None:
     server = replace(KOBOLD, max_images=2, context_length=None)
     made = plan(preset(DYNAMIC), server, task(), batch=4)
     assert made.batch == 2
-    assert "takes 2 images a request" in made.notes[0]
+    assert "accepts 2 images per request" in made.notes[0]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
@@ -360,7 +360,7 @@ def test_never_in_silence(image: ImageFacts, context: int, max_length: int, batc
     except ServerError:
         return
     changes = {
-        "pages a request": made.batch < free.batch,
+        "pages per request": made.batch < free.batch,
         "pages are sent smaller": made.spec != free.spec,
         "room for answers": made.max_length < free.max_length,
     }

@@ -1,1 +1,1 @@
-"""A completion becomes the text of a page: edits, then judges."""
+"""Turns a completion into the text of a page: cleans it, then judges it."""

@@ -1,22 +1,22 @@
-r"""A completion becomes the text of a page: everything goes that is not part of the page.
+r"""Turns a completion into the text of a page: removes everything that is not part of the page.
 
 Small edits, each with one purpose, in this order:
 
  1. line ends become ``\n``
- 2. control characters that could steer a terminal go (``neutralise``), outer blanks go
- 3. thinking at the start goes
- 4. an ``<answer>`` element around everything is opened
- 5. a repeated beginning of the assistant's turn goes
- 6. everything from a leaked end of turn on goes
- 7. remnants of stop sequences at the end go
- 8. places on the page (DeepSeek) go
- 9. facts about the page (olmOCR) go
-10. chatter before and after the text goes
-11. a code fence around everything is opened
+ 2. control characters that could steer a terminal (``neutralise``) and outer blanks are removed
+ 3. reasoning at the start is removed
+ 4. an ``<answer>`` element around everything is unwrapped
+ 5. a repeated beginning of the assistant's turn is removed
+ 6. everything from a leaked end of turn on is removed
+ 7. remnants of stop sequences at the end are removed
+ 8. positions on the page (DeepSeek) are removed
+ 9. metadata of the page (olmOCR) is removed
+10. chatter before and after the text is removed
+11. a code fence around everything is removed
 
-One edit can bring to light what another one looks for (a fence around thinking around a fence), so the list is
-gone through until nothing changes; that is also why cleaning a clean text changes nothing. No edit makes a text
-longer. When in doubt, all of them leave the text alone: a leftover is seen by the reader, a lost line is not.
+One edit can reveal what another one looks for (a fence around reasoning around a fence), so the list is repeated until
+nothing changes. Cleaning a clean text therefore changes nothing. No edit makes a text longer. In doubt they leave the
+text alone: a reader notices a leftover, but not a lost line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from visionocr.types import ChatMarkers
 _LINE_END = re.compile(r"\r\n?")
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
-    # What begins another sequence ends these: a text of beginnings only is then searched once, not once for each.
+    # The start of another sequence ends these, so that a text of nothing but starts is searched only once.
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x90\x98\x9b-\x9f\n]*(?:\x07|\x1b\\|\x9c)"  # window title, links, clipboard
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x90\x98\x9b-\x9f\n]*(?:\x1b\\|\x9c)"  # device strings
     r"|\x1b[ -/]+[0-~]|\x1b[0-~]"  # character sets, reset
@@ -71,7 +71,7 @@ def _clean_once(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) -> 
     return (text if inside is None else inside).strip()
 
 
-# --- what reasoning models think aloud, and the wrapping they put around their answer -------------------------
+# --- the reasoning of models, and the wrapping they put around their answer -----------------------------
 
 _THINKING = {
     "<think>": "</think>",
@@ -82,9 +82,9 @@ _THINKING = {
     "<|channel>thought": "<channel|>",
     "<unused94>thought": "<unused95>",
 }
-"""What begins thinking, and what ends it."""
+"""The tags that begin and end reasoning."""
 _UNOPENED = {"</think>": "<think>", "</thinking>": "<thinking>", "[/THINK]": "[THINK]", "◁/think▷": "◁think▷"}
-"""What ends thinking that may have begun in the prompt, and what would begin it."""
+"""The tags that end reasoning that may have begun in the prompt, and those that would begin it."""
 _CHANNELS = re.compile(
     # OpenAI's Harmony: thinking, then the beginning of the answer
     r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)\b.*?"
@@ -98,7 +98,7 @@ _BOXES = re.compile(r"<\|(?:begin|end)_of_box\|>")
 
 
 def _drop_thinking(text: str) -> str:
-    """Remove thinking at the start. Thinking that never ends leaves nothing: the answer was not reached."""
+    """Remove reasoning at the start. Nothing is left when it never ends: the answer was not reached."""
     start, end = -1, 0
     places: dict[str, tuple[int, int]] = {}
     while end > start:  # by offsets: an answer may begin with thousands of ends of thinking, and is copied once
@@ -174,10 +174,10 @@ _FRONT_MATTER = re.compile(rf"\A(?:---[ \t]*\n(?:{_FACT}\n)+---[ \t]*(?:\n\s*|\Z
 
 
 def _drop_grounding(text: str) -> str:
-    """Remove DeepSeek's places on the page.
+    """Remove DeepSeek's positions on the page.
 
-    What is referred to is either the words themselves, which stay, or a label (``title``, ``table``) in front of
-    them, which goes. One word that is no label shows that all of them are words of the page.
+    A position refers either to the text itself, which stays, or to a label (``title``, ``table``) in front of the
+    text, which is removed. One word that is not a label shows that all of them are text.
     """
     if "<|ref|>" not in text and "<|det|>" not in text:
         return text

@@ -1,4 +1,4 @@
-"""Answers are judged, not believed: each judge looks at one way in which an answer can be bad."""
+"""Judges answers: each judge looks for one way in which an answer can be bad."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.types import Completion, Finding, FindingKind, FinishReason, Request, Severity, Status
 
 LEAST_IMAGE_TOKENS = 8
-"""No encoder makes less of a picture; a server adds at most a few tokens of text when it drops one."""
+"""Tokens: no encoder makes fewer of a picture; a server that drops one adds at most a few tokens of text."""
 LEAST_CONFIDENCE = 0.93
-"""Drawn pages on which the embedded engine was less sure had one word in eight or more wrong."""
+"""Confidence of the embedded engine below which test pages had one word in eight or more wrong."""
 SHORTEST_ECHO = 40
 """Characters of an instruction's sentence that no page contains by chance."""
 
@@ -32,13 +32,13 @@ Judge = Callable[[Answer], Finding | None]
 
 
 def judge(completion: Completion, text: str, request: Request) -> tuple[Finding, ...]:
-    """Return what is to be said against an answer; *text* is what cleaning left of ``completion.text``."""
+    """Return the findings about an answer; *text* is what cleaning left of ``completion.text``."""
     answer = Answer(completion, text, request)
     return tuple(finding for find in JUDGES if (finding := find(answer)))
 
 
 def status_of(findings: Iterable[Finding]) -> Status:
-    """Return a page's status: the heaviest finding decides."""
+    """Return a page's status: the most serious finding decides."""
     weights = {finding.severity for finding in findings}
     if Severity.FAILED in weights:
         return Status.FAILED
@@ -48,7 +48,7 @@ def status_of(findings: Iterable[Finding]) -> Status:
 def score(findings: Iterable[Finding], text: str) -> tuple[int, int]:
     """Return a value that is greater for the better of two answers to the same page.
 
-    Fewer doubts come first, then more text; of a loop only one copy counts as text.
+    Less serious findings count first, then more text, of which repeated copies are left out.
     """
     found = tuple(findings)
     rank = min((_RANKS[finding.severity] for finding in found), default=len(_RANKS))
@@ -64,7 +64,7 @@ def _find_empty(answer: Answer) -> Finding | None:
     if answer.text.strip() or answer.completion.finish_reason is FinishReason.ABORTED:
         return None
     if answer.completion.text.strip():
-        message = "The model wrote no text of the page, only thinking, chatter or chat markers."
+        message = "The answer holds no text of the page, only reasoning, chatter or chat template tokens."
     elif answer.completion.completion_tokens == 0:
         message = "The server generated nothing: 0 tokens."
     else:
@@ -78,11 +78,11 @@ def _find_early_end(answer: Answer) -> Finding | None:
         case FinishReason.LENGTH:
             return Finding(FindingKind.TRUNCATED, f"The answer was cut off at its limit of {limit} tokens.")
         case FinishReason.TIME:
-            return Finding(FindingKind.INTERRUPTED, "The answer took longer than it may (--max-time) and was stopped.")
+            return Finding(FindingKind.INTERRUPTED, "The answer took longer than --max-time allows and was stopped.")
         case FinishReason.ABORTED:
             after = "" if count is None else f" after {count} of {limit} tokens"
             message = (
-                f"Generation stopped early{after}: someone aborted it, or the server's own limit (--genlimit) did."
+                f"Generation stopped early{after}: another client or the server's own limit (--genlimit) ended it."
             )
             severity = Severity.SUSPECT if answer.text.strip() else Severity.FAILED
             return Finding(FindingKind.INTERRUPTED, message, severity)
@@ -143,7 +143,7 @@ def _words(text: str) -> str:
 
 def _find_repetition(answer: Answer) -> Finding | None:
     reason, count = answer.completion.finish_reason, answer.completion.completion_tokens or 0
-    # A server that does not say how it ended is believed to have done so by itself, unless the limit was reached.
+    # Without a finish reason the model is assumed to have ended by itself, unless the limit was reached.
     unknown = reason is FinishReason.UNKNOWN and count < answer.request.max_length
     loop = find_loop(answer.text, ended=reason is FinishReason.STOP or unknown)
     if loop is None:
@@ -158,7 +158,7 @@ def _find_low_confidence(answer: Answer) -> Finding | None:
     confidence = answer.completion.confidence
     if confidence is None or confidence >= LEAST_CONFIDENCE:
         return None
-    return Finding(FindingKind.LOW_CONFIDENCE, f"The engine is unsure of what it read: {confidence:.2f} of 1.")
+    return Finding(FindingKind.LOW_CONFIDENCE, f"The engine's confidence in its reading is low: {confidence:.2f} of 1.")
 
 
 JUDGES: tuple[Judge, ...] = (

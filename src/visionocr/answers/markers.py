@@ -1,4 +1,4 @@
-"""Takes away chat markers and stop sequences that leaked into an answer."""
+"""Removes chat markers and stop sequences that leaked into an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_special(marker: str) -> bool:
 
 
 def _first_line(marker: str) -> str:
-    """The part of a marker that a model writes itself: without the closed thinking that some presets add."""
+    """The part of a marker that a model writes itself: without the closed reasoning block that some presets add."""
     return marker.strip().partition("\n")[0].rstrip()
 
 
@@ -32,7 +32,7 @@ def drop_opening_marker(text: str, chat: ChatMarkers) -> str:
 
 
 def cut_at_markers(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) -> str:
-    """Cut where the model's turn was over: it went on with a turn of the user, or did not stop."""
+    """Cut the text where the model's turn ended; what follows is no part of the answer."""
     turns = (chat.assistant_start, chat.assistant_end, chat.user_start, chat.user_end, chat.system_start)
     special = [marker for marker in map(_first_line, (*stop_sequences, *turns)) if is_special(marker)]
     roles = [stop.strip() for stop in stop_sequences if stop.strip() and not is_special(stop)]
@@ -62,7 +62,7 @@ def _find_leak(text: str, marker: str) -> int:
 
 
 def _count_openings(text: str, marker: str, start: int, end: int) -> int:
-    """How many elements begin there that *marker* would close: ``</s>`` ends a turn, but also struck-out text."""
+    """The number of open elements that *marker* would close: ``</s>`` ends a turn, but also struck-out text."""
     return text.count("<" + marker[2:], start, end) if marker.startswith("</") else 0
 
 

@@ -1,4 +1,4 @@
-"""Where does a text repeat itself back to back? Finds such runs; what a run means is decided elsewhere.
+"""Finds runs: stretches of a text that repeat themselves back to back. ``repetition.py`` decides which are loops.
 
 A run with period *p* is a stretch in which every character equals the one *p* places further on. Runs are found
 from anchors: if the few characters at an anchor come again at a distance, that distance may be a period, and two

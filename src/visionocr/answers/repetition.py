@@ -1,10 +1,10 @@
-"""Finds repetition loops: the way in which vision models fail most often.
+"""Finds repetition loops, the most frequent failure of vision models.
 
-Real pages repeat themselves too: empty rows of a form, columns of zeros, dot leaders, sheets of labels. What
-tells a loop is that it goes on longer than a page can. The tables below say how many copies of a piece of text
-real pages hold, by how long the piece is and how much it says; a loop is what exceeds them. While the end of the
-answer is open (it is still growing, or was cut by its limit) the lower numbers count at its end. Everywhere else
-a model got out of it by itself, which makes a loop unlikely: there the higher numbers count.
+Real pages repeat themselves too: empty rows of a form, columns of zeros, dot leaders, sheets of labels. A loop goes on
+longer than a page can. The tables below say how many copies of a piece of text real pages hold, by the length of the
+piece and the variety of its words; what exceeds them is a loop. While the end of the answer is open (it is still
+growing, or was cut by its limit) the lower numbers count at its end. Everywhere else the model stopped repeating by
+itself, which makes a loop unlikely: there the higher numbers count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Unit = Literal["characters", "words", "lines", "rows"]
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A stretch of an answer that says the same over and over."""
+    """A stretch of an answer in which one piece of text is repeated."""
 
     start: int
     """Offset of the first copy."""
@@ -43,7 +43,7 @@ _Limits = tuple[tuple[int, int, int], ...]
 """(piece length from which the entry holds, copies at an open end, copies elsewhere), longest first."""
 
 _WORDY = 5
-"""Different words of a piece that says something."""
+"""Different words of a piece that counts as wordy."""
 _LIMITS: dict[_Content, _Limits] = {
     "wordy lines": ((1500, 4, 5), (600, 9, 12), (250, 16, 24), (100, 40, 60), (0, 45, 90)),
     "wordy": ((1500, 3, 4), (250, 8, 12), (0, 16, 30)),
@@ -76,8 +76,8 @@ _SAME_CHARACTER = re.compile(r"(.)\1{31,}", re.DOTALL)
 def find_loop(text: str, *, ended: bool) -> Loop | None:
     """Find the loop that spoils *text*, if there is one.
 
-    ``ended`` says that the model ended the answer by itself; then only what no page can hold counts. A growing
-    answer is looked at with ``ended=False``: what is found will not turn out to be a table later.
+    ``ended`` says that the model ended the answer by itself; then the higher numbers count everywhere. Search a growing
+    answer with ``ended=False``: the text to come cannot turn what is found into a table.
     """
     return _find_same_character(text, ended) or _find_exact_loop(text, ended) or _find_counting_loop(text, ended)
 

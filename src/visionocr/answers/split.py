@@ -1,4 +1,4 @@
-"""Splits the answer to several pages at the marks that the prompt asked for."""
+"""Splits the answer for several pages at the page marks that the prompt asked for."""
 
 from __future__ import annotations
 

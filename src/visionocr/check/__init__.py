@@ -1,1 +1,1 @@
-"""What a server can do: what it says of itself, and what it reads of an eye chart."""
+"""Checks a server: what it reports about itself, and what it reads of an eye chart."""

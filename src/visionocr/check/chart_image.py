@@ -1,4 +1,4 @@
-"""Draws the eye chart: a page of random words in falling sizes, as large as a page of a document would be sent.
+"""Draws the eye chart: a page of random words in ever smaller print, in the size in which pages are sent.
 
 Letters are measured by their x-height, the height of a small x in pixels of the picture that is sent: that is what
 legibility depends on, whatever the typeface.
@@ -21,7 +21,7 @@ from visionocr.types import PageImage, PageRef, RasterSpec
 
 PAGE = PageRef(document="eye chart", number=1, pages=1)
 SMALLEST_PAGE = 160
-"""Long side in pixels of the smallest page on which a chart has room."""
+"""Long side in pixels of the smallest page that has room for a chart."""
 _TYPE_SIZES = (72, 56, 44, 36, 30, 25, 21, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6)
 """In pixels. A page at 90 dpi has its small print in the middle of these, one at 300 dpi above them."""
 _X_HEIGHT = 0.525
@@ -54,7 +54,7 @@ WORDS = tuple(
     """,
     )
 )
-"""Words that differ from each other in more than a letter and do not often meet in a text about something else."""
+"""Words that differ from each other in more than one letter and rarely occur together in other texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def draw(spec: RasterSpec, seed: int) -> Chart:
     lines = layout((width, height), seed)
     heights = [_type_size(line) * _LEADING for line in lines]
     paper = Image.new("RGB", (width, height), "white")
-    # What room the lines leave is shared out among them: small print stands at the foot of a page, too.
+    # The lines are spread over the whole page, because small print occurs at the foot of a page, too.
     spare = max(0.0, height * (1 - 2 * _MARGIN) - sum(heights)) / len(lines)
     top = height * _MARGIN
     for line, line_height in zip(lines, heights, strict=True):

@@ -1,4 +1,4 @@
-"""From symptoms to causes: what an answer to the eye chart says about the server that gave it."""
+"""Diagnoses a server by its answer to the eye chart: from symptoms to causes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     KEY = "key"
     SERVER = "server"
-    """It answers, but not with what was asked for."""
+    """It answers, but the answer is no completion."""
     NO_VISION = "no-vision"
     IMAGE_IGNORED = "image-ignored"
     CONTEXT = "context"
@@ -27,11 +27,11 @@ class Cause(StrEnum):
     THINKING = "thinking"
     """It thinks for longer than an answer may be."""
     DESCRIBES = "describes"
-    """It sees the writing and does not read it out."""
+    """It describes the text instead of transcribing it."""
     ENCODER = "encoder"
     """Pictures reach the model too small for the print of a page."""
     PRINT = "print"
-    """What reaches the model is large enough, and is not read all the same."""
+    """The picture reaches the model large enough, but is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ _TOLD_BY_TOKENS = [family for family in FAMILIES if family.tokens]
 _TOKEN = re.compile(
     "|".join([*(f"({family.tokens})" for family in _TOLD_BY_TOKENS), r"<\|endoftext\|>|</s>"]), re.MULTILINE
 )
-"""A chat template token; its group is the family that it tells, if any."""
+"""A chat template token; its group names the template's family, if there is one."""
 _WRITING = re.compile(
     r"\b(?:words|text|letters|lettering|writing|typography|fonts?|eye chart|handwrit\w+)\b", re.IGNORECASE
 )
@@ -84,7 +84,7 @@ def diagnose(
         return Diagnosis(
             Cause.SERVER,
             found[FindingKind.INTERRUPTED],
-            "Let nobody else use it meanwhile; start it without --genlimit; give more --max-time.",
+            "Make sure that nobody else uses the server, start it without --genlimit, or give a larger --max-time.",
         )
     if read:
         return _diagnose_template(completion, chat, found, read=True)
@@ -99,7 +99,7 @@ def diagnose(
 def _diagnose_lost_image(
     completion: Completion, found: dict[FindingKind, str], vision_remedy: str, context_remedy: str
 ) -> Diagnosis | None:
-    """The token counts tell that the picture did not get to the model."""
+    """The picture did not reach the model, as the token counts show."""
     if FindingKind.IMAGE_NOT_USED not in found:
         return None
     whole, words = completion.prompt_tokens or 0, completion.text_tokens or 0
@@ -114,14 +114,14 @@ def _diagnose_lost_image(
 
 
 def _diagnose_thinking(completion: Completion, found: dict[FindingKind, str]) -> Diagnosis | None:
-    """The model never came to answer."""
+    """The model did not finish its reasoning."""
     if FindingKind.EMPTY not in found or not completion.text.lstrip().startswith("<think"):
         return None
     count = f" after {completion.completion_tokens} tokens" if completion.completion_tokens else ""
     return Diagnosis(
         Cause.THINKING,
-        f"the model was still thinking{count}, and wrote nothing of the chart",
-        "Use the model's variant without thinking, or its preset; else pages need a large --max-length.",
+        f"the model was still thinking{count}, and had read nothing of the chart",
+        "Use the model's variant without thinking, or its preset; otherwise pages need a large --max-length.",
     )
 
 
@@ -135,7 +135,7 @@ def _diagnose_template(
         of_family = f", of {family} templates" if family else ""
         return Diagnosis(
             Cause.TEMPLATE,
-            f"{seen}the answer holds chat template tokens ({token}{of_family}): wrong template",
+            f"{seen}the answer holds chat template tokens ({token}{of_family}): wrong chat template",
             PRESET_REMEDY,
         )
     if FindingKind.REPETITION in found and not read:
@@ -149,7 +149,7 @@ def _diagnose_template(
     else:
         return None
     also = "" if read else " If that does not help: the projector may belong to another model."
-    return Diagnosis(Cause.TEMPLATE, f"{seen}{what}: most likely the wrong template", PRESET_REMEDY + also)
+    return Diagnosis(Cause.TEMPLATE, f"{seen}{what}: most likely the wrong chat template", PRESET_REMEDY + also)
 
 
 def _find_template_token(text: str, chat: ChatMarkers) -> tuple[str, str] | None:
@@ -169,7 +169,7 @@ def _find_template_token(text: str, chat: ChatMarkers) -> tuple[str, str] | None
 
 
 def _diagnose_reading(completion: Completion, found: dict[FindingKind, str], vision_remedy: str) -> Diagnosis:
-    """The answer is in good order and holds nothing of the chart."""
+    """The answer is well-formed, but holds nothing of the chart."""
     refused = FindingKind.REFUSAL in found
     counted = completion.prompt_tokens is not None and completion.text_tokens is not None
     if refused and not counted:
@@ -178,7 +178,7 @@ def _diagnose_reading(completion: Completion, found: dict[FindingKind, str], vis
         )
     if not refused and _WRITING.search(completion.text[:_MOST]):
         return Diagnosis(
-            Cause.DESCRIBES, "the model speaks about the writing on the chart instead of reading it", _ANOTHER_TASK
+            Cause.DESCRIBES, "the model describes the text on the chart instead of transcribing it", _ANOTHER_TASK
         )
     says = "the model says that it sees no picture" if refused else "fluent text without a word"
     return Diagnosis(

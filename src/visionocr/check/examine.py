@@ -1,4 +1,4 @@
-"""Examines a server: asks it what it is, has it read an eye chart, and reports what was found out."""
+"""Examines a server: queries it, has it read an eye chart, and reports the results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def validate(settings: Settings, library: Library) -> None:
 
 
 def addresses(settings: Settings) -> list[tuple[str, ...]]:
-    """Each address that the settings name by itself; none of them where they name none, or mean another engine."""
+    """The addresses in the settings, each by itself; one empty tuple where no server is named."""
     if llama.is_configured(settings) or not settings.api_url:
         return [()]
     return [(address,) for address in settings.api_url]
@@ -84,7 +84,7 @@ class _Examination:
         self._report, self._settings, self._library, self._timer, self._stop = report, settings, library, timer, stop
         task = library.task(settings.task or "transcribe")
         self._captions = task.caption
-        # A chart is for reading, whatever the model is wanted for.
+        # The chart is always transcribed, even where the task is to describe.
         self._task: Task = library.task("transcribe") if task.caption else task
 
     def results(self, seed: int | None) -> Generator[CheckResult, None, None]:
@@ -94,9 +94,7 @@ class _Examination:
         except ServerError as error:
             yield _connection_failure(error)
             if self._can_read_locally():
-                yield CheckResult(
-                    "note", "without a server, text is read with the embedded engine: visionocr check local:"
-                )
+                yield CheckResult("note", "The embedded engine needs no server: visionocr check local:")
             return
         self._report.server = engine.server
         try:
@@ -132,15 +130,15 @@ class _Examination:
             if self._captions:
                 raise _Unfit(CheckResult("task", "it cannot describe pictures", job.VISION_HINT, Cause.NO_VISION))
             return None
-        yield CheckResult("key", "the key was accepted" if self._settings.api_key else "none is wanted")
+        yield CheckResult("key", "the key was accepted" if self._settings.api_key else "none is needed")
         if server.vision is False:
-            text = "the model cannot see: pictures would be ignored"
+            text = "the model cannot see pictures: they would be ignored"
             raise _Unfit(CheckResult("vision", text, server.vision_remedy, Cause.NO_VISION))
         yield CheckResult("vision", "the model can see pictures" if server.vision else "not said")
         match = job.choose_preset(self._settings, self._library, server.model, server.preset)
         preset = match.preset
         self._report.preset = preset.name
-        why = f"matched by {match.pattern}" if match.known else "no preset knows this model: a guess; see --preset"
+        why = f"matched by {match.pattern}" if match.known else "a guess, as no preset knows this model; see --preset"
         yield CheckResult("model", server.model or "without a name")
         yield CheckResult("preset", f"{preset.name} ({preset.title}; {why})")
         coarse = budget.explain_coarse_encoder(preset, server)
@@ -164,7 +162,7 @@ class _Examination:
             if prepared.clamped_side is not None:
                 yield clamp_result(prepared.clamped_side, prepared.question.preset)
             yield from image_results(prepared.plan, engine.server)
-            self._timer(Notice("having an eye chart read: it takes about as long as a page"))
+            self._timer(Notice("reading the eye chart takes about as long as a page"))
             chart_result = read_chart(prepared, seed, self._timer)
         except ServerError as error:
             yield _chart_failure(error)

@@ -1,4 +1,4 @@
-"""The eye chart: a picture whose words are known is read on exactly the path that a page takes."""
+"""Has an eye chart read: a picture whose words are known, sent and judged exactly as a page is."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _POINTS_PER_INCH = 72
 _SAFETY = 1.25
 """How much larger than on the chart, which is clean and has short lines, letters should be on a page."""
 _ALIKE = 0.8
-"""Two of the chart's words that are no more different than that are the same word, misread."""
+"""Similarity from which a word of the answer counts as a misread word of the chart."""
 _MOST = 20_000
 """Characters of an answer that are looked at; a chart has a few hundred."""
 _FEWEST = 2
-"""Words that no text holds by chance."""
+"""Number of the chart's words that no text holds by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,22 @@ class Score:
     """How much of a chart an answer shows."""
 
     read: int
-    """Words, also those with a wrong letter."""
+    """Number of words read, including those with a wrong letter."""
     words: int
-    """On the chart."""
+    """Number of words on the chart."""
     legible: float | None
     """x-height in pixels of the smallest line that was read; ``None`` when not even the largest was."""
     smallest: float
-    """x-height of the chart's last line: less cannot be found out."""
+    """x-height of the chart's last line, the smallest that can be tested."""
 
     @property
     def seen(self) -> bool:
-        """Whether so many words cannot be chance."""
+        """Whether more words were read than a text can hold by chance."""
         return self.read >= max(_FEWEST, math.ceil(self.words / 10))
 
 
 def score(lines: Sequence[Line], text: str) -> Score:
-    """What *text*, a model's answer, shows of the chart's *lines*, which come in falling sizes."""
+    """What *text*, a model's answer, shows of the chart's *lines*, from large to small."""
     text = text[:_MOST].casefold()
     found = set(re.findall(r"[a-z]+", text))
     letters = re.sub(r"[^a-z]+", "", text)  # words that were run together or broken at a line's end were read
@@ -71,7 +71,7 @@ def score(lines: Sequence[Line], text: str) -> Score:
         exact = [word for word in line.words if word in letters]
         others = set(line.words) - set(exact)
         read += len(exact) + sum(bool(difflib.get_close_matches(word, found, n=1, cutoff=_ALIKE)) for word in others)
-        # A wrong word among four is a slip; that two lines in a row cannot be read is not.
+        # One wrong word among four is chance; two lines in a row that cannot be read are not.
         if len(exact) * 4 >= len(line.words) * 3 and missed < 2:
             legible, missed = line.x_height, 0
         else:
@@ -80,12 +80,12 @@ def score(lines: Sequence[Line], text: str) -> Score:
 
 
 def dpi_for(x_height: float, points: float) -> int:
-    """The resolution, in tens, at which print of so many *points* is read, when the chart was down to *x_height*."""
+    """The resolution, rounded up to tens, that print of so many *points* needs, given the smallest *x_height* read."""
     return math.ceil(_POINTS_PER_INCH * x_height * _SAFETY / (_PRINT_X_HEIGHT * points) / 10) * 10
 
 
 def points_at(x_height: float, dpi: float) -> float:
-    """The smallest print, in points, that is read at a resolution, when the chart was down to *x_height* pixels."""
+    """The smallest print in points that can be read at a resolution, given the smallest *x_height* read, in pixels."""
     return _POINTS_PER_INCH * x_height * _SAFETY / (_PRINT_X_HEIGHT * dpi)
 
 
@@ -121,7 +121,7 @@ class ChartResult:
 
 
 class ImageTimer:
-    """An observer that measures for how long nothing is written: the time that the picture itself takes."""
+    """An observer that measures the time until the answer begins, which is what the picture itself takes."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -202,7 +202,7 @@ def _count_image_tokens(completion: Completion | None) -> int | None:
 
 
 def _estimate_page_seconds(completion: Completion | None, image_seconds: float) -> float | None:
-    """The picture takes what it took; writing takes longer by as much as a page has more text than the chart."""
+    """The picture takes as long as the chart did; writing takes longer in proportion to the text."""
     if completion is None or not completion.text.strip():
         return None
     image_seconds = min(image_seconds, completion.seconds)

@@ -1,4 +1,4 @@
-"""The report of a check in sentences: each result is good, or wrong with what to do about it."""
+"""The report of a check: results in one sentence each, and what to do where something is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visionocr.prompting import budget
 from visionocr.types import Preset, Server
 
 PRINT = (12, 10, 8)
-"""Points: the print of books, of letters, and of what is small. A page whose largest cannot be read is not read."""
+"""Points: the print of books, of letters, and small print."""
 _CLOSER = "Read crops of the page, or use a model that sees finer pictures (visionocr presets)."
 
 
@@ -65,7 +65,7 @@ def reading_results(chart_result: ChartResult, job: Job, captions: bool) -> Iter
     marks, found = chart_result.score, chart_result.diagnosis
     if marks.seen:
         cost = f"; the picture takes {chart_result.image_tokens} tokens" if chart_result.image_tokens else ""
-        yield CheckResult("sight", f"{marks.read} of the chart's {marks.words} words were read{cost}")
+        yield CheckResult("chart", f"{marks.read} of the chart's {marks.words} words were read{cost}")
     if not job.engine.server.reads_only:  # the embedded engine has neither template nor projector
         if found is None:
             text = "the answer holds no chat template tokens and ends where the chart ends"
@@ -92,7 +92,7 @@ def _print_results(chart_result: ChartResult, job: Job, captions: bool) -> Itera
     else:
         least = points_at(legible, dpi)
         good = captions or least <= PRINT[0]
-        can = f"print from {math.ceil(least)} pt can be read: letters of {legible:.1f} px, a small x measured"
+        can = f"print of {math.ceil(least)} pt and larger can be read (x-height {legible:.1f} px)"
         text = f"{can}; {sent}"
     if good:
         yield CheckResult("print", text)
@@ -104,8 +104,8 @@ def _print_results(chart_result: ChartResult, job: Job, captions: bool) -> Itera
 
 
 def clamp_result(kept: int, preset: Preset) -> CheckResult:
-    """To what side in pixels a server was seen to shrink pictures, and what to do where the model could use more."""
-    text = f"the server was seen to shrink pictures to {kept} px. {_hint_to_unclamp(kept, preset)}"
+    """The side in pixels to which a server shrinks pictures, and what to do where the model could use more."""
+    text = f"the server shrinks pictures to {kept} px. {_hint_to_unclamp(kept, preset)}"
     return CheckResult("clamp", text.strip())
 
 
@@ -121,4 +121,4 @@ def _advise_dpi(points: int, legible: float, dpi: float) -> str:
     if points_at(legible, dpi) <= points:
         return f"{points} pt: --dpi {min(needed, math.floor(dpi))} is enough"
     pieces = math.ceil(needed / dpi)
-    return f"{points} pt: {needed} dpi, so cut the page into {pieces} x {pieces}"
+    return f"{points} pt: needs {needed} dpi, so cut the page into {pieces} x {pieces}"

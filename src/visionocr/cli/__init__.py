@@ -1,1 +1,1 @@
-"""The doors: one module a command family. The only code that knows everybody."""
+"""The command line: one module for each group of commands. It may import everything else."""

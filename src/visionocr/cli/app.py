@@ -1,4 +1,4 @@
-"""The command line as a whole, and how it explains itself."""
+"""The command line as a whole: its commands, help and errors."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Program(TyperGroup):
                 raise typer.Exit(UsageError.exit_code) from None
             words = error.format_message().rstrip(".")
             raise UsageError(words[:1].lower() + words[1:], f"See: {where} --help") from None
-        except OSError as error:  # of the help; the commands look after themselves
+        except OSError as error:  # from printing help; the commands handle their own
             raise failed_output(error) from None
 
 

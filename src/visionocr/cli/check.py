@@ -1,4 +1,4 @@
-"""``visionocr check``: says whether servers are fit for the work, and what will be asked of them."""
+"""``visionocr check``: checks whether servers can read pages, and with which settings."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ Addresses = Annotated[
     list[str] | None,
     typer.Argument(metavar="URL", help="Addresses of servers, instead of --api-url.", show_default=False),
 ]
-NoChart = Annotated[
-    bool, typer.Option("--no-chart", help="Ask what the server is, and do not have it read the eye chart.")
-]
+NoChart = Annotated[bool, typer.Option("--no-chart", help="Only query the server; do not have it read the eye chart.")]
 
 _SETTINGS = (
     *("api_url", "api_key", "dialect", "model", "timeout", "local_model"),
@@ -49,10 +47,10 @@ def check(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Say whether a server is fit for the work.
+    """Check whether a server can read pages.
 
-    Looks at address, key, vision, model, preset, context and image size; then has an eye chart read: random words
-    in falling sizes.
+    Checks address, key, vision, model, preset, context and image size, then has the server read an eye chart:
+    random words in ever smaller print.
     """
     from visionocr.check import examine  # the command line must answer --help at once
 

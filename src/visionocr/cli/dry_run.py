@@ -1,4 +1,4 @@
-"""``--dry-run``: what would be read, by what, and how; without asking for a page, unless two are to tell the speed."""
+"""``--dry-run``: shows what would be read, by which server, and how. Asks for two pages only to estimate the speed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from visionocr.text import page_label, printable
 from visionocr.types import Event, Notice, PageRef, PageResult, PageSource, RasterSpec, Sampler
 
 _PROBES = 2
-"""Pages that are asked for to tell the speed."""
+"""Pages that are read to estimate the speed."""
 _SAMPLE = 64
-"""Pages that are remembered to choose them from."""
+"""Pages that are remembered, to choose those from."""
 
 
 def show_plan(settings: Settings, library: Library, source: PageSource, task: str, *, probe: bool = False) -> ExitCode:
@@ -70,7 +70,7 @@ def _plan(prepared: Job, lines: list[tuple[str, str]]) -> None:
 
 
 class _Sample:
-    """A few pages from all over the documents, however many there are."""
+    """A few pages, evenly spread over the documents, however many there are."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -86,7 +86,7 @@ class _Sample:
         self.count += 1
 
     def pages(self) -> list[PageRef]:
-        """Those that are best asked for, first: from a third and two thirds of the way."""
+        """The sampled pages, beginning with those at one third and two thirds of all."""
         at = len(self._kept) // 3, 2 * len(self._kept) // 3
         chosen = [page for index, page in enumerate(self._kept) if index in at]
         return chosen + [page for page in self._kept if page not in chosen]

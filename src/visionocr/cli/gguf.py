@@ -17,11 +17,11 @@ from visionocr.prompting.library import Library
 
 Model = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="A language model in GGUF, or a folder of such files.", show_default=False),
+    typer.Argument(metavar="MODEL", help="A language model (GGUF file), or a folder of them.", show_default=False),
 ]
 Projector = Annotated[
     Path | None,
-    typer.Argument(metavar="PROJECTOR", help="Its projector (mmproj), to judge the pair.", show_default=False),
+    typer.Argument(metavar="PROJECTOR", help="Its projector (mmproj), to check the pair.", show_default=False),
 ]
 
 
@@ -32,7 +32,7 @@ def gguf(
     as_json: options.AsJson = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Say what model files hold, and which projector works with which model.
+    """Show what model files contain, and which projector works with which model.
 
     Reads the headers only. Exit code 3: a file is broken, or no pair can be loaded.
     """
@@ -46,7 +46,7 @@ def gguf(
         elif projector is None:
             report = report_folder(model, presets, recursive, console)
         else:
-            raise UsageError("a folder is paired within itself", "Give two files, or one folder.")
+            raise UsageError("a projector cannot be given with a folder", "Give two files, or one folder.")
         write_stdout(json.dumps(report.fields, indent=2) + "\n" if as_json else report.text)
         if not report.good:
             raise typer.Exit(ExitCode.CONFIGURATION)

@@ -85,7 +85,7 @@ def report_folder(folder: Path, presets: Sequence[Preset], recursive: bool, obse
     used = [best.projector for model in found.models if (best := found.best(model))]
     unused = [projector for projector in found.projectors if projector not in used]
     parts = [_choice_text(model, found) for model in found.models]
-    parts.append("".join(f"projector  {printable(str(p.path))}: the first choice of no model here\n" for p in unused))
+    parts.append("".join(f"projector  {printable(str(p.path))}: no model's first choice here\n" for p in unused))
     loadable = not found.pairs or any(pair.fit is not Fit.CANNOT_LOAD for pair in found.pairs)
     return Report("\n".join(filter(None, parts)), fields, loadable and not found.unreadable)
 
@@ -105,7 +105,7 @@ def _report_pair(verdict: Verdict) -> Report:
     text = _model_text(verdict)
     notes = [*verdict.notes]
     if projector is None:
-        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR judges the pair."
+        hint = "Its projector is published beside it; visionocr gguf MODEL PROJECTOR checks the pair."
         text += _block("projector", "none given", [("", hint)])
     else:
         cost = estimate_cost(projector, verdict.preset)
@@ -120,8 +120,8 @@ def _report_pair(verdict: Verdict) -> Report:
             notes += command.notes
             if not cost.grows and (projector.image_size or _COARSE) < _COARSE:
                 notes.append(
-                    f"this encoder makes every picture {projector.image_size} px small: good for captions, "
-                    "a page of print cannot be read"
+                    f"this encoder scales every picture to {projector.image_size} px: enough for captions, "
+                    "too coarse for a page of print"
                 )
     text += "".join(f"note       {printable(note)}\n" for note in notes)
     return Report(text, fields, verdict.fit is not Fit.CANNOT_LOAD)
@@ -139,7 +139,7 @@ def _choice_text(model: ModelFacts, found: Findings) -> str:
         rows.append(("start", quote_command(build_command(best).arguments)))
     else:
         reason = pairs[0].reason if pairs else "there is none in the folder"
-        rows.append(("projector", f"none that it can be loaded with: {reason}"))
+        rows.append(("projector", f"none that can be loaded with it: {reason}"))
     return _block("model", str(model.path), rows)
 
 
@@ -149,7 +149,7 @@ def _model_text(verdict: Verdict) -> str:
     if choice:
         preset = f"{choice.preset.name}: {choice.why}"
         if not choice.by_name:
-            preset += f"; give --preset {choice.preset.name}, the file's name does not tell"
+            preset += f"; give --preset {choice.preset.name}, the file's name does not show it"
     rows = [
         ("architecture", model.architecture),
         ("name", model.name),

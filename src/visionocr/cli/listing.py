@@ -50,7 +50,7 @@ def _paths(stream: IO[bytes], name: str) -> Iterator[str]:
         for line in whole:
             yield from _path(line, end)
         if len(rest) > _LONGEST:
-            raise UsageError(f"--files-from: {name} holds more than {_LONGEST:,} bytes without an end", _HINT)
+            raise UsageError(f"--files-from: {name} has a path of more than {_LONGEST:,} bytes", _HINT)
         chunk = _read(stream)
         rest += chunk
     yield from _path(rest, end)

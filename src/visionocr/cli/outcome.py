@@ -18,7 +18,7 @@ from visionocr.types import PageResult, Status
 
 
 class Tally:
-    """Counts what the exit code depends on."""
+    """Counts the results that the exit code depends on."""
 
     def __init__(self, strict: bool) -> None:
         self._strict = strict
@@ -63,8 +63,8 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - nobody shall see a traceback who did not ask for one
         _print_traceback(verbose)
         console.error(
-            f"unexpected: {type(error).__name__}: {error}",
-            "This is a fault of visionocr. Please report it with what -vv prints.",
+            f"unexpected error: {type(error).__name__}: {error}",
+            "This is a bug in visionocr. Please report it with the output of -vv.",
         )
         raise typer.Exit(ExitCode.UNEXPECTED) from None
     finally:

@@ -1,4 +1,4 @@
-"""Passwords of encrypted PDFs: from a file, one a line, then by asking where somebody sits at a terminal."""
+"""Passwords of encrypted PDFs: from a file, one per line, then by asking on the terminal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Passwords:
                 return None
 
     def close(self) -> None:
-        """Let the terminal show again what is typed: Ctrl-C may have come while it did not."""
+        """Restore the terminal's echo, which Ctrl-C during a question leaves switched off."""
         if self._restore is not None:
             self._restore()
 

@@ -20,7 +20,7 @@ _TILE = 128
 _CELL = 8
 """Pixels: a few letters, and a block of JPEG."""
 _MIN_STEP = 8.0
-"""Levels: what shines through from the other side has smaller steps from pixel to pixel, light grey print larger."""
+"""Levels: print that shows through from the back has smaller steps between pixels, light grey print larger ones."""
 _CERTAIN_STEP = 13.0
 """Levels of at least two steps in anything that is taken for print."""
 _SIGMAS, _CERTAIN_SIGMAS = 4.7, 7.0
@@ -45,7 +45,7 @@ _IS_SET = [0] + [255] * 255
 
 
 def is_blank(picture: Picture) -> bool:
-    """Whether a picture of a page shows nothing that could be read. In doubt it is not blank.
+    """Whether a picture of a page shows nothing that could be read. In doubt, a page is not blank.
 
     Noise, dust, folds, edges of the sheet, shadows, punched holes, staples, and what shines through do not count.
     """

@@ -1,4 +1,4 @@
-"""The bytes of one document: a file where it lies, or what came through a pipe."""
+"""The bytes of one document: a file, or what came through a pipe."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Content:
     def identify(self) -> tuple[str, str]:
         """The format, as ``sniff`` names it, and the SHA-256 of all bytes, hexadecimal.
 
-        Raises ``DocumentError``: for what is no document from its first bytes, without reading the others.
+        Raises ``DocumentError``; where the first bytes are not a document's, without reading the rest.
         """
         with self.open() as stream:
             try:
@@ -138,7 +138,7 @@ def _chunks(name: str, stream: IO[bytes], limit: int) -> Iterator[bytes]:
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
         if size > limit:
-            raise DocumentError(f"{printable(name)} gave more than {limit:,} bytes", "save it to a file and name that")
+            raise DocumentError(f"{printable(name)} is larger than {limit:,} bytes", "save it to a file and give that")
         yield chunk
 
 

@@ -133,7 +133,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist"
     if isinstance(error, PermissionError):
-        return "may not be read: permission denied"
+        return "cannot be read: permission denied"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 

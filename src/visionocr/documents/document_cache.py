@@ -1,4 +1,4 @@
-"""Open documents: opened when they are needed, a few at a time. Where the libraries that read files really run."""
+"""Opens documents when they are needed and keeps a few of them open. The libraries that read files are called here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DocumentHandle:
     state: tuple[int, ...]
     """The file's, when its digest was taken."""
     password: str | None = field(default=None, repr=False)
-    """The one that opened it."""
+    """The password that opened it."""
 
 
 class Rasterizer(Protocol):
@@ -111,7 +111,7 @@ class DocumentCache:
                 self._drop(next(iter(self._open)))
 
     def _unlocked(self, password: Password) -> Password:
-        """Give the lock back while a person is asked: meanwhile other documents can be drawn, and all be closed."""
+        """Release the lock while the user is asked for a password, so that other threads can go on."""
 
         def ask(name: str) -> str | None:
             self._lock.release()
@@ -146,9 +146,10 @@ class DocumentCache:
 
 
 def _can_reopen(document: DocumentHandle) -> bool:
-    """Not a file that changed or is gone: while it is open it can be read. Nor bytes that came through a pipe.
+    """Whether it may be closed and opened again.
 
-    Pictures need not be: all frames of a long TIFF would have to be looked for again.
+    Not files that changed or were deleted, which can be read only while they are open, nor bytes from a pipe. Pictures
+    stay open too, because finding the frames of a long TIFF again would be slow.
     """
     try:
         return document.kind == "PDF" and document.content.state() == document.state

@@ -1,4 +1,4 @@
-"""Tells print and drawing from folds, dust, holes and staples by the edge pixels of a page.
+"""Distinguishes print and drawings from folds, dust, holes and staples by the edge pixels of a page.
 
 An *edge pixel* is one from which the next one differs sharply. Writing has such steps in both directions, close
 together and at the scale of letters. Folds, rules and the edges of sheets have them in one direction, in a straight
@@ -47,7 +47,7 @@ _LETTER_GAP = 0.7
 _DUSTY = 40
 """Number of spots from which on those within two blocks of a JPEG are no word."""
 _CHANCE = 0.01
-"""Expected number of clusters a page, if spots fall at random, above which a cluster is taken for an accident."""
+"""Expected number of random clusters on a page above which a cluster is taken for chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _speck_size(edges: EdgePixels) -> float:
 
 
 def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[list[Component], list[Component]]:
-    """Spots, which alone mean nothing, and shapes, which may be print.
+    """The spots, which may be dust, and the shapes, which may be print.
 
     A shape that is hardly larger than dust has to stand out from what else is on the page.
     """
@@ -208,7 +208,7 @@ def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[lis
 
 
 def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -> bool:
-    """Whether a page with so many spots may have, by accident, enough of them in one place to make up the shape."""
+    """Whether on a page with so many spots a cluster of that size may occur by chance."""
     if not spots:
         return False
     count = sum(spot.count for spot in spots) / len(spots)
@@ -217,7 +217,7 @@ def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -
 
 
 def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None:
-    """Spots that lie too close together for an accident, like the letters of a faint word."""
+    """Spots that are too close together to be so by chance, like the letters of a faint word."""
     if len(spots) < 2:
         return None
     reach = max(3, 1 + round(_LETTER_GAP * edges.scale))

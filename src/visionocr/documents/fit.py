@@ -107,7 +107,7 @@ def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[Picture], Finding]:
     pieces = [images.crop_lines(picture, a, b, down=down) for a, b in itertools.pairwise(cuts) if b > a]
     words = f"a strip of {picture.width} x {picture.height} pixels was cut into {len(pieces)} parts"
     if count == MAX_PARTS:
-        words += ", the most there may be"
+        words += ", the maximum"
     return pieces, adjustment(words)
 
 

@@ -107,7 +107,7 @@ def check_scans(image: Any) -> None:
     scans = image.fp.read().count(b"\xff\xda")
     image.fp.seek(position)
     if scans * pixels > _MAX_SCANNED:
-        raise DocumentError(f"a JPEG of {scans:,} scans takes too long", "save it as a plain (baseline) JPEG")
+        raise DocumentError(f"a JPEG of {scans:,} scans takes too long to decode", "save it as a baseline JPEG")
 
 
 def _too_large(image: Any, why: str) -> DocumentError:

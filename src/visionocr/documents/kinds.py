@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name does not matter."""
+"""Recognises the format of a file by its first bytes; its name does not matter."""
 
 from __future__ import annotations
 

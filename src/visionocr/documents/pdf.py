@@ -66,7 +66,7 @@ class PdfFile:
             raise DocumentError(f"{self._name} has no pages")
         if self.pages > content.state()[0]:
             # Older versions of MuPDF believe it, and every one of two thousand million pages would fail.
-            raise DocumentError(f"{self._name} is damaged: it cannot have as many as {self.pages} pages")
+            raise DocumentError(f"{self._name} is damaged: it claims to have {self.pages} pages")
 
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """The images of one page; raises ``DocumentError`` when it cannot be drawn."""
@@ -77,7 +77,7 @@ class PdfFile:
             sheet = self._pdf.load_page(page.number - 1)
             zoom, remarks = _compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
             if self._has_no_area(sheet):
-                remarks = (*remarks, adjustment("the page has no area; it was drawn on letter paper"))
+                remarks = (*remarks, adjustment("the page has no area; it was rendered as US Letter"))
             elif (scan := self._find_scan(sheet)) is not None:
                 side = round(zoom * max(sheet.rect.width, sheet.rect.height))
                 scan_spec = replace(spec, max_side=min(spec.max_side, side))
@@ -87,7 +87,7 @@ class PdfFile:
                     return whole
             pixmap = _draw(sheet, zoom)
         if not (pixmap.w() and pixmap.h()):
-            raise DocumentError(f"page {page.number} of {self._name} is too narrow for its length to be drawn")
+            raise DocumentError(f"page {page.number} of {self._name} is too long for its width to be rendered")
         # The picture uses the pixmap's samples: the pixmap has to live as long.
         samples = _mupdf.mupdf.fz_pixmap_samples_memoryview(pixmap)
         picture = images.from_samples((pixmap.w(), pixmap.h()), samples, pixmap.stride())
@@ -139,7 +139,7 @@ class PdfFile:
         if self._pdf.is_repaired:
             messages.append("the PDF is damaged; it was repaired as far as possible")
         if warnings:
-            messages.append(f"the page is damaged; what can be read was drawn ({printable(warnings[0])[:200]})")
+            messages.append(f"the page is damaged; what can be read was rendered ({printable(warnings[0])[:200]})")
         return tuple(Finding(FindingKind.DAMAGED, message, Severity.INFO) for message in messages)
 
     def _has_pictures(self, sheet: Any) -> bool:
@@ -213,7 +213,7 @@ def _is_text(text: str) -> bool:
 def _compute_zoom(width: float, height: float, spec: RasterSpec) -> tuple[float, tuple[Finding, ...]]:
     """The factor from points to pixels at which the raster's long side is exactly as long as it may be."""
     if not (0 < width < math.inf and 0 < height < math.inf):
-        raise ValueError("its size makes no sense")
+        raise ValueError("its size is invalid")
     wanted = spec.dpi or MAX_DPI
     long, short = max(width, height), min(width, height)
     # Measured in pixels at the wanted resolution, and limited as a picture of that size is.
@@ -227,9 +227,9 @@ def _compute_zoom(width: float, height: float, spec: RasterSpec) -> tuple[float,
     remarks = []
     sheet = short * PIECE_ASPECT if max_side > spec.max_side else long
     if spec.dpi and side < full:
-        remarks.append(f"drawn at {zoom * 72:.0f} dpi instead of {spec.dpi:g}, to fit {spec.max_side} pixels")
+        remarks.append(f"rendered at {zoom * 72:.0f} dpi instead of {spec.dpi:g}, to fit {spec.max_side} pixels")
     elif sheet > _POSTER and zoom * 72 < _LEGIBLE_DPI and side < full:
-        remarks.append(f"the page is {width / 72:.0f} x {height / 72:.0f} inches; it was drawn at {zoom * 72:.2g} dpi")
+        remarks.append(f"the page is {width / 72:.0f} x {height / 72:.0f} inches; rendered at {zoom * 72:.2g} dpi")
     return zoom, tuple(adjustment(remark) for remark in remarks)
 
 

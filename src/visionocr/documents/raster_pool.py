@@ -1,4 +1,4 @@
-"""Child processes that render pages: what a hostile document does to one of them costs a page."""
+"""Child processes that render pages: a hostile document can at most crash one of them and lose its page."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RasterPool:
 
     def load(self, document: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Rasterizer.load``."""
-        what = f"page {page.number} of {printable(document.content.name)} cannot be drawn"
+        what = f"page {page.number} of {printable(document.content.name)} cannot be rendered"
         question = encode_question(document, page, spec)
         return self._call(what, document, question, lambda frame: decode_images(frame, page))
 
@@ -84,14 +84,14 @@ class RasterPool:
             except CallFailed as error:
                 if error.setup:
                     raise ConfigurationError(
-                        f"pages cannot be drawn: {error}",
-                        "PyMuPDF or Pillow may not fit this system; install them again.",
+                        f"pages cannot be rendered: {error}",
+                        "PyMuPDF or Pillow may not suit this system: reinstall them.",
                     ) from None
                 raise DocumentError(f"{what}: {printable(str(error))[:200]}") from None
             except WorkerDied as error:
                 if self._pool.is_closed:
                     raise
-                why = f"it takes longer than {self._limit:g} s" if error.hung else f"the renderer crashed ({error})"
+                why = f"it took longer than {self._limit:g} s" if error.hung else f"the renderer crashed ({error})"
                 raise DocumentError(f"{what}: {why}") from None
             except (LookupError, TypeError, ValueError, AttributeError):
                 worker.kill()
@@ -101,4 +101,4 @@ class RasterPool:
         try:
             return Worker("visionocr.documents.raster_worker", {"warm": warm}, command=self._command)
         except OSError as error:
-            raise ConfigurationError(f"the process that renders pages does not start: {error}") from None
+            raise ConfigurationError(f"the process that renders pages failed to start: {error}") from None

@@ -1,4 +1,4 @@
-"""What runs in a child process that renders pages, and the frames that cross the pipe to it and back."""
+"""The program part of a child process that renders pages, and the frames exchanged with it."""
 
 from __future__ import annotations
 

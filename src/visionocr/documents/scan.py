@@ -1,4 +1,4 @@
-"""Scanned pages: a page that is one JPEG and nothing else need not be drawn. In doubt it is.
+"""Scanned pages: a page that is one JPEG and nothing else is sent as it is. In doubt it is rendered.
 
 Drawing would decode the JPEG, scale it and compress it again. What stands over it (a redaction, a stamp, a note, typed
 text) must never get lost, so whatever is not known to be harmless leads to drawing.

@@ -67,10 +67,10 @@ def _parse_range(item: str) -> tuple[int, int]:
     first = int(match[1])
     last = int(match[3]) if match[3] else -1 if match[2] else first
     if first == 0 or last == 0:
-        raise UsageError(f"there is no page 0 in {item!r}", "pages count from 1; -1 is the last page")
+        raise UsageError(f"there is no page 0 in {item!r}", "pages are numbered from 1; -1 is the last page")
     if first < 0 < last:
         raise UsageError(
-            f"the range {item!r} starts counting from the end and stops counting from the beginning", _HINT
+            f"the range {item!r} begins at a page counted from the end and ends at one counted from the start", _HINT
         )
     if last < first and (first < 0) == (last < 0):
         raise UsageError(f"the range {item!r} runs backwards", f"write {last}-{first}")

@@ -1,4 +1,4 @@
-"""The pages of found files. What an earlier run knows of an unchanged file saves opening it."""
+"""The pages of found files. Unchanged files that an earlier run recorded are not opened."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class Source:
 
 def _out_of_range(name: str, count: int, missing: tuple[int, ...]) -> DocumentError:
     if not missing:
-        words = "none of them was asked for"
+        words = "none of them is selected"
     elif len(missing) == 1:
         words = f"page {missing[0]} does not exist"
     else:

@@ -1,1 +1,1 @@
-"""A request becomes a completion: servers in their wire languages, pools of them, and engines without a server."""
+"""Turns requests into completions: servers with their APIs, pools of servers, and engines without a server."""

@@ -1,4 +1,4 @@
-"""One request on its way: sent in a thread of its own, watched, and stopped by the key that names it."""
+"""One attempt at a request: sent in a thread of its own, monitored, and aborted by its own key."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class Attempt:
     stop: Stop
     queue: RequestQueue
     place: QueuedRequest
-    """Its place among our requests there."""
+    """Its place in the queue of our requests at that server."""
     should_leave: Callable[[], bool]
-    """Says that it is better asked elsewhere."""
-    # A key that the server has seen may be armed to abort its next use, so every attempt has a fresh one.
+    """Says whether another server should answer it instead."""
+    # An abort may also apply to the next request with the same key, so every attempt has a fresh one.
     _key: str = field(init=False, default_factory=lambda: f"visionocr-{secrets.token_hex(8)}")
     _connection: Connection = field(init=False, default_factory=Connection)
     _pieces: list[str] = field(init=False, default_factory=list)
@@ -91,7 +91,7 @@ class Attempt:
                 f"the request has {len(body) / 1024**2:.1f} MiB; the server takes {limit // 1024**2}",
                 "Give a smaller --max-side or --batch.",
             )
-        # Not in a pool: its threads would hold up the end of a program that does not wait for its answers.
+        # Not in a thread pool: Python would wait for its threads before it ends.
         threading.Thread(target=self._post, args=(body,), name=f"post to {self.http.base}", daemon=True).start()
         monitor = Monitor(
             self._poll,
@@ -136,7 +136,7 @@ class Attempt:
         return replace(completion, seconds=max(0.0, completion.seconds - (began - self.place.sent)))
 
     def _poll(self) -> ProgressSnapshot | None:
-        """What has come of the answer, where every event is progress; else what the server shows of itself."""
+        """The part of a streamed answer received so far, else what the server reports about its progress."""
         if self._pieces:
             return ProgressSnapshot("".join(self._pieces), generations=len(self._pieces))
         return self.dialect.poll(self.http, self._key)
@@ -146,7 +146,7 @@ class Attempt:
             self.observer(Progress(image.page, characters, seconds))
 
     def _cut_short(self, verdict: Verdict, seen: ProgressSnapshot | None) -> Completion:
-        """Stop a request that is alive but not worth waiting for, and take what there is of its answer."""
+        """Abort a request that is not worth waiting for, and keep the part of the answer that there is."""
         self._abort(self.http)
         with self.stop.waking(self._connection.close):
             wait([self._reply], timeout=self.policy.last_answer)
@@ -194,7 +194,7 @@ class Attempt:
 
     def _abort(self, http: Http) -> None:
         if self.dialect.STREAMS or not self.server.aborts:
-            self._connection.close()  # the server notices that nobody listens, or cannot be told at all
+            self._connection.close()  # the server notices the closed connection, or cannot be reached at all
             return
         try:
             self.dialect.abort(http, self._key)

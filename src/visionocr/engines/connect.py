@@ -1,4 +1,4 @@
-"""Addresses become one engine. The HTTP library is loaded when an address is asked for the first time."""
+"""Connects to the servers at given addresses. The HTTP library is loaded with the first request."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def connect_all(settings: Settings, observer: Observer = ignore, stop: Stop | No
         assert first is not None
         raise first
     if all(engine.server.vision is False for engine in engines):
-        return engines[0]  # whoever looks at it will say so
+        return engines[0]  # the checks that follow report it
     for member in members:
         if member.engine is not None and member.engine.server.vision is False:
             member.error = ServerRefused(f"the {member.engine.server.kind} at {member.url} cannot see pictures")

@@ -1,4 +1,4 @@
-"""An answer that comes in pieces, each a line with JSON: server-sent events, or nothing but the JSON."""
+"""Parses streamed answers: server-sent events, or one JSON value per line."""
 
 from __future__ import annotations
 
@@ -48,4 +48,4 @@ def _parse(value: bytes) -> Any:
     try:
         return json.loads(value)
     except RecursionError:
-        raise ValueError("an event that is too deep") from None
+        raise ValueError("an event that is nested too deeply") from None

@@ -1,4 +1,4 @@
-"""The only place that speaks HTTP: one request, one connection, bounded in time and size."""
+"""HTTP requests, each on a connection of its own, limited in time and size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_ANSWER = 16 * 1024 * 1024
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach a server."""
 PROBE_TIMEOUT = 15.0
-"""Seconds for the small questions (version, model, token count), which no server should have to think about."""
+"""Seconds for small requests (version, model, token count), which every server answers at once."""
 BODY_TIMEOUT = 60.0
 """Seconds for the body of an answer once its first byte is there."""
 _MOST_EVENTS = 200_000
@@ -135,7 +135,7 @@ class Http:
                 return self._decode(response, body, path, self.clock() - started)
         except (ServerError, OSError, HTTPError, LocationValueError, UnicodeError) as error:
             if connection is None:
-                self.stop.check()  # how a question that was cut off ends says nothing of the server
+                self.stop.check()  # an error of a cancelled request says nothing about the server
             raise (error if isinstance(error, ServerError) else self._failure(error, timeout)) from None
 
     @contextlib.contextmanager
@@ -200,20 +200,20 @@ class Http:
         return Reply(status, data, seconds)
 
     def _failure(self, error: Exception, timeout: float | None) -> ServerError:
-        """What an *error* of the libraries means."""
+        """The ``ServerError`` for an *error* of the HTTP libraries."""
         # urllib3 wraps the cause several times; its own words tell a refused connection from one that was cut.
         text = repr(error)
         match error:
             case requests.exceptions.InvalidURL() | LocationValueError() | UnicodeError():
                 return ServerUnreachable(f"{self.base} is not a usable address", "Check the host's name.")
             case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in text:
-                hint = "Name the file of the authority that signed it in the environment variable REQUESTS_CA_BUNDLE."
+                hint = "Set the environment variable REQUESTS_CA_BUNDLE to the certificate of its authority."
                 return ServerRefused(f"the certificate of {self.base} is not trusted", hint)
             case requests.exceptions.SSLError():
                 hint = "Should the address begin with http://?"
-                return ServerRefused(f"{self.base} does not speak HTTPS as it should", hint)
+                return ServerRefused(f"{self.base} does not answer as an HTTPS server", hint)
             case requests.exceptions.ConnectTimeout():
-                return self._unreachable("it does not answer")
+                return self._unreachable("no answer")
             case requests.exceptions.ConnectionError() | requests.exceptions.Timeout() | HTTPError():
                 if re.search(r"Read timed out|ReadTimeout", text):
                     return TimedOut(f"{self.base} sent nothing" + ("" if timeout is None else f" for {timeout:.0f} s"))
@@ -224,7 +224,7 @@ class Http:
                 return AnswerUnusable(f"{self.base} sent an answer that is not HTTP ({type(error).__name__})")
         return ServerRefused(
             f"cannot check the certificate of {self.base}: {quote(str(error))}",
-            "The environment variable REQUESTS_CA_BUNDLE must name a file of certificates.",
+            "Set the environment variable REQUESTS_CA_BUNDLE to a file of certificates.",
         )
 
     def _unreachable(self, why: str) -> ServerUnreachable:

@@ -25,7 +25,7 @@ _QUOTE = 300
 
 
 class PathUnknown(ServerRefused):
-    """The server has nothing at this path: it may be another kind of server, or another version."""
+    """The server does not know this path: it may be another kind of server, or another version."""
 
 
 class ConnectionLost(AnswerUnusable):
@@ -37,11 +37,11 @@ class TimedOut(AnswerUnusable):
 
 
 class ServerDied(ServerUnreachable):
-    """The server went away while it had a request of ours."""
+    """The server became unreachable while it had a request of ours."""
 
 
 class ServerChanged(ServerBusy):
-    """What was learned of the server no longer holds: it was started again. To be probed anew, then asked again."""
+    """The server was restarted, so what was known about it no longer holds: probe it, then send the request again."""
 
 
 class ServerCrowded(ServerBusy):
@@ -115,7 +115,7 @@ _MEANINGS: tuple[tuple[str, type[ServerError], str, str], ...] = (
     (
         r"At most \d+ (image|multi-?modal)",
         RequestRefused,
-        "{base} takes no more images in a request",
+        "{base} does not accept so many images in a request",
         "Give a smaller --batch.",
     ),
     (
@@ -138,13 +138,13 @@ _MEANINGS: tuple[tuple[str, type[ServerError], str, str], ...] = (
         r"\bmodel\b.{0,300}(not found|does not exist|not exist)|invalid model identifier|no models? (is |are )?loaded",
         ServerRefused,
         "{base} has no such model, or none loaded",
-        "Load one, or name one with --model; visionocr check says what is there.",
+        "Load one, or choose one with --model; visionocr check shows which there are.",
     ),
     (
         r"requires more system memory|failed to load model|unable to load model",
         ServerRefused,
         "{base} cannot load the model",
-        "Look at the server's console; a smaller model or context may do.",
+        "Look at the server's console; a smaller model or context may work.",
     ),
     (
         r"invalid host header",

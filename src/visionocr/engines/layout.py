@@ -1,8 +1,8 @@
 """The reading order of a page from the boxes of its lines: pure geometry, no pictures, no engine.
 
-The page is cut recursively. Where white gutters run through a stretch of the page and what stands on both sides
-of them looks like running text, the stretch is columns, read one after the other; the rest is read row by row.
-A table has gutters too, but short cells beside them, and must be read by rows: hence the demands on both sides.
+The page is cut recursively. Where white gutters run through a stretch of the page and what stands on both sides of them
+looks like running text, the stretch is columns, read one after the other; the rest is read row by row. A table has
+gutters too, but short cells beside them, and must be read by rows; therefore both sides must look like running text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 SHRINK = 0.12
-"""Boxes are drawn a little too large; so much of a line height is taken off either end when gutters are sought."""
+"""Share of a line height taken off both ends of a box to find gutters: boxes are a little too large."""
 GUTTER = 0.5
 """Narrowest gutter, in line heights. Gutters of newspapers are not much wider than this."""
 MIN_LINES = 3

@@ -1,4 +1,4 @@
-"""What holds for several servers at once."""
+"""The limits that hold for several servers together."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def missing_capability(pool: Server, new: Server, *, strict: bool) -> str:
     for name, words in _LIMITS.items():
         planned, there = getattr(pool, name), getattr(new, name)
         if there is not None and (planned is None or there < planned):
-            return f"{words} is {there}, and the run was planned for {'more' if planned is None else planned}"
+            return f"{words} is {there}, but the run was planned for {'more' if planned is None else planned}"
     if pool.counts_tokens and not new.counts_tokens:
         return "its answers do not show whether they used the picture"
     return ""

@@ -1,4 +1,4 @@
-"""A model without any server: two files become an engine, with llama.cpp's server in a child process."""
+"""Runs a model without a separate server: llama.cpp's server in a child process."""
 
 from __future__ import annotations
 
@@ -163,13 +163,15 @@ def is_configured(settings: Settings) -> bool:
         given, missing = ("--gguf", "--mmproj") if settings.mmproj is None else ("--mmproj", "--gguf")
         raise UsageError(
             f"{given} is given without {missing}",
-            "A model that sees is two files: --gguf MODEL.gguf --mmproj PROJECTOR.gguf.",
+            "A vision model consists of two files: --gguf MODEL.gguf --mmproj PROJECTOR.gguf.",
         )
     if not settings.api_url:
         return True
     model, url = (_rank_origin(settings.origins.get(name, "")) for name in ("gguf", "api_url"))
     if model == url:
-        raise UsageError("--gguf and --api-url exclude each other", "The one needs no server, the other names one.")
+        raise UsageError(
+            "--gguf and --api-url exclude each other", "--gguf runs a model without a server; --api-url names a server."
+        )
     return model > url
 
 
@@ -200,7 +202,7 @@ def open_engine(
     try:
         process = LlamaServer(launch)
     except OSError as error:
-        raise ServerError(f"llama.cpp does not start: {error}") from None
+        raise ServerError(f"llama.cpp failed to start: {error}") from None
     with contextlib.ExitStack() as undo:
         undo.callback(process.close)
         try:
@@ -210,7 +212,7 @@ def open_engine(
             stop.check()
             raise ServerError(
                 f"llama.cpp cannot run {model.name} with {projector.name}: {error}",
-                "Both files must be whole and belong together; take the projector from the page of the model.",
+                "Both files must be complete and belong together; take the projector from the page of the model.",
             ) from None
         engine = LlamaEngine(_connect(settings, url, process.key, preset, observer, stop), process)
         undo.pop_all()
@@ -218,7 +220,7 @@ def open_engine(
 
 
 def _rank_origin(origin: str) -> int:
-    """The higher, the nearer to the user: flag, environment, file."""
+    """The precedence of an origin: flag over environment over file."""
     return 2 if origin.startswith("--") else 1 if origin.startswith(ENVIRONMENT_PREFIX) else 0
 
 
@@ -231,7 +233,7 @@ def _check_pair(model: Path, projector: Path, presets: Sequence[Preset], observe
 
     for path, option in ((model, "--gguf"), (projector, "--mmproj")):
         if path.is_dir():
-            raise ConfigurationError(f"{option}: {path} is a folder", f"Its pairs: visionocr gguf {path}")
+            raise ConfigurationError(f"{option}: {path} is a folder", f"To see what is in it: visionocr gguf {path}")
     verdict = examine_pair(model, projector, presets)
     pair = f"{model.name} with {projector.name}"
     if verdict.fit is Fit.CANNOT_LOAD:
@@ -268,5 +270,5 @@ def _connect(settings: Settings, url: str, key: str, preset: str, observer: Obse
     server, dialect = probe(http, Wire.LLAMACPP)
     version = metadata.version("xllamacpp")
     server = replace(server, url=make_address(settings), kind="llama.cpp", version=version, preset=preset)
-    policy = RetryPolicy(absent=0.0)  # a process that is gone does not come back
+    policy = RetryPolicy(absent=0.0)  # an ended process does not come back
     return ServerEngine(http, server, dialect, observer=observer, policy=policy, max_time=settings.max_time)

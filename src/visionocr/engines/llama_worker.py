@@ -1,4 +1,4 @@
-"""What runs in a child process that serves a model: llama.cpp's own server, on a port of this machine that is free."""
+"""The program part of a child process that serves a model: llama.cpp's own server, on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _start_server(launch: Head) -> Any:
     params.port = 0  # a free one
     params.n_ctx = launch["context"]
     params.n_parallel = launch["slots"]
-    params.cache_ram_mib = 0  # prompts of pages have no second use
+    params.cache_ram_mib = 0  # the prompts of pages are never used again
     params.ui = False
     params.offline = True
     params.warmup = False

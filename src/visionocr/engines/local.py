@@ -1,6 +1,6 @@
-"""The embedded engine: reads text with no server at hand, from weights inside a Python package.
+"""The embedded engine: reads text without a server, with weights from a Python package.
 
-It reads and does nothing else: it cannot follow a prompt or describe a picture.
+It cannot follow a prompt or describe a picture.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
 
 SURE = 0.965
-"""Below this confidence the small model has a look. Tried on pages drawn for the purpose at 100 to 200 dpi: of 48
+"""Below it the small model reads the page, too. Tried on pages drawn for the purpose at 100 to 200 dpi: of 48
 till receipts (80 to 96 % of the words right) 41 were below, of 102 clean pages in proportional type none, of 32 in
 typewriter type, which the tiny model reads less well, 10; of 26 noisy, blurred or very small renders the two that
 were above had every word right, the 24 below had not."""
 STRAY = 0.5
-"""Below this confidence a line of one or two signs is a speck or a part of a picture, not text."""
+"""Below this confidence a line of one or two characters is a speck or part of a picture, not text."""
 _RANKS = ("lite", "tiny", "small")
 """Of the models that looked at a request's pictures, the last one here is named."""
 MOST_WORKERS = 4
-"""Each holds its own models in memory, so there is an end to what many cores are worth."""
+"""Most worker processes by default: each holds its own models in memory."""
 
 LITE = "lite"
 """The model of another package, which is never used unless it is named."""
@@ -172,7 +172,7 @@ class LocalEngine:
         except CallFailed as error:
             if error.setup:
                 raise ConfigurationError(
-                    f"the embedded engine does not start: {error}", "Its package may not fit this system or Python."
+                    f"the embedded engine failed to start: {error}", "Its package may not suit this system or Python."
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
         except WorkerDied as error:
@@ -194,7 +194,7 @@ class LocalEngine:
         try:
             return Worker("visionocr.engines.local_worker", arguments, command=self._command)
         except OSError as error:
-            raise ConfigurationError(f"the embedded engine does not start: {error}") from None
+            raise ConfigurationError(f"the embedded engine failed to start: {error}") from None
 
 
 def confidence(lines: Sequence[Line]) -> float | None:

@@ -1,4 +1,4 @@
-"""What runs in a child process of the embedded engine: native code that reads untrusted pictures."""
+"""The program part of a child process of the embedded engine: native code that reads untrusted pictures."""
 
 from __future__ import annotations
 

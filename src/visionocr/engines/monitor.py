@@ -1,4 +1,4 @@
-"""Watches one running request: whether it makes progress, and whether it does more than repeat itself."""
+"""Monitors one running request: whether it makes progress, and whether its answer only repeats itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Verdict(Enum):
     SILENT = "silent"
     """There was no progress for too long."""
     MOVED = "moved"
-    """It is better asked elsewhere."""
+    """Another server should answer it instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Monitor:
     limits: Limits
     clock: Callable[[], float]
     report: Callable[[int, float], None] = lambda characters, seconds: None  # noqa: ARG005
-    """Hears of all progress: characters so far, seconds since the request's time began."""
+    """Called on all progress: characters so far, seconds since the request's time began."""
     is_waiting: Callable[[], bool] = lambda: False
-    """Says that the request is behind others of ours, which are watched themselves: its time has not begun."""
+    """Says whether the request waits behind others of ours, so that its time has not begun."""
     should_leave: Callable[[], bool] = lambda: False
-    """Says that it is better asked elsewhere."""
+    """Says whether another server should answer it instead."""
     stop: Stop = field(default_factory=Stop)
     snapshot: ProgressSnapshot | None = None
     _searched: int = 0

@@ -1,4 +1,4 @@
-"""Several servers as one ``Engine``: whoever is free takes the next request, the sick are left in peace for a while.
+"""Several servers as one ``Engine``: a free server takes the next request, and one that fails is paused.
 
 A request goes to a server that is idle before it goes to one that is at work, and to the quicker of two. So quick
 servers take more. A server that is gone or refuses is *unavailable*: its request goes elsewhere, and it is probed again
@@ -35,7 +35,7 @@ from visionocr.stop import Stop
 from visionocr.types import Completion, Notice, Observer, Request, Retrying, ignore
 
 IDLE_FOR = 1.0
-"""Seconds without work after which a server may take over what a slower one has begun: nothing else will come."""
+"""Seconds without work after which a server may take over a request from a slower one."""
 MOST_MOVES = 2
 """How often one request is moved."""
 _OF_THE_MISSING = 2
@@ -79,7 +79,7 @@ class PoolEngine:
         return tuple(member.engine for member in self._members if member.engine is not None)
 
     def complete(self, request: Request) -> Completion:
-        """See ``Engine.complete``. What one server cannot do now, another does, or the same later."""
+        """See ``Engine.complete``. A request that one server cannot answer now goes to another one, or waits."""
         attempts = deaths = moves = 0
         started = time.monotonic()
         while True:
@@ -138,7 +138,7 @@ class PoolEngine:
         for engine in self.engines:
             engine.close()
 
-    # --- who gets a request
+    # --- choosing a server
 
     def _acquire(self) -> tuple[PoolMember, ServerEngine]:
         """Wait for a server with room. Raises why there is none when waiting does not help, or took too long."""
@@ -178,7 +178,7 @@ class PoolEngine:
             raise (gone or errors)[0]
 
     def _leave_check(self, member: PoolMember) -> Callable[[], bool]:
-        """For a request on *member*: whether a server that nobody needs would clearly be done with it sooner."""
+        """Whether an idle server would clearly be done sooner with a request on *member*."""
         started = time.monotonic()
 
         def should_leave() -> bool:
@@ -191,7 +191,7 @@ class PoolEngine:
 
         return should_leave
 
-    # --- what becomes of a server
+    # --- the state of a server
 
     def _release(self, member: PoolMember) -> None:
         """A request of *member* is over."""
@@ -201,7 +201,7 @@ class PoolEngine:
             self._changed.notify_all()
 
     def _pause(self, member: PoolMember, wish: float | None = None) -> None:
-        """Leave *member* alone for a while: others may have time, or better answers."""
+        """Pause *member*: other servers may have time, or better answers."""
         with self._changed:
             pause = member.record_failure(self._policy, wish)
             member.paused_until = max(member.paused_until, time.monotonic() + pause)
@@ -236,7 +236,7 @@ class PoolEngine:
                 return
             if lack != reported:
                 reported = lack
-                self._observer(Notice(f"{member.url} is there, but cannot be used: {lack}", warning=True))
+                self._observer(Notice(f"{member.url} answers again, but cannot be used: {lack}", warning=True))
 
     def _set_available(self, member: PoolMember, engine: ServerEngine) -> None:
         with self._changed:
@@ -248,4 +248,4 @@ class PoolEngine:
             self._changed.notify_all()
         model = engine.server.model
         other = f", but with the model {model}" if model != self.server.model else ""
-        self._observer(Notice(f"{member.url} is there{other}", warning=bool(other)))
+        self._observer(Notice(f"{member.url} is available{other}", warning=bool(other)))

@@ -33,7 +33,7 @@ class PoolMember:
     """Seconds of a request, as a running average; 0 while nothing is known."""
 
     def is_available(self, now: float) -> bool:
-        """Whether it is reached, and not left alone for a while."""
+        """Whether it is available and not paused."""
         return self.engine is not None and self.error is None and self.paused_until <= now
 
     def has_room(self) -> bool:
@@ -45,7 +45,7 @@ class PoolMember:
         return 0.0 if self.running else now - self.free_since
 
     def load(self) -> tuple[bool, float, float]:
-        """What speaks against giving it a request: those with a free slot come first, then the less busy, the quick."""
+        """The lower, the sooner it gets a request: first those with a free slot, then the less busy, the faster."""
         slots = self.engine.server.slots if self.engine else 1
         return self.running >= slots, self.running / slots, self.mean
 

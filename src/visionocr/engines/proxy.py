@@ -1,4 +1,4 @@
-"""An engine around an engine: what its subclasses do not change is passed on."""
+"""An engine that wraps another one and passes every call on, except those that a subclass overrides."""
 
 from __future__ import annotations
 

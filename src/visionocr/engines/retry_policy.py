@@ -12,9 +12,9 @@ class RetryPolicy:
     """How long, and how, the same request is tried again. Times in seconds."""
 
     busy: float = 1800.0
-    """A server that is busy is asked again for this long: it is never a page's fault."""
+    """A busy server is asked again for this long."""
     absent: float = 600.0
-    """A server that answered before and now does not is waited for so long."""
+    """A server that has become unreachable is waited for this long."""
     first_wait: float = 0.2
     longest_wait: float = 10.0
     last_answer: float = 30.0

@@ -38,14 +38,14 @@ from visionocr.types import (
 )
 
 _MOST_COUNTS = 256
-"""Token counts that are remembered: prompts may differ from page to page."""
+"""Number of token counts that are cached: prompts may differ from page to page."""
 MOST_DEATHS = 2
-"""A request during which a server died so often is not sent again: it is the reason, as it was alone then."""
+"""Crashes of the server over the same request after which it is not sent again; at the last one it was alone there."""
 
 
 def request_killed_server(deaths: int) -> RequestRefused:
-    """What is said of a request over which servers died."""
-    return RequestRefused(f"the server went away {deaths} times while it worked on this page")
+    """The error for a request over which servers crashed."""
+    return RequestRefused(f"the server became unreachable {deaths} times while it worked on this page")
 
 
 class ServerEngine:
@@ -135,9 +135,9 @@ class ServerEngine:
             try:
                 completion = attempt.run()
             except ServerError as error:
-                self._stop.check()  # how a cancelled request ends is no fault of anybody's
+                self._stop.check()  # the error of a cancelled request means nothing
                 raise self._diagnose(error, server, place) from None
-        self._stop.check()  # what a cancelled request gives back is not its answer
+        self._stop.check()  # the answer of a cancelled request is incomplete
         return replace(completion, text_tokens=text_tokens, server=self.server.url, model=self.server.model)
 
     @property
@@ -203,7 +203,7 @@ class ServerEngine:
                     self._dialect.recognise(self._http)
                 except ServerUnreachable:
                     return ServerDied(
-                        f"{self._http.base} went away while it worked on this request",
+                        f"{self._http.base} became unreachable while it worked on this request",
                         "It may have crashed: look at its console, start it again and repeat the command.",
                     )
                 except ServerError:
@@ -223,11 +223,11 @@ class ServerEngine:
                 raise ServerUnknown(f"{self._http.base} is another kind of server than before")
             new = self._dialect.probe(self._http, identity, old.model)
             if new == old:
-                raise RequestRefused(f"the {old.kind} at {old.url} cannot make anything of the prompt")
+                raise RequestRefused(f"the {old.kind} at {old.url} cannot process the prompt")
             if (new.model, new.vision, new.context_length) != (old.model, old.vision, old.context_length):
                 raise ServerRefused(
                     f"the {old.kind} at {old.url} was started again with another model or context",
-                    "Repeat the command; what was read is kept where there is a journal.",
+                    "Repeat the command; pages that are in a journal are not asked for again.",
                 )
             self.server = new
 

@@ -1,1 +1,1 @@
-"""What model files (GGUF) on disk are, which projector works with which model, and how to start them."""
+"""Model files (GGUF): what they contain, which projector works with which model, and how to start them."""

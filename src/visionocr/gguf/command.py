@@ -14,11 +14,11 @@ from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE, KOBOLDCPP_MAX_SID
 
 _CONTEXTS = (4096, 8192, 12288, 16384, 24576, 32768, 49152, 65536)
 _PROMPT = 512
-"""Tokens that a prompt has at the most, the user's own apart."""
+"""Maximum tokens of a prompt, not counting the user's own."""
 _ANSWER = 4096
 """Tokens of a page full of print."""
 _ANSWER_MOST = 8192
-"""More is not reserved, however much a model's maker allows."""
+"""Maximum tokens reserved for an answer, whatever the model's maker allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def build_command(verdict: Verdict) -> StartCommand:
         side = min(KOBOLDCPP_MAX_SIDE, image.longest_side)
         notes.append(
             f"KoboldCpp's own limit leaves a page {image.koboldcpp_longest_side} px with this encoder; raising "
-            f"it needs version 1.112.1 or newer, and then visionocr must be told: --max-side {side}"
+            f"it needs version 1.112.1 or newer, and then visionocr needs --max-side {side}"
         )
     if preset and preset.recognition.koboldcpp_since:
         notes.append(f"needs KoboldCpp {preset.recognition.koboldcpp_since} or newer")

@@ -1,6 +1,6 @@
 """Whether a projector works with a language model, and which preset belongs to the pair.
 
-Servers compare widths and nothing else. So a pair can be refused, or start and talk nonsense, or work.
+Servers compare only the widths. So a pair can be refused, or start and give nonsense answers, or work.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from visionocr.text import printable
 from visionocr.types import Preset
 
 _SPECIALISTS = "ocr"
-"""Group of presets for models trained for one thing: nothing but its name tells such a model from its base."""
-_NONSENSE = "it would talk nonsense"
-_TRY = "only a try will tell"
+"""Group of presets for specialised models: only its name distinguishes such a model from its base."""
+_NONSENSE = "its answers would be nonsense"
+_TRY = "only trying it will show"
 
 
 class Fit(StrEnum):
-    """How a pair will do. The values are part of the JSON output."""
+    """Whether a pair will work. The values are part of the JSON output."""
 
     FITS = "fits"
     CANNOT_LOAD = "cannot-load"
     """The server would refuse the pair, or start without being able to see pictures."""
     DOUBTFUL = "doubtful"
-    """It would start, and most probably talk nonsense: the projector was made for another family."""
+    """It would start, but its answers would most likely be nonsense: the projector was made for another family."""
     UNKNOWN = "unknown"
-    """Nothing speaks against it, and nothing for it: only a try will tell."""
+    """The files do not show whether the pair works: only trying it will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Choice:
     preset: Preset
     why: str
     by_name: bool
-    """The model's file name alone tells it, as it does when a server reports that name."""
+    """Whether the model's file name alone selects it, as it does when a server reports that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ def _compare_widths(model: ModelFacts, projector: ProjectorFacts) -> tuple[Fit, 
     if projector.type not in projectors.KINDS:
         return Fit.UNKNOWN, f"projectors of type {projector.type} are not known here: {_TRY}"
     if projector.width is None:
-        return Fit.UNKNOWN, f"the projector (type {projector.type}) lacks what tells its width: {_TRY}"
+        return Fit.UNKNOWN, f"the projector (type {projector.type}) does not give its width: {_TRY}"
     if model.width is None:
-        return Fit.UNKNOWN, f"the model does not say its width: {_TRY}"
+        return Fit.UNKNOWN, f"the model does not give its width: {_TRY}"
     if model.width == projector.width:
         return None
     words = (
@@ -189,7 +189,7 @@ def _compare_bases(model: ModelFacts, family: Preset | None, origin: Preset | No
         if model.architecture not in origin.recognition.architectures:
             return Fit.DOUBTFUL, f"{made}, and the model is of another architecture: {_NONSENSE}"
         if needed and base and needed != base:
-            return Fit.DOUBTFUL, f"{made}, which is {needed} within, and the model is {base}: {_NONSENSE}"
+            return Fit.DOUBTFUL, f"{made}, which is based on {needed}, and the model is {base}: {_NONSENSE}"
     if family:
         return Fit.FITS, f"width and kind agree, and the model's name says that it is {family.title}"
     if origin and origin.group != _SPECIALISTS and (base or not needed):
@@ -205,7 +205,7 @@ def _check_vocabulary(model: ModelFacts, preset: Preset) -> tuple[str, ...]:
     if not missing or not model.vocabulary:
         return ()
     lacks = f"the model's vocabulary lacks {', '.join(missing)}, which engines put around pictures"
-    return (f"{lacks}: it was hardly trained on pictures itself, and reads them less well",)
+    return (f"{lacks}: it was probably not trained on pictures, and reads them less well",)
 
 
 def _of_architecture(model: ModelFacts, presets: Sequence[Preset]) -> list[Preset]:

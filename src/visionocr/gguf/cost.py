@@ -38,20 +38,20 @@ def estimate_cost(projector: ProjectorFacts, preset: Preset | None) -> Cost:
     if projector.type == projectors.RESAMPLER:
         each = projector.query_tokens or (96 if projector.minicpmv_version == projectors.MINICPMV_OLDEST else 64)
         most = each * _SLICES
-        return Cost(f"{each} a slice of {size or _SLICE_SIDE} px, {most} at the most", most, grows=True)
+        return Cost(f"{each} a slice of {size or _SLICE_SIDE} px, {most} at most", most, grows=True)
     if patches and kind.patches_per_token and (kind.fixed or projector.tiles):
         each = patches // kind.patches_per_token
         if not projector.tiles:
             return Cost(f"{each}, whatever the picture", each)
         most = each * (projector.tiles + 1)
-        return Cost(f"{each} a tile of {size} px, {most} at the most", most, grows=True)
+        return Cost(f"{each} a tile of {size} px, {most} at most", most, grows=True)
     own_side = image.px_per_token_side if image else None
     if kind.merge and (side := own_side or patch * (projector.merge or kind.merge)):
         return _dynamic(side, projector, image)
     if image and image.fixed_tokens:
         return Cost(f"{image.fixed_tokens}, whatever the picture", image.fixed_tokens)
     if image and image.max_tokens:
-        return Cost(f"{image.max_tokens} at the most ({image.input})", image.max_tokens, grows=True)
+        return Cost(f"{image.max_tokens} at most ({image.input})", image.max_tokens, grows=True)
     return Cost("not known", None)
 
 
@@ -87,4 +87,4 @@ def _dynamic(side: int, projector: ProjectorFacts, image: ImageFacts | None) -> 
     longest = min(KOBOLDCPP_MAX_SIDE, image.longest_side)
     most = count_page_tokens(side, longest, limit if is_limit_too_low(image) else in_koboldcpp)
     page = count_page_tokens(side, min(KOBOLDCPP_DEFAULT_SIDE, longest), in_koboldcpp)
-    return Cost(f"one for {side} × {side} px, {most} for an A4 page at the most", most, page, grows=True)
+    return Cost(f"one for {side} × {side} px, {most} for an A4 page at most", most, page, grows=True)

@@ -29,7 +29,7 @@ class ModelFacts:
     """Bytes, of all parts."""
     name: str
     names: tuple[str, ...]
-    """Everything that may tell its family: file name, name, base models."""
+    """Everything that may show its family: file name, name, base models."""
     architecture: str
     context_length: int | None
     """Tokens that it was trained for."""
@@ -40,7 +40,7 @@ class ModelFacts:
     template: str
     """Family of its chat template; empty when it has none."""
     base: str
-    """Family that its vocabulary speaks of, where the architecture does not tell; empty when not known."""
+    """Family that its vocabulary shows, where the architecture does not; empty when not known."""
     vocabulary: int
     """Words."""
     words: frozenset[str] = field(repr=False)

@@ -84,10 +84,11 @@ def _find_files(folder: Path, recursive: bool) -> list[Path]:
                 files.append(path)
             if len(files) > _FILES_MOST:
                 raise ConfigurationError(
-                    f"{printable(str(folder))} holds more than {_FILES_MOST} model files", "Name a folder further down."
+                    f"{printable(str(folder))} holds more than {_FILES_MOST} model files",
+                    "Give one of the folders in it.",
                 )
     if not files:
-        deeper = "" if recursive else " Folders in it are looked at with -r."
+        deeper = "" if recursive else " Folders in it are searched with -r."
         raise ConfigurationError(
             f"there are no GGUF files in {printable(str(folder))}", f"Their names end in .gguf.{deeper}"
         )

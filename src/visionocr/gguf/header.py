@@ -46,7 +46,7 @@ _OTHER_FORMATS = (
     (b"tjgg", "is in GGJT, a format before GGUF", "Look for the model as GGUF."),
     (b"algg", "is an adapter of a format before GGUF", "Look for the model as GGUF."),
     (b"PK\x03\x04", "is a zip archive or a PyTorch model, not GGUF", "Look for the model as GGUF."),
-    (b"<", "is a web page or XML, not GGUF", "The download went wrong: look at it with a text editor."),
+    (b"<", "is a web page or XML, not GGUF", "The download may have failed: look at it with a text editor."),
     (b"", "is not a GGUF file", "Model and projector must be in the GGUF format."),
 )
 """Beginnings of files that people take for GGUF, what they are, and what to do."""
@@ -111,12 +111,12 @@ def read_header(path: Path, words: Collection[str] = ()) -> Header:
     if named != count:  # engines refuse renamed parts
         raise ConfigurationError(
             f"{printable(str(path))} is one of {count} parts of a model, and its name does not say which",
-            f"Give all parts the names they were made with: NAME-00001-of-{count:05}.gguf and so on.",
+            f"Give all parts their original names: NAME-00001-of-{count:05}.gguf and so on.",
         )
     if number != 1:
         raise ConfigurationError(
             f"{printable(str(path))} is part {number} of {count} of a model",
-            f"Give its first: {printable(part_path(path, 1).name)}.",
+            f"Give the first part: {printable(part_path(path, 1).name)}.",
         )
     parts = [header, *(_read_file(part_path(path, other)) for other in range(2, count + 1))]
     tensors = {name: tensor for part in parts for name, tensor in part.tensors.items()}
@@ -140,7 +140,7 @@ def _read_file(path: Path, words: Collection[str] = ()) -> Header:
         with open(path, "rb", 1 << 20, opener=_open_nonblocking) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ConfigurationError(f"{name} is no file")
+                raise ConfigurationError(f"{name} is not a file")
             beginning = file.read(64)
             if not beginning:
                 raise ConfigurationError(f"{name} is empty", _DAMAGED)

@@ -18,7 +18,7 @@ class Kind:
     """One projector type, with the fields of the table."""
 
     tensor: str = ""
-    """The tensor whose shape tells the width; empty: not known."""
+    """The tensor whose shape gives the width; empty: not known."""
     dimension: int = 0
     """Which number of its shape, the innermost being 0."""
     architectures: Sequence[str] = ()

@@ -1,6 +1,6 @@
 """What fits into a request: the raster that a model can use, the tokens it costs, and the room left for the answer.
 
-Servers drop images or the beginning of the prompt without a word where a request is too large, so none may be.
+Servers silently drop images or the beginning of the prompt where a request is too large, so none may be.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def plan(
     spec = _choose_spec(preset.image, server, task, dpi, max_side, clamped_side)
     notes = []
     if batch > server.max_images:
-        notes.append(f"the server takes {server.max_images} images a request, so that many pages share one")
+        notes.append(f"the server accepts {server.max_images} images per request, so --batch is reduced to that")
         batch = server.max_images
     wanted = max_length or default_max_length(task, preset, server)
     context = server.context_length
@@ -96,7 +96,7 @@ def plan(
     while batch > 1 and batch * (cost + RESERVE_PER_IMAGE) + length > room:
         batch -= 1
     if batch < wanted_batch:
-        notes.append(f"the context of {context} tokens holds {batch} instead of {wanted_batch} pages a request")
+        notes.append(f"the context of {context} tokens holds {batch} instead of {wanted_batch} pages per request")
     if cost + length > room and preset.image.px_per_token_side and preset.image.fixed_tokens is None:
         spec = _shrink(preset.image, server, spec, room - length)
         cost = _count_most_tokens(preset.image, server, spec)

@@ -1,4 +1,4 @@
-"""Families of chat templates, told by the markers that only they write.
+"""Families of chat templates, recognised by the markers that only they use.
 
 Source: KoboldCpp's kcpp_adapters/AutoGuess.json, with the families whose markers it takes for others' put first.
 """

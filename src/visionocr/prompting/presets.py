@@ -1,4 +1,4 @@
-"""A preset file (TOML) becomes a ``Preset``; a model name picks one."""
+"""Parses preset files (TOML) and selects a preset by a model's name."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ConfigurationError(f"{where}: name pattern {pattern!r} does not compile: {error}") from None
+            raise ConfigurationError(
+                f"{where}: name pattern {pattern!r} is no valid regular expression: {error}"
+            ) from None
     return Preset(
         name=name,
         title=file.title or name,

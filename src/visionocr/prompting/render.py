@@ -1,4 +1,4 @@
-"""Makes a ``Request`` of a task, a preset and page images, and raw text of a ``Prompt``."""
+"""Builds a ``Request`` from a task, a preset and page images, and the raw text of a ``Prompt``."""
 
 from __future__ import annotations
 

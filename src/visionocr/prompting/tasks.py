@@ -1,4 +1,4 @@
-"""A task file (TOML front matter between ``+++`` lines, then the prompt) becomes a ``Task``."""
+"""Parses task files: TOML front matter between ``+++`` lines, then the prompt."""
 
 from __future__ import annotations
 

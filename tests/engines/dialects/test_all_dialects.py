@@ -82,7 +82,7 @@ def test_forced_and_wrong() -> None:
     """A language that is forced on a server that does not speak it is an error that says so."""
     with (
         WIRES["openai-vllm"].fake() as fake,
-        pytest.raises(ServerUnknown, match="not in the language textgen") as caught,
+        pytest.raises(ServerUnknown, match="does not speak the textgen API") as caught,
     ):
         probe(Http(fake.url), "textgen")
     assert "--dialect" in caught.value.hint

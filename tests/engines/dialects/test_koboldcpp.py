@@ -609,7 +609,7 @@ def test_probe_of_nobody() -> None:
 def test_probe_of_something_else(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
     """What answers like no server that is known is named as such, with the usual ports."""
     koboldcpp.plan["/api/extra/version"] = koboldcpp.plan["/v1/models"] = kind
-    with pytest.raises(ServerUnknown, match="not as a server that is known here") as caught:
+    with pytest.raises(ServerUnknown, match="is not a known kind of server") as caught:
         probed(koboldcpp)
     assert "5001" in caught.value.hint
 

@@ -236,7 +236,9 @@ def test_probe(era: Era) -> None:
         assert server.counts_tokens
 
 
-@pytest.mark.parametrize(("era", "words"), [(Era.YEAR_2024, "takes no pictures"), (Era.MAY_2025, "chat only")])
+@pytest.mark.parametrize(
+    ("era", "words"), [(Era.YEAR_2024, "does not accept pictures"), (Era.MAY_2025, "chat requests only")]
+)
 def test_probe_of_a_blind_server(era: Era, words: str) -> None:
     """A server that would ignore the picture is refused with the reason; nothing is ever asked of it blindly."""
     with FakeLlama(era) as fake, pytest.raises(ServerRefused, match=words) as caught:

@@ -56,7 +56,7 @@ def test_loaded_model() -> None:
 
 def test_no_telling_which() -> None:
     """Several that can see: an error that names them, not those that cannot."""
-    with pytest.raises(ServerRefused, match="has 3 models: say which") as caught:
+    with pytest.raises(ServerRefused, match="has 3 models: choose one") as caught:
         chosen(Model("a", vision=True), Model("b", vision=True), Model("blind", vision=False))
     assert caught.value.hint == "Name it with --model. It has: a, b."
     with pytest.raises(ServerRefused, match="has no model"):
@@ -212,7 +212,7 @@ def test_textgen_that_does_not_say() -> None:
 
 
 def test_koboldai_is_no_textgen() -> None:
-    """A KoboldAI, which has the same path for its model and takes no pictures, is not taken for one."""
+    """A KoboldAI, which has the same path for its model and does not accept pictures, is not taken for one."""
     with FakeTextgen() as fake:
         fake.speak = lambda arrival: (  # type: ignore[method-assign]
             faults.Json({"result": "KoboldAI/fairseq"}).answer if arrival.method == "GET" else faults.Html(404).answer

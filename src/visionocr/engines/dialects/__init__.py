@@ -37,10 +37,10 @@ def probe(http: Http, wanted: str | None = None, model: str | None = None) -> tu
             return dialect.probe(http, identity, model), dialect
     if wanted is not None:
         raise ServerUnknown(
-            f"{http.base} answers, but not in the language {wanted}", "Leave out --dialect to find out."
+            f"{http.base} answers, but does not speak the {wanted} API", "Leave out --dialect to detect it."
         )
     raise ServerUnknown(
-        f"{http.base} answers, but not as a server that is known here ({', '.join(known.NAME for known in ALL)})",
+        f"{http.base} answers, but is not a known kind of server ({', '.join(known.NAME for known in ALL)})",
         "Check the address: KoboldCpp listens on port 5001, Ollama on 11434, LM Studio on 1234, vLLM on 8000, "
         "text-generation-webui on 5000.",
     )

@@ -1,4 +1,4 @@
-"""What a wire language must offer, and what it offers unless it says otherwise."""
+"""The interface of a dialect (a server API), with defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visionocr.types import Completion, Request, Server
 
 @dataclass(frozen=True, slots=True)
 class ProgressSnapshot:
-    """What a server shows of itself while it works. Any change in it is progress."""
+    """What a server reports while it works. Any change is progress."""
 
     text: str = ""
     """The answer so far."""
@@ -85,5 +85,5 @@ class Dialect(ABC):
         return True
 
     def explain(self, error: ServerError) -> ServerError:
-        """The error that a server's complaint really is; *error* itself when there is nothing to add."""
+        """A more specific error for a server's error answer; *error* itself where there is none."""
         return error

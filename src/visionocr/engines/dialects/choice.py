@@ -51,9 +51,7 @@ def choose(where: str, models: Sequence[Model], wanted: str | None, remedy: str 
     if not models:
         raise ServerRefused(f"the {where} has no model", remedy)
     seeing = [model for model in models if model.vision is not False] or list(models)
-    raise ServerRefused(
-        f"the {where} has {len(models)} models: say which one to ask", f"Name it with --model. {_listed(seeing)}"
-    )
+    raise ServerRefused(f"the {where} has {len(models)} models: choose one", f"Name it with --model. {_listed(seeing)}")
 
 
 def _listed(models: Sequence[Model], remedy: str = "", wanted: str = "") -> str:

@@ -182,7 +182,7 @@ def _finish_reason(http: Http, reason: object, tokens: int | None, max_length: i
         return FinishReason.UNKNOWN
     last = perf.get("last_token_count")
     if tokens is not None and last != tokens:
-        return FinishReason.UNKNOWN  # it describes somebody else's generation
+        return FinishReason.UNKNOWN  # the server describes another client's generation
     if perf.get("stop_reason") in (1, 2):
         return FinishReason.STOP
     if perf.get("stop_reason") == 0:

@@ -73,8 +73,8 @@ class LlamaServer(Dialect):
         modalities, marker = identity.get("modalities"), identity.get("media_marker")
         if not isinstance(modalities, dict):
             raise ServerRefused(
-                f"the llama-server at {http.base} takes no pictures",
-                "Start it with --mmproj PROJECTOR.gguf; builds before April 2025 cannot: install a newer one.",
+                f"the llama-server at {http.base} does not accept pictures",
+                "Start it with --mmproj PROJECTOR.gguf. Builds before April 2025 cannot: install a newer one.",
             )
         vision = modalities.get("vision") is True
         if vision and not isinstance(marker, str):
@@ -90,7 +90,7 @@ class LlamaServer(Dialect):
             max_images=MOST_IMAGES,
             slots=min(get_count(identity, "total_slots") or 1, MOST_SLOTS),
             vision_remedy=PROJECTOR_REMEDY,
-            context_remedy="Start the server with a larger context (llama-server: -c, a model of your own: --context)",
+            context_remedy="Start the server with a larger context (llama-server: -c; with --gguf: --context)",
             marker=get_text(identity, "media_marker") or DEFAULT_MARKER,
         )
 
@@ -128,7 +128,7 @@ class LlamaServer(Dialect):
         events = reply.events or (reply.data,)
         last = events[-1]
         if not isinstance(last, dict):
-            raise AnswerUnusable("llama-server ended its answer before it began")
+            raise AnswerUnusable("llama-server ended its answer before the first token")
         if "error" in last:
             raise AnswerUnusable(f"llama-server failed: {http.quote(last['error'])}")
         if last.get("stop") is not True:
@@ -217,7 +217,7 @@ def _require_pictures(http: Http) -> None:
         if '"prompt" must be' not in error.message:
             return
     raise ServerRefused(
-        f"the llama-server at {http.base} is from before August 2025 and takes pictures in its chat only",
+        f"the llama-server at {http.base} is from before August 2025 and accepts pictures in chat requests only",
         "Install a newer llama.cpp, or give --dialect openai.",
     )
 
@@ -237,9 +237,9 @@ def _properties(http: Http, name: str) -> Mapping[str, Any]:
     try:
         data = http.get(f"/props?model={url_quote(name, safe='')}").data
     except TimedOut:
-        raise ServerRefused(f"{http.base} is still loading {name}", "Try again when it is there.") from None
+        raise ServerRefused(f"{http.base} is still loading {name}", "Try again when it is loaded.") from None
     if not isinstance(data, dict):
-        raise AnswerUnusable(f"{http.base} says nothing of its model {name}")
+        raise AnswerUnusable(f"{http.base} reports nothing about its model {name}")
     return data
 
 

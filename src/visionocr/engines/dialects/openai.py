@@ -65,7 +65,7 @@ class OpenAI(Dialect):
             **(product.special_tokens if request.special_tokens else {}),
         }
         if sampler.top_k == 0:
-            body.pop("top_k", None)  # nought is off where it is not sent, and an error in some versions where it is
+            body.pop("top_k", None)  # leaving it out switches it off; some versions reject 0
         if stops := list(request.stop_sequences[: product.most_stops]):
             body["stop"] = stops
         return body

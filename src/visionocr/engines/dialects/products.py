@@ -1,4 +1,4 @@
-"""The products that speak OpenAI's language: how each is told, what it knows beyond the common, what it says of itself.
+"""The products that speak OpenAI's API: how each is recognised, what it supports beyond the common, what it reports.
 
 Facts were read in the sources of vLLM 0.33, llama.cpp, text-generation-webui and KoboldCpp 1.115.1, and in LM Studio's
 documentation.
@@ -155,7 +155,7 @@ LM_STUDIO = Product(
     streams=True,
     models=_lm_studio_models,
     server={
-        "vision_remedy": "Load a model with the mark for vision.",
+        "vision_remedy": "Load a model that LM Studio marks as a vision model.",
         "context_remedy": "Load the model with a larger context length",
     },
 )
@@ -188,8 +188,8 @@ OLLAMA = Product(
     about=_version_at("/api/version"),
     server={
         "vision_remedy": "Name a model that can see with --model.",
-        "context_remedy": "This way Ollama takes no context length: leave out --dialect openai, or start Ollama with a "
-        "larger OLLAMA_CONTEXT_LENGTH",
+        "context_remedy": "Over this API Ollama takes no context length: leave out --dialect openai, or start Ollama "
+        "with a larger OLLAMA_CONTEXT_LENGTH",
     },
 )
 KOBOLDCPP = Product(
@@ -200,7 +200,7 @@ KOBOLDCPP = Product(
     about=_koboldcpp_about,
 )
 UNKNOWN = Product(most_stops=4, server={"counts_tokens": False})
-"""Of a server that nobody knows only the language is known: whether it sees must be tried."""
+"""Nothing is known about an unknown product, so whether it can see pictures must be tested."""
 
 PRODUCTS = (VLLM, LM_STUDIO, LLAMA_CPP, WEBUI, OLLAMA, KOBOLDCPP, UNKNOWN)
 _OWNERS = {"vllm": VLLM, "llamacpp": LLAMA_CPP, "koboldcpp": KOBOLDCPP}
@@ -214,11 +214,11 @@ _SIGNS: tuple[tuple[str, Callable[[Facts], bool], Product], ...] = (
     ("/api/v0/models", lambda said: isinstance(said.get("data"), list), LM_STUDIO),
     ("/version", lambda said: isinstance(said.get("version"), str), VLLM),
 )
-"""Small questions that only one product answers so."""
+"""Cheap requests that only one product answers in this way."""
 
 
 def detect_product(http: Http, listed: Facts) -> Product:
-    """Which product lists its models so: by their owner, else by what else it answers."""
+    """Recognise the product by the owner of its models, else by what else it answers."""
     for entry in get_objects(listed, "data"):
         if product := _OWNERS.get(get_text(entry, "owned_by")):
             return product

@@ -58,7 +58,7 @@ class Textgen(Dialect):
         name = get_name(identity, "result")
         if name in {"", "None"}:
             raise ServerError(
-                f"the {KIND} at {http.base} has no model loaded", "Load one with --model NAME, or in its page."
+                f"the {KIND} at {http.base} has no model loaded", "Load one with --model NAME, or on its web page."
             )
         choose(f"{KIND} at {http.base}", [Model(name, loaded=True)], model)
         info = get_object(ask_optional(http, "/api/v1/model", {"action": "info"}), "result")  # since June 2023
