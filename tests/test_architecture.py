@@ -28,7 +28,7 @@ LAYERS = (
 )
 HOMES = {
     "pymupdf": {"documents/pdf.py"},
-    "msgspec": {"types.py", "validation.py"},
+    "msgspec": {"output/state.py", "types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
     "distributed": {"cluster/scheduler.py", "cluster/worker.py"},

@@ -30,11 +30,8 @@ def show_plan(settings: Settings, library: Library, source: PageSource, task: st
     as can be known.
     """
     sample = _Sample()
-    try:
-        code = _documents(source, sample)
-        return max(code, _engine(settings, library, source, task, sample if probe else None))
-    finally:
-        source.close()
+    code = _documents(source, sample)
+    return max(code, _engine(settings, library, source, task, sample if probe else None))
 
 
 def _engine(settings: Settings, library: Library, source: PageSource, task: str, sample: _Sample | None) -> ExitCode:

@@ -104,6 +104,17 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def read_head(path: Path, size: int) -> bytes:
+    """The first bytes of a file, at most *size*; none where there is no file, or where it cannot be read."""
+    if not os.path.isfile(path):  # opening a pipe could block
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
 def is_stream(path: Path) -> bool:
     """Whether writing to *path* goes to a device, a pipe or a folder, and not into a file of that name."""
     if path.parent.absolute() in _DEVICES:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from typing import Any
 
+from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
 
@@ -124,6 +126,20 @@ class Captions(Formatter):
         if not self._several:
             return f"{text}\n"
         return f"**{_escaped(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+
+
+def formatter_for(settings: Settings, *, captions: bool = False, several: bool = False) -> Callable[[], Formatter]:
+    """What makes the formatter of each output file. *several*: captions of more than one picture may come."""
+    match settings.format:
+        case Format.JSON:
+            return Json
+        case Format.JSONL:
+            return JsonLines
+    suffix = f".{settings.format}"
+    if captions:
+        return lambda: Captions(suffix, several)
+    default = PageBreaks.COMMENT if settings.format is Format.MD else PageBreaks.FORMFEED
+    return lambda: PagesText(suffix, settings.page_breaks or default)
 
 
 def record(result: PageResult) -> dict[str, Any]:
