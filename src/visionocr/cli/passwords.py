@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import sys
 from collections import Counter
@@ -12,6 +11,9 @@ from typing import Any
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError
 from visionocr.text import printable
+
+if sys.platform != "win32":
+    import termios
 
 _MOST_QUESTIONS = 3
 """For one document."""
@@ -45,7 +47,8 @@ class Passwords:
         if not self._may_ask or tried > len(self._known) + _MOST_QUESTIONS:
             return None
         with self._console.asking():
-            self._save_terminal()
+            if sys.platform != "win32":  # where asking changes nothing
+                self._terminal = self._terminal or termios.tcgetattr(sys.stdin)
             try:
                 return getpass.getpass(f"Password of {printable(document)}: ", stream=sys.stderr) or None
             except (EOFError, OSError):
@@ -53,14 +56,5 @@ class Passwords:
 
     def restore_terminal(self) -> None:
         """Let the terminal show again what is typed: Ctrl-C may have come while it did not."""
-        if self._terminal is not None:
-            import termios
-
+        if sys.platform != "win32" and self._terminal is not None:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, self._terminal)
-
-    def _save_terminal(self) -> None:
-        with contextlib.suppress(ImportError, OSError, ValueError):  # on Windows asking changes nothing
-            import termios
-
-            with contextlib.suppress(termios.error):
-                self._terminal = self._terminal or termios.tcgetattr(sys.stdin)

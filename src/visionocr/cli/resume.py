@@ -23,9 +23,6 @@ from visionocr.types import FileSignature, Notice, PageRef, PageResult, Status
 if TYPE_CHECKING:
     from visionocr.documents.discovery import Found
 
-_MOST_PAGES = 1_000_000
-"""A range of ``--redo`` without an end goes so far."""
-
 
 class Resume:
     """The ``EarlierRuns`` of a run: its state and its output folder, or nothing where there is neither."""
@@ -126,17 +123,11 @@ class Resume:
         if self._complete:
             documents = "1 document is" if self._complete == 1 else f"{self._complete} documents are"
             self._console(Notice(f"{documents} done already and unchanged: left out (--redo all reads them again)"))
-        if self._state is None:
-            return
-        if not self._bad:
+        if self._state is not None and not self._bad:
             self._state.finish(forget=not self._keep)
-            return
-        self._console(
-            Notice(
-                "to ask again for what is not good, repeat the command with --redo failed,suspect "
-                f"({self._state.path} is kept for it)"
-            )
-        )
+        elif self._state is not None:
+            what = "to ask again for what is not good, repeat the command with --redo failed,suspect"
+            self._console(Notice(f"{what} ({self._state.path} is kept for it)"))
 
     def interrupt(self) -> None:
         """The run ended early: say how to go on."""
@@ -147,24 +138,25 @@ class Resume:
 
 
 def _parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
-    """``failed``, ``suspect``, ``all``, pages, or several of them with commas."""
+    """Whether a page with a number and a status is to be asked for again.
+
+    *text* is ``failed``, ``suspect``, ``blank``, ``all``, pages, or several of them with commas.
+    """
     if text is None:
         return None
     words = {word.strip() for word in text.split(",")}
-    statuses = {Status(word) for word in words & {Status.FAILED, Status.SUSPECT, Status.BLANK}}
-    everything = "all" in words
-    pages = ",".join(sorted(words - {"all", *(str(status) for status in statuses)}))
-    if not pages:
-        return lambda number, status: everything or status in statuses  # noqa: ARG005
-    try:
-        selection = parse_pages(pages)
-    except UsageError as error:
-        raise UsageError(
-            f"--redo: {error.message}", "It takes failed, suspect, blank, all, or pages such as 3,7-9."
-        ) from None
-    if any(first < 0 for first, _ in selection.ranges):
+    statuses = words & {Status.FAILED, Status.SUSPECT, Status.BLANK}
+    ranges: tuple[tuple[int, int], ...] = ()
+    if pages := ",".join(sorted(words - statuses - {"all"})):
+        try:
+            ranges = parse_pages(pages).ranges
+        except UsageError as error:
+            hint = "It takes failed, suspect, blank, all, or pages such as 3,7-9."
+            raise UsageError(f"--redo: {error.message}", hint) from None
+    if any(first < 0 for first, _ in ranges):
         raise UsageError("--redo does not count pages from the end", "Give their numbers.")
-    ranges = [(first, last if last > 0 else _MOST_PAGES) for first, last in selection.ranges]
     return lambda number, status: (
-        everything or status in statuses or any(first <= number <= last for first, last in ranges)
+        "all" in words
+        or status in statuses
+        or any(first <= number and (last < 0 or number <= last) for first, last in ranges)
     )

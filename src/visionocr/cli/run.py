@@ -7,7 +7,6 @@ import itertools
 import os
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from hashlib import blake2b
 from operator import call
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,14 +58,14 @@ def run(options: ReadOptions) -> None:
         options.check_files()
         stop = current_stop.get()
         tally = Tally(settings.strict)
-        library = Library(config_folder())
+        may_ask = "-" not in (*options.files, options.files_from)
+        passwords = Passwords(options.password_file, console, may_ask=may_ask)
         sidecars = _make_sidecars(options, console)
         found = _find(options, sidecars, console)
         if not options.dry_run:
             found = _require_some(found, console)
-        may_ask = "-" not in (*options.files, options.files_from)
-        passwords = Passwords(options.password_file, console, may_ask=may_ask)
         with contextlib.ExitStack() as stack:
+            stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
             source = Source(
                 found,
@@ -77,13 +76,13 @@ def run(options: ReadOptions) -> None:
                 spool=settings.cluster is not None,
             )
             stack.enter_context(source)
+            module = job if settings.cluster is None else cluster
+            prepare = partial(module.prepare, settings, Library(config_folder()), task=options.task, stop=stop)
             if options.dry_run:
-                raise typer.Exit(show_plan(settings, library, source, options.task, probe=options.probe_pages))
+                raise typer.Exit(show_plan(source, prepare, probe=options.probe_pages))
             if options.kind == "pdf":
                 source.warm()
-            prepare = job.prepare if settings.cluster is None else cluster.prepare
-            prepared = prepare(settings, library, task=options.task, observer=console, stop=stop)
-            stack.callback(prepared.close)
+            prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
             several = len(options.files) > 1 or options.is_open_ended
             formatter = formatter_for(settings, captions=options.command == "describe", several=several)
             resume = Resume(options, settings, prepared.fingerprint, formatter, console)
@@ -123,11 +122,11 @@ def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) 
     from visionocr.documents.discovery import discover
     from visionocr.documents.kinds import Kind
 
-    seen: set[bytes] = set()  # short hashes: there may be very many files
+    seen: set[int] = set()  # hashes: there may be very many files
     files = itertools.chain(options.files, list_files(options.files_from))
     for item in discover(files, recursive=options.recursive, kinds=[Kind(options.kind)]):
         if item.problem is None and not item.pipe:
-            path = blake2b(os.fsencode(os.path.abspath(item.path)), digest_size=12).digest()
+            path = hash(os.path.abspath(item.path))
             if path in seen:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue

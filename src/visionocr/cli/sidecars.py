@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 
 from visionocr.documents.kinds import HEAD, sniff
@@ -36,19 +34,19 @@ class SidecarSink(Sink):
         self._force = force
         self._unusual: dict[str, Path] = {}
         """Paths that do not follow from the picture's alone; of the others none is kept, there may be very many."""
-        self._taken: set[bytes] = set()
-        """Short hashes of all paths."""
+        self._taken: set[int] = set()
+        """Hashes of all paths."""
         self._failures = 0
         self._swept: set[Path] = set()
 
     def is_wanted(self, picture: str) -> bool:
         """Whether the picture at this path still needs its caption. Raises ``OutputError`` where a picture lies."""
         path = sidecar_path(Path(picture), self._ending)
-        if _hash(path) in self._taken:
+        if hash(path) in self._taken:
             path = self._unusual[picture] = Path(f"{picture}{path.suffix}")
         if sniff(read_head(path, HEAD)) is not None:
             raise OutputError(f"the caption of {picture} would overwrite {path}", "Choose another --sidecar ending.")
-        self._taken.add(_hash(path))
+        self._taken.add(hash(path))
         return self._force or not path.exists()
 
     def write(self, result: PageResult) -> None:
@@ -87,7 +85,3 @@ def sidecar_path(picture: Path, ending: str) -> Path:
     if path == picture:
         raise UsageError(f"the caption of {picture} would overwrite the picture", "Choose another --sidecar ending.")
     return path
-
-
-def _hash(path: Path) -> bytes:
-    return blake2b(os.fsencode(path), digest_size=12).digest()

@@ -51,9 +51,8 @@ CREATE INDEX outputs_by_document ON outputs (document);
 _OF_THIS_RUN = """
 CREATE TEMP TABLE documents (digest TEXT PRIMARY KEY);
 CREATE TEMP TABLE renewed (digest TEXT, page INTEGER, PRIMARY KEY (digest, page));
-CREATE TEMP TABLE taken (name TEXT PRIMARY KEY);
 """
-"""Documents of which pages were wanted, pages that were asked for again, and names that were given to outputs."""
+"""Documents of which pages were looked up or recorded, and pages that were asked for again."""
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the latter when its message quotes what it found in a damaged file."""
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")

@@ -53,22 +53,20 @@ class AtomicFile:
         """Make it durable and give it its name."""
         with self._errors():
             self._file.flush()
-            if self._part is None:
-                self._file.close()
-                return
-            os.fsync(self._file.fileno())
-            if sys.platform == "win32":  # where an open file cannot be moved
-                self._file.close()
-            os.chmod(self._part, self._mode())
-            os.replace(self._part, self.path)
+            if self._part is not None:
+                os.fsync(self._file.fileno())
+                if sys.platform == "win32":  # where an open file cannot be moved
+                    self._file.close()
+                os.chmod(self._part, self._mode())
+                os.replace(self._part, self.path)
             self._file.close()  # only now, for that gives up the lock
 
     def discard(self) -> None:
         """Leave everything as it was before. Never raises."""
         with contextlib.suppress(OSError):
             self._file.close()
-        if self._part is not None:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if self._part is not None:
                 self._part.unlink()
 
     def _mode(self) -> int:
@@ -77,7 +75,9 @@ class AtomicFile:
             status = os.lstat(self.path)
             if stat.S_ISREG(status.st_mode):
                 return stat.S_IMODE(status.st_mode)
-        return 0o666 & ~_umask()
+        umask = os.umask(0)  # the only way to ask for it
+        os.umask(umask)
+        return 0o666 & ~umask
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -148,9 +148,3 @@ def _lock(file: BinaryIO) -> bool:
     except OSError:
         return False
     return True
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -49,6 +49,8 @@ class FolderSink(Sink):
         self._job = job
         self._numbers: dict[str, int] = {}
         """By stem: the next number to try for one more document of that name."""
+        self._taken: set[int] = set()
+        """Hashes of the names of this run."""
         self._swept: set[Path] = set()
         """Folders without leftovers of killed runs."""
         self._origins: dict[str, Origin] = {}
@@ -108,7 +110,9 @@ class FolderSink(Sink):
             path = self.folder / name
             # On many systems names that differ in case, or in how accents are written, are one file.
             is_ours = name in earlier or not os.path.lexists(path)
-            if is_ours and self._state.take_name(unicodedata.normalize("NFC", name).casefold()):
+            key = hash(unicodedata.normalize("NFC", name).casefold())
+            if is_ours and key not in self._taken:
+                self._taken.add(key)
                 return path
         raise AssertionError("candidates do not end")
 

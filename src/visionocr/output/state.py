@@ -153,12 +153,6 @@ class State:
             if written == checksum(name, key, size, modified, job)
         ]
 
-    def take_name(self, name: str) -> bool:
-        """Whether *name* was still free in this run; from now on it is not."""
-        is_free = not self._database.execute("SELECT 1 FROM temp.taken WHERE name = ?", name)
-        self._database.execute("INSERT OR IGNORE INTO temp.taken VALUES (?)", name)
-        return is_free
-
     def finish(self, *, forget: bool) -> None:
         """The run is complete and good. *forget*: the results of its documents are not needed any more."""
         if forget:

@@ -77,28 +77,25 @@ class FileSink(Sink):
         self.path = path
         self._formatter = formatter
         self._file = AtomicFile(path)
-        self._started = self._any = False
+        self._file.write(formatter.head())
+        self._has_pages = self._has_problems = False
 
     def write(self, result: PageResult) -> None:
         """Add one page."""
-        self._start()
         self._file.write(self._formatter.page(result))
-        self._any = self._any or result.page.number > 0
+        if result.page.number:
+            self._has_pages = True
+        else:
+            self._has_problems = True
 
     def finish(self) -> None:
         """Move the file into place."""
-        if self._started and not self._any:
+        if self._has_problems and not self._has_pages:
             self._file.discard()
             return
-        self._start()
         self._file.write(self._formatter.tail())
         self._file.commit()
 
     def discard(self) -> None:
         """Leave the file as it was."""
         self._file.discard()
-
-    def _start(self) -> None:
-        if not self._started:
-            self._file.write(self._formatter.head())
-        self._started = True
