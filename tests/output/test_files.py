@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionocr.errors import OutputError
-from visionocr.output.files import AtomicFile, encoded, remove_leftovers
+from visionocr.output.files import AtomicFile, encode_text, remove_leftovers
 from visionocr.output.folder import FolderSink, Origin, make_folder, safe_name
 from visionocr.output.formats import Formatter, Json, JsonLines, PagesText
 from visionocr.output.state import FOLDER_STATE, State
@@ -171,7 +171,7 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path: Path) -> None:
 
 def test_text_that_is_no_text_can_be_written() -> None:
     """A lone surrogate becomes an escape; everything else is UTF-8."""
-    assert encoded("é\ud800") == "é\\ud800".encode()
+    assert encode_text("é\ud800") == "é\\ud800".encode()
 
 
 # --- sinks -------------------------------------------------------------------------------------------------

@@ -204,6 +204,15 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         State(path, PRINT)
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everything")
+def test_a_state_that_is_read_only_is_refused(tmp_path: Path) -> None:
+    """When it is opened, and not after the first page was read."""
+    path = filled(tmp_path / "j", 1)
+    path.chmod(0o444)
+    with pytest.raises(OutputError, match="readonly"):
+        State(path, PRINT)
+
+
 # --- several processes and threads -------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""``--dry-run``: what would be read, by what, and how; without asking for a page, unless two are to tell the speed."""
+"""``--dry-run``: shows what would be read and how. No page is asked for, but two with ``--probe-pages``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from visionocr.text import page_label, printable
 from visionocr.types import Event, Notice, PageRef, PageResult, PageSource, RasterSpec, Sampler
 
 _PROBES = 2
-"""Pages that are asked for to tell the speed."""
+"""Pages that are asked for to measure the speed."""
 _SAMPLE = 64
-"""Pages from all over the documents that they are chosen from."""
+"""Pages from all over the documents that the probes are chosen from."""
 
 
 def show_plan(source: PageSource, prepare: Callable[..., Job], *, probe: bool = False) -> ExitCode:

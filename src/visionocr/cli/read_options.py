@@ -1,4 +1,4 @@
-"""What was typed for the commands that read documents, and where results and the state go because of it."""
+"""The options of the commands that read documents, and the paths that follow from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANOTHER_NAME = "Choose another name."
 
 @dataclass
 class ReadOptions:
-    """What was typed, for the commands that read documents."""
+    """What was typed for ``pdf``, ``image`` or ``describe``."""
 
     files: list[str]
     command: str
@@ -46,7 +46,7 @@ class ReadOptions:
 
     @property
     def kind(self) -> str:
-        """What is looked for in folders: ``pdf`` or ``image``."""
+        """The kind of document to look for in folders: ``pdf`` or ``image``."""
         return "pdf" if self.command == "pdf" else "image"
 
     @property
@@ -61,7 +61,7 @@ class ReadOptions:
         return Path(self.output) if self.output and is_folder else None
 
     @property
-    def state(self) -> Path | None:
+    def state_path(self) -> Path | None:
         """Where ``--journal`` says, else in the output folder or beside the output file; ``None`` for no state."""
         from visionocr.output.state import FOLDER_STATE
 
@@ -74,11 +74,7 @@ class ReadOptions:
         return None if is_stream(Path(str(self.output))) else Path(f"{self.output}.journal")
 
     def check(self) -> None:
-        """Find out early what can be known early.
-
-        Raises ``UsageError`` for what does not make sense together and where something would be overwritten,
-        ``OutputError`` for a folder that is not there.
-        """
+        """Raise ``UsageError`` for options that do not make sense together."""
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
         if self.sidecar is None:
@@ -103,8 +99,8 @@ class ReadOptions:
 
         if self.output not in (None, "-") and self.folder is None:
             self._check_output(Path(str(self.output)))
-        if self.state is not None:
-            check_file(self.state)
+        if self.state_path is not None:
+            check_file(self.state_path)
 
     def _check_output(self, path: Path) -> None:
         if not os.path.isdir(path.parent):

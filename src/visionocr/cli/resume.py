@@ -1,4 +1,4 @@
-"""What earlier runs read and wrote: what of it is used again, and the messages about it."""
+"""Uses what earlier runs read and wrote again, and says so."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Resume:
         """Where results go when the output is a folder."""
         self._complete = self._bad = 0
         self._keep, is_in_folder = options.keep_journal, False
-        path = options.state
+        path = options.state_path
         with contextlib.ExitStack() as stack:
             if options.folder is not None:
                 make_folder(options.folder)
@@ -99,7 +99,7 @@ class Resume:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
 
-    def known(self, page: PageRef) -> PageResult | None:
+    def find_page(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""
         return self._state.lookup(page) if self._state is not None else None
 
@@ -119,7 +119,7 @@ class Resume:
         return result
 
     def finish(self) -> None:
-        """The output is complete: what was read is forgotten, unless something of it is worth asking again."""
+        """The output is complete: delete the results, unless some of them are worth asking again."""
         if self._complete:
             documents = "1 document is" if self._complete == 1 else f"{self._complete} documents are"
             self._console(Notice(f"{documents} done already and unchanged: left out (--redo all reads them again)"))
@@ -130,7 +130,7 @@ class Resume:
             self._console(Notice(f"{what} ({self._state.path} is kept for it)"))
 
     def interrupt(self) -> None:
-        """The run ended early: say how to go on."""
+        """The run ended early: say how to resume it."""
         if self._state is not None:
             with contextlib.suppress(OutputError):
                 if count := len(self._state):

@@ -91,7 +91,7 @@ def run(options: ReadOptions) -> None:
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
-            results = prepared.read(source, known=resume.known, record=resume.record)
+            results = prepared.read(source, known=resume.find_page, record=resume.record)
             _write(results, sink, tally, console, resume)
         console.summary()
         if tally.code is not ExitCode.OK:

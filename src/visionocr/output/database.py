@@ -1,4 +1,4 @@
-"""The SQLite file of a state: tables, the lock that keeps other processes out, errors in words.
+"""The SQLite file of a state: its tables, a lock against other processes, and error messages.
 
 Choices, with their reasons:
 
@@ -54,9 +54,9 @@ CREATE TEMP TABLE renewed (digest TEXT, page INTEGER, PRIMARY KEY (digest, page)
 """
 """Documents of which pages were looked up or recorded, and pages that were asked for again."""
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises; the latter when its message quotes what it found in a damaged file."""
+"""What SQLite raises; the latter when its message quotes bytes of a damaged file."""
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
-"""What SQLite says of a damaged file; the last one because the statements are right."""
+"""SQLite's errors for a damaged file; the last one because the statements themselves are correct."""
 
 
 class Database:
@@ -97,7 +97,7 @@ class Database:
             return self._connection.execute(statement, values).fetchall()
 
     def commit(self) -> None:
-        """Wait until everything is on the disk. Raises ``OutputError``, also when anything failed before."""
+        """Wait until all changes are on the disk. Raises ``OutputError``, also when anything failed before."""
         with self._mutex, self._errors():
             with self._connection:  # commits, or rolls back
                 if self._has_failed:
@@ -130,7 +130,9 @@ class Database:
             connection.executescript(f"{start} {_SCHEMA} COMMIT;")
         elif version != _FORMAT:
             raise OutputError(f"{self.path} was written by another version of visionocr", "Move it away, or use that.")
-        connection.executescript(f"BEGIN IMMEDIATE; COMMIT; {_OF_THIS_RUN}")  # fails for a file that is read-only
+        # Fails at once, before a page was read, when the file is read-only; otherwise it changes nothing.
+        connection.executescript(f"BEGIN; PRAGMA user_version={_FORMAT}; ROLLBACK;")
+        connection.executescript(_OF_THIS_RUN)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

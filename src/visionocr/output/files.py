@@ -17,7 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 _DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
-"""What stands here leads to streams, even where it looks like a file."""
+"""Names in these folders are streams, even where they look like files."""
 _PREFIX, _SUFFIX = ".visionocr-", ".part"
 """Of the names of unfinished files."""
 
@@ -47,7 +47,7 @@ class AtomicFile:
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
         with self._errors():
-            self._file.write(encoded(text))
+            self._file.write(encode_text(text))
 
     def commit(self) -> None:
         """Make it durable and give it its name."""
@@ -99,7 +99,7 @@ def remove_leftovers(folder: Path) -> None:
                 part.unlink()
 
 
-def encoded(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """UTF-8; a lone surrogate, which no text should hold, becomes an escape instead of an error."""
     return text.encode("utf-8", "backslashreplace")
 

@@ -1,11 +1,11 @@
-"""What was read and what was written from it, kept safe in one file, so that a run can be gone on with.
+"""The state of a job in one file: results of pages, and outputs that were written, so that a later run can resume.
 
 A state holds the results of pages, each under its job: a fingerprint of everything that an answer depends on but the
 document (model, preset, prompt, sampler, raster). Several jobs and documents share a state without touching each
 other's results. Pages are known by the digest of their document and their number, so a document that changed is read
 again, and one that was only renamed is not. It also knows the digests of files whose size and time of change are still
-the same, and in an output folder, which output was written from which document. What of it fits into memory does not
-matter: everything is looked up where it is stored (``database.py`` says how).
+the same, and in an output folder, which output was written from which document. Nothing is loaded into memory as a
+whole: everything is looked up in the file (see ``database.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where results go: standard output or a file; the other places are ``Sink`` as well."""
+"""Sinks for results: standard output and a file. Those for folders and captions stand elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from visionocr.errors import OutputError
-from visionocr.output.files import AtomicFile, encoded
+from visionocr.output.files import AtomicFile, encode_text
 from visionocr.output.formats import Formatter
 from visionocr.types import PageResult
 
@@ -37,14 +37,14 @@ def write_stdout(text: str) -> None:
     if sys.stdout is None:
         raise OutputError("standard output is closed")
     try:
-        sys.stdout.buffer.write(encoded(text))
+        sys.stdout.buffer.write(encode_text(text))
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise failed_output(error) from None
+        raise output_error(error) from None
 
 
-def failed_output(error: OSError) -> Exception:
-    """What it means that standard output failed: ``PipeClosed`` or an ``OutputError``."""
+def output_error(error: OSError) -> Exception:
+    """The exception to raise when standard output fails: ``PipeClosed`` or an ``OutputError``."""
     with contextlib.suppress(OSError, ValueError):
         # Python flushes standard output once more at its end, and would complain there again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,7 +66,7 @@ class StdoutSink(Sink):
         self._started = True
 
     def finish(self) -> None:
-        """Print what stands after the last page."""
+        """Print the end of the format."""
         write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
 
