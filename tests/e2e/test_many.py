@@ -18,7 +18,8 @@ from fakes.pictures import make_pdf as pdf_file
 from visionocr.cli.app import app
 from visionocr.cli.listing import list_files
 from visionocr.errors import UsageError
-from visionocr.output.folder import Origin, OutputFolder
+from visionocr.output.folder import FolderSink, Origin
+from visionocr.output.formats import PagesText
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.types import FileSignature
 
@@ -343,11 +344,11 @@ ORIGIN = Origin(FileSignature(5, 7))
 
 
 @contextlib.contextmanager
-def opened(folder: Path, job: str = "") -> Iterator[OutputFolder]:
+def opened(folder: Path, job: str = "") -> Iterator[FolderSink]:
     """A folder for outputs, with its state."""
     state = State(folder / FOLDER_STATE, {})
     try:
-        yield OutputFolder(folder, ".md", state, job)
+        yield FolderSink(folder, lambda: PagesText(".md", "comment"), state, job)
     finally:
         state.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import re
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -29,8 +31,9 @@ from visionocr.api import transcribe
 from visionocr.cli.app import app
 from visionocr.engines.http import Http
 from visionocr.errors import ServerError, VisionOcrError
-from visionocr.output.earlier_format import LEDGER
+from visionocr.output.database import checksum
 from visionocr.output.state import FOLDER_STATE, State
+from visionocr.types import PageRef, PageResult, Status
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 KEY = "k3y/nobody-may+see="
@@ -217,7 +220,7 @@ def test_no_object_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
 
 def test_what_was_typed_does_not_show_the_key() -> None:
     """The command line's own record of a command hides the key, too."""
-    from visionocr.cli.run import ReadOptions
+    from visionocr.cli.read_options import ReadOptions
 
     assert KEY not in repr(ReadOptions(["a.pdf"], "pdf", "transcribe", {"api_key": KEY}))
 
@@ -428,12 +431,12 @@ def test_links_that_lie_in_wait_are_not_followed(
 @POSIX
 @pytest.mark.parametrize(
     ("name", "there"),
-    [(f"out/{LEDGER}", True), (f"out/{LEDGER}", False), ("out/.visionocr.journal", False), ("b.md.journal", False)],
+    [("out/.visionocr.journal", True), ("out/.visionocr.journal", False), ("b.md.journal", False)],
 )
 def test_links_under_our_own_names_are_not_followed(
     name: str, there: bool, run: Run, server: FakeKoboldCpp, victim: Path
 ) -> None:
-    """The same where we keep our own notes: ledger and journal."""
+    """The same where the state is kept."""
     make_pdf("a.pdf")
     Path("out").mkdir()
     if not there:
@@ -499,15 +502,21 @@ def test_a_caption_is_not_written_through_a_link(there: bool, run: Run, server: 
 
 
 def test_a_journal_may_hold_anything(tmp_path: Path) -> None:
-    """Lines of a journal that lack what a result needs cost their page, not the run."""
+    """A record of a journal that lacks what a result needs costs its page, not the run."""
     path = tmp_path / "a.journal"
-    head = {"visionocr_journal": 1, "fingerprint": {}}
-    path.write_text(f'{json.dumps(head)}\n{{"digest": "d", "page": 1, "status": "ok"}}\n')
-    from visionocr.types import PageRef
-
+    page = PageRef("a.pdf", 1, 1, "d")
+    state = State(path, {})
+    state.record(PageResult(page, "text", Status.OK))
+    state.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        ((job,),) = database.execute("SELECT job FROM pages")
+        values = b'{"status": "ok"}', checksum(job, "d", 1, b'{"status": "ok"}')
+        database.execute("UPDATE pages SET record = ?, checksum = ?", values)
+        database.commit()
     state = State(path, {})
     try:
-        assert state.lookup(PageRef("a.pdf", 1, 1, "d")) is None
+        assert len(state) == 1
+        assert state.lookup(page) is None
     finally:
         state.close()
 

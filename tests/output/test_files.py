@@ -1,4 +1,4 @@
-"""Files that are complete or not there, folders where nothing is lost, and captions beside their pictures."""
+"""Files that are complete or not there, and folders where nothing is lost."""
 
 from __future__ import annotations
 
@@ -10,27 +10,19 @@ import stat
 import string
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visionocr.errors import OutputError, UsageError
-from visionocr.output.files import AtomicFile, encoded, remove_leftovers
-from visionocr.output.folder import Origin, OutputFolder, make_folder, safe_name
-from visionocr.output.formats import Json, PagesText
+from visionocr.errors import OutputError
+from visionocr.output.files import AtomicFile, encode_text, remove_leftovers
+from visionocr.output.folder import FolderSink, Origin, make_folder, safe_name
+from visionocr.output.formats import Formatter, Json, JsonLines, PagesText
 from visionocr.output.state import FOLDER_STATE, State
-from visionocr.output.writer import (
-    FileSink,
-    FolderSink,
-    PipeClosed,
-    SidecarSink,
-    StdoutSink,
-    sidecar_path,
-    write_stdout,
-)
+from visionocr.output.writer import FileSink, PipeClosed, StdoutSink, write_stdout
 from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 
@@ -179,7 +171,7 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path: Path) -> None:
 
 def test_text_that_is_no_text_can_be_written() -> None:
     """A lone surrogate becomes an escape; everything else is UTF-8."""
-    assert encoded("é\ud800") == "é\\ud800".encode()
+    assert encode_text("é\ud800") == "é\\ud800".encode()
 
 
 # --- sinks -------------------------------------------------------------------------------------------------
@@ -284,12 +276,12 @@ def test_a_closed_standard_output_is_an_output_error(monkeypatch: pytest.MonkeyP
 
 
 @contextlib.contextmanager
-def opened(folder: Path, suffix: str = ".md", job: str = "") -> Iterator[OutputFolder]:
+def opened(folder: Path, formatter: Callable[[], Formatter] = markdown) -> Iterator[FolderSink]:
     """A folder for outputs, with its state."""
     make_folder(folder)
     state = State(folder / FOLDER_STATE, {})
     try:
-        yield OutputFolder(folder, suffix, state, job)
+        yield FolderSink(folder, formatter, state)
     finally:
         state.close()
 
@@ -299,8 +291,7 @@ ORIGIN = Origin(FileSignature(5, 7))
 
 def write_all(folder: Path, *results: PageResult, pipe: bool = False) -> dict[str, str]:
     """Write results into a folder, of files unless they came through a *pipe*; its outputs with their texts."""
-    with opened(folder) as outputs:
-        sink = FolderSink(outputs, markdown)
+    with opened(folder) as sink:
         for result in results:
             if not pipe:
                 sink.expect(result.page.document, ORIGIN)
@@ -344,15 +335,14 @@ def test_a_document_that_cannot_be_opened_gets_no_file(tmp_path: Path) -> None:
 
 def test_a_discarded_folder_keeps_what_is_finished(tmp_path: Path) -> None:
     """Finished documents stay in place, of the current one there is nothing."""
-    with opened(tmp_path) as outputs:
-        sink = FolderSink(outputs, markdown)
+    with opened(tmp_path) as sink:
         sink.write(page(1))
         sink.write(page(1, "b.pdf", "e"))
         sink.discard()
     assert {path.name for path in tmp_path.iterdir()} == {"a.md", FOLDER_STATE}
 
 
-def names(folder: OutputFolder, *documents: str) -> list[str]:
+def names(folder: FolderSink, *documents: str) -> list[str]:
     """The names that documents get, which are files."""
     return [folder.path_for(document, "d", ORIGIN).name for document in documents]
 
@@ -372,7 +362,7 @@ def test_any_documents_have_safe_different_names(
 ) -> None:
     """Whatever documents are called, their files lie in the folder, are different, visible and can be made."""
     folder = tmp_path_factory.mktemp("out")
-    with opened(folder, ".jsonl") as outputs:
+    with opened(folder, JsonLines) as outputs:
         given_names = names(outputs, *documents)
     assert len({name.casefold() for name in given_names}) == len(documents)
     for name in given_names:
@@ -407,7 +397,7 @@ def test_names_are_kept_where_they_can_be(name: str, safe: str) -> None:
 def test_long_names_fit_with_what_is_added(tmp_path: Path) -> None:
     """Even the third document of one long name gets a name that the system takes."""
     long = "漢" * 80
-    with opened(tmp_path, ".jsonl") as folder:
+    with opened(tmp_path, JsonLines) as folder:
         for parent in (long, "b" * 250, "c" * 250):
             file = AtomicFile(folder.path_for(f"{parent}/{long}.pdf", "d", ORIGIN))
             file.commit()
@@ -436,8 +426,7 @@ def test_the_same_document_gets_its_own_file_again(tmp_path: Path) -> None:
 def test_outputs_lie_as_the_documents_were_found(tmp_path: Path) -> None:
     """Subfolders are made for the folders below the one that was named, under harmless names, and found again."""
     for text in ("one", "two"):
-        with opened(tmp_path) as outputs:
-            sink = FolderSink(outputs, markdown)
+        with opened(tmp_path) as sink:
             for below in ("", "sub", "sub/.deep"):
                 document = f"tree/{below}/a.pdf"
                 sink.expect(document, Origin(FileSignature(5, 7), below))
@@ -471,61 +460,3 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "a.pdf", tmp_path / "a.pdf" / "b"):
         with pytest.raises(OutputError, match="is no folder"):
             make_folder(path)
-
-
-# --- sidecars ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ending", [".txt", "txt"])
-def test_a_caption_stands_beside_its_picture(ending: str) -> None:
-    """The ending takes the place of the picture's own, with or without a dot."""
-    assert sidecar_path(Path("x/photo.of.dog.jpg"), ending) == Path("x/photo.of.dog.txt")
-
-
-@pytest.mark.parametrize("ending", ["", ".", "/x", "..\\x", "a:b", "\n"])
-def test_nonsense_is_no_ending(ending: str) -> None:
-    """An ending cannot lead to another folder, nor be empty."""
-    with pytest.raises(UsageError, match="not an ending"):
-        sidecar_path(Path("photo.jpg"), ending)
-
-
-def test_a_caption_never_overwrites_its_picture() -> None:
-    """The picture's own ending is refused."""
-    with pytest.raises(UsageError, match="would overwrite"):
-        sidecar_path(Path("photo.jpg"), ".jpg")
-
-
-def refuse(error: OutputError) -> None:
-    """No error is to be reported."""
-    raise error
-
-
-def test_captions_are_one_line_with_their_frame(tmp_path: Path) -> None:
-    """Prefix and suffix stand around a caption without line breaks; only the first frame has one."""
-    sink = SidecarSink(lambda picture: tmp_path / f"{picture}.txt", refuse, "<", ">")
-    sink.write(page(1, "film.gif", text="A dog.\nIt sits."))
-    sink.write(page(2, "film.gif", text="It runs."))
-    sink.finish()
-    assert (tmp_path / "film.gif.txt").read_text() == "<A dog. It sits.>\n"
-
-
-def test_a_picture_without_caption_gets_no_file(tmp_path: Path) -> None:
-    """Failed and blank pictures leave no file that looks like a caption."""
-    sink = SidecarSink(lambda picture: tmp_path / "caption.txt", refuse)
-    sink.write(page(0))
-    sink.write(PageResult(PageRef("b.jpg", 1, 1, "d"), "", Status.BLANK))
-    sink.finish()
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_caption_that_cannot_be_written_costs_itself(tmp_path: Path) -> None:
-    """The others are written; it is said once for each, and in the end that there were some."""
-    (tmp_path / "b.txt").mkdir()
-    said: list[str] = []
-    sink = SidecarSink(lambda picture: tmp_path / f"{picture}.txt", lambda error: said.append(error.message))
-    for name in ("a", "b", "gone/c", "d"):
-        sink.write(page(1, name))
-    assert [message.split()[0] for message in said] == ["cannot", "there"]
-    with pytest.raises(OutputError, match="2 captions could not be written"):
-        sink.finish()
-    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "d.txt"]

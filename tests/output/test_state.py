@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import sqlite3
@@ -18,9 +17,7 @@ import pytest
 
 from states import recorded
 from visionocr.errors import OutputError, UsageError, VisionOcrError
-from visionocr.output.earlier_format import LEDGER
-from visionocr.output.formats import record
-from visionocr.output.state import FOLDER_STATE, State
+from visionocr.output.state import State
 from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 PRINT = {"model": "m", "sampler": {"temperature": 0.0}}
@@ -207,6 +204,15 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         State(path, PRINT)
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everything")
+def test_a_state_that_is_read_only_is_refused(tmp_path: Path) -> None:
+    """When it is opened, and not after the first page was read."""
+    path = filled(tmp_path / "j", 1)
+    path.chmod(0o444)
+    with pytest.raises(OutputError, match="readonly"):
+        State(path, PRINT)
+
+
 # --- several processes and threads -------------------------------------------------------------------------
 
 
@@ -321,7 +327,7 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
     path = filled(tmp_path / "j", 1)
     state = State(path, PRINT)
     size = path.stat().st_size // 4096
-    state._database.query(f"PRAGMA max_page_count = {size + 1}")
+    state._database.execute(f"PRAGMA max_page_count = {size + 1}")
     with pytest.raises(OutputError, match="full"):
         state.record(replace(result(2), text="long" * 10_000))
     with pytest.raises(OutputError):
@@ -347,71 +353,3 @@ def test_no_folder_is_an_error(tmp_path: Path) -> None:
     """One clear error, no traceback."""
     with pytest.raises(OutputError, match="cannot"):
         State(tmp_path / "not" / "there", PRINT)
-
-
-# --- the earlier format ------------------------------------------------------------------------------------
-
-
-def old_journal(path: Path, *lines: object, fingerprint: object = PRINT) -> None:
-    """A journal as it was written before there were databases."""
-    head = {"visionocr_journal": 1, "fingerprint": fingerprint}
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in (head, *lines)))
-
-
-def test_a_journal_of_the_earlier_format_is_taken_over(tmp_path: Path) -> None:
-    """Its results are there as if nothing had happened; a torn line costs itself."""
-    path = tmp_path / "j"
-    note = {"path": "/x/a.pdf", "size": 5, "modified": 7, "digest": "d1", "pages": 9}
-    bare = PageResult(page(2), "", Status.BLANK)
-    old_journal(path, record(result(1)), {"note": note}, {"digest": "d1", "page": "x"}, record(bare))
-    with path.open("a") as file:
-        file.write('{"document": "a.pdf", "pag')
-    for _ in range(2):
-        state = State(path, PRINT)
-        assert [state.lookup(page(number)) for number in (1, 2, 3)] == [result(1), bare, None]
-        state.close()
-    assert os.listdir(tmp_path) == ["j"]
-
-
-def test_a_journal_of_the_earlier_format_belongs_to_its_job(tmp_path: Path) -> None:
-    """Other settings do not take its results for theirs, and keep them."""
-    old_journal(tmp_path / "j", record(result(1)))
-    state = State(tmp_path / "j", {"model": "other"})
-    assert state.lookup(page(1)) is None
-    state.close()
-    state = State(tmp_path / "j", PRINT)
-    assert state.lookup(page(1)) == result(1)
-    state.close()
-
-
-@pytest.mark.parametrize("line", ["Infinity", "[" * 100_000, "1" * 5000, '{"note": 3}', "[]", "null"])
-def test_an_odd_line_of_the_earlier_format_costs_itself(tmp_path: Path, line: str) -> None:
-    """Whatever stands there."""
-    old_journal(tmp_path / "j", record(result(1)))
-    with (tmp_path / "j").open("a") as file:
-        file.write(f"{line}\n")
-    state = State(tmp_path / "j", PRINT)
-    assert state.lookup(page(1)) == result(1)
-    state.close()
-
-
-def test_a_damaged_first_line_of_the_earlier_format_is_told(tmp_path: Path) -> None:
-    """Nobody knows then what the results belong to: the file stays, and the error says what to do."""
-    (tmp_path / "j").write_text('{"visionocr_journal": 1, "fing')
-    with pytest.raises(OutputError, match="first line") as caught:
-        State(tmp_path / "j", PRINT)
-    assert "Move it away" in caught.value.hint
-    assert os.listdir(tmp_path) == ["j"]
-
-
-def test_a_ledger_of_the_earlier_format_is_taken_over(tmp_path: Path) -> None:
-    """A folder still knows which outputs are its own, and which documents are done; later lines count."""
-    line = {"output": "a.md", "document": "/x/a.pdf", "size": 5, "modified": 7, "job": "job"}
-    lines = [{**line, "output": "b.md"}, {"output": "b.md", "document": "/x/b.pdf"}, line, {"output": 3}, "torn"]
-    (tmp_path / LEDGER).write_text("".join(f"{json.dumps(entry)}\n" for entry in lines))
-    for _ in range(2):
-        state = State(tmp_path / FOLDER_STATE, PRINT)
-        assert state.find_outputs("/x/a.pdf") == [("a.md", FileSignature(5, 7), "job")]
-        assert state.find_outputs("/x/b.pdf") == [("b.md", None, None)]
-        state.close()
-    assert os.listdir(tmp_path) == [FOLDER_STATE]

@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, help and errors."""
+"""The command line as a whole, and how it explains itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
 from visionocr.console import Console
 from visionocr.errors import UsageError
-from visionocr.output.writer import failed_output, write_stdout
+from visionocr.output.writer import output_error, write_stdout
 from visionocr.stop import Stop, run_stoppable
 
 _Mistake: Any = typer.BadParameter.__base__
@@ -89,7 +89,7 @@ class Program(TyperGroup):
             words = error.format_message().rstrip(".")
             raise UsageError(words[:1].lower() + words[1:], f"See: {where} --help") from None
         except OSError as error:  # from printing help; the commands handle their own
-            raise failed_output(error) from None
+            raise output_error(error) from None
 
 
 app = typer.Typer(

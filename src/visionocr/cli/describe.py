@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from visionocr.cli import options
-from visionocr.cli.run import ReadOptions, run
-from visionocr.cli.sidecars import Sidecars
+from visionocr.cli.read_options import ReadOptions
+from visionocr.cli.run import run
 
 
 @options.with_settings()
@@ -22,14 +23,5 @@ def describe(
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
-    read = ReadOptions(files or [], "image", "describe", flags, **typed, captions=True)
-    if sidecar is None:
-        given = {"--prefix": prefix, "--suffix": suffix, "--force": force}
-        read.mistake = "".join(f"{name} needs --sidecar" for name, value in given.items() if value)
-    else:
-        read.sidecars = Sidecars(sidecar, prefix, suffix, force)
-        if read.output is not None:
-            read.mistake = "--sidecar and --output exclude each other"
-        elif "-" in read.files:
-            read.mistake = "standard input has no place for a --sidecar"
-    run(read)
+    read = ReadOptions(files or [], "describe", "describe", flags, **typed)
+    run(replace(read, sidecar=sidecar, prefix=prefix, suffix=suffix, force=force))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from visionocr.documents.kinds import HEAD, sniff
@@ -38,34 +38,22 @@ def list_files(source: str | None) -> Iterator[str]:
 
 
 def _paths(stream: IO[bytes], name: str) -> Iterator[str]:
-    chunk = _read(stream)
+    # What there is: a list on standard input need not be complete before the first page is read.
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    chunk = read(_CHUNK)
     if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"--files-from: {name} is in UTF-16", "Save it in UTF-8.")
     if sniff(chunk[:HEAD]) is not None:
         raise UsageError(f"--files-from: {name} is a document, not a list", _HINT)
     end = b"\0" if b"\0" in chunk else b"\n"
     rest = chunk.removeprefix(_MARK)
-    while chunk:
-        *whole, rest = rest.split(end)
-        for line in whole:
-            yield from _path(line, end)
+    while chunk or rest:
+        # At the end of the list the rest is a path as well.
+        *lines, rest = rest.split(end) if chunk else (rest, b"")
+        for line in lines:
+            if path := os.fsdecode(line.removesuffix(b"\r") if end == b"\n" else line):
+                yield os.path.join(os.curdir, path) if path == "-" else path  # a file of that name, not standard input
         if len(rest) > _LONGEST:
             raise UsageError(f"--files-from: {name} has a path of more than {_LONGEST:,} bytes", _HINT)
-        chunk = _read(stream)
+        chunk = read(_CHUNK)
         rest += chunk
-    yield from _path(rest, end)
-
-
-def _path(line: bytes, end: bytes) -> Iterator[str]:
-    if end == b"\n":
-        line = line.removesuffix(b"\r")
-    if line:
-        path = os.fsdecode(line)
-        yield os.path.join(os.curdir, path) if path == "-" else path  # a file of that name, not standard input
-
-
-def _read(stream: IO[bytes]) -> bytes:
-    """What there is; a list on standard input need not be complete before the first page is read."""
-    read1 = getattr(stream, "read1", stream.read)
-    data: bytes = read1(_CHUNK)
-    return data

@@ -1,16 +1,19 @@
-"""Passwords of encrypted PDFs: from a file, one per line, then by asking on the terminal."""
+"""Passwords of encrypted PDFs: from a file, one per line, then typed at the terminal."""
 
 from __future__ import annotations
 
 import getpass
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError
 from visionocr.text import printable
+
+if sys.platform != "win32":
+    import termios
 
 _MOST_QUESTIONS = 3
 """For one document."""
@@ -22,7 +25,8 @@ class Passwords:
     def __init__(self, file: Path | None, console: Console, *, may_ask: bool) -> None:
         """Read the *file*. Raises ``ConfigurationError``."""
         self._console = console
-        self._restore: Callable[[], None] | None = None
+        self._terminal: list[Any] | None = None
+        """How it was before anybody was asked."""
         self._known: list[str] = []
         self._tried: Counter[str] = Counter()
         self._may_ask = may_ask and sys.stdin is not None and sys.stdin.isatty()
@@ -43,26 +47,14 @@ class Passwords:
         if not self._may_ask or tried > len(self._known) + _MOST_QUESTIONS:
             return None
         with self._console.asking():
-            self._restore = self._restore or _terminal_restorer()
+            if sys.platform != "win32":  # where asking changes nothing
+                self._terminal = self._terminal or termios.tcgetattr(sys.stdin)
             try:
                 return getpass.getpass(f"Password of {printable(document)}: ", stream=sys.stderr) or None
             except (EOFError, OSError):
                 return None
 
-    def close(self) -> None:
-        """Restore the terminal's echo, which Ctrl-C during a question leaves switched off."""
-        if self._restore is not None:
-            self._restore()
-
-
-def _terminal_restorer() -> Callable[[], None]:
-    """A function that puts the terminal back as it is now; it does nothing where there is none of that kind."""
-    try:
-        import termios
-    except ImportError:  # Windows, where asking changes nothing
-        return lambda: None
-    try:
-        state = termios.tcgetattr(sys.stdin)
-    except (termios.error, OSError, ValueError):
-        return lambda: None
-    return lambda: termios.tcsetattr(sys.stdin, termios.TCSANOW, state)
+    def restore_terminal(self) -> None:
+        """Let the terminal show again what is typed: Ctrl-C may have come while it did not."""
+        if sys.platform != "win32" and self._terminal is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, self._terminal)

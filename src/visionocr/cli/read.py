@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from visionocr.cli import options
-from visionocr.cli.run import ReadOptions, run
+from visionocr.cli.read_options import ReadOptions
+from visionocr.cli.run import run
 
 
 @options.with_settings()

@@ -1,28 +1,27 @@
-"""What earlier runs left: what of it is taken, and what is said about it."""
+"""Uses what earlier runs read and wrote again, and says so."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
+from visionocr.documents.selection import PageSelection, parse_pages
 from visionocr.errors import OutputError, UsageError
-from visionocr.output.folder import Origin, OutputFolder, make_folder
+from visionocr.output.folder import FolderSink, Origin, make_folder
 from visionocr.output.formats import Formatter
 from visionocr.output.state import FOLDER_STATE, State
-from visionocr.output.writer import FolderSink
+from visionocr.settings import Settings
 from visionocr.text import page_label
 from visionocr.types import FileSignature, Notice, PageRef, PageResult, Status
 
 if TYPE_CHECKING:
     from visionocr.documents.discovery import Found
-    from visionocr.documents.selection import PageSelection
-
-_MOST_PAGES = 1_000_000
-"""A range of ``--redo`` without an end goes so far."""
 
 
 class Resume:
@@ -30,61 +29,56 @@ class Resume:
 
     def __init__(
         self,
-        path: Path | None,
-        folder: Path | None,
+        options: ReadOptions,
+        settings: Settings,
         fingerprint: Mapping[str, Any],
-        *,
-        redo: str | None,
-        keep: bool,
+        formatter: Callable[[], Formatter],
         console: Console,
     ) -> None:
-        """Open the state at *path*, and that of the output *folder*, which may be the same.
+        """Open the state, and that of the output folder, which may be the same.
 
-        Raises ``OutputError`` (in use, unreadable) and ``UsageError`` (``--redo``, something else at *path*).
+        *fingerprint* stands for everything that an answer depends on but the page, *formatter* makes those of the files
+        in the folder. Raises ``OutputError`` (in use, unreadable) and ``UsageError`` (``--redo``, another file in the
+        state's place).
         """
         self._console = console
-        self._redo = _parse_redo(redo)
-        # A document that is done has no page that is not good.
-        self._skips = redo is None or {word.strip() for word in redo.split(",")} <= {Status.FAILED, Status.SUSPECT}
+        self._redo = _parse_redo(options.redo)
+        # A document that is complete has no page that is not good.
+        self._skips = {word.strip() for word in (options.redo or "failed").split(",")} <= {"failed", "suspect"}
         self._state: State | None = None
-        self._folder_state: State | None = None
-        self._sink: FolderSink | None = None
-        self._done = self._bad = 0
-        try:
-            if folder is not None:
-                make_folder(folder)
-                own = path is not None and os.path.realpath(path) == os.path.realpath(folder / FOLDER_STATE)
-                self._folder_state = State(folder / FOLDER_STATE, fingerprint, self._redo)
-                self._state = self._folder_state if own else None
+        self.folder_sink: FolderSink | None = None
+        """Where results go when the output is a folder."""
+        self._complete = self._bad = 0
+        self._keep, is_in_folder = options.keep_journal, False
+        path = options.state_path
+        with contextlib.ExitStack() as stack:
+            if options.folder is not None:
+                make_folder(options.folder)
+                state = State(options.folder / FOLDER_STATE, fingerprint, self._redo)
+                stack.callback(state.close)
+                look = [settings.format, settings.page_breaks, options.pages, options.command == "describe"]
+                job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
+                self.folder_sink = FolderSink(options.folder, formatter, state, job)
+                if path is not None and os.path.realpath(path) == os.path.realpath(state.path):
+                    self._state, self._keep, is_in_folder = state, True, True
             if path is not None and self._state is None:
                 self._state = State(path, fingerprint, self._redo)
-        except BaseException:
-            self.close()
-            raise
-        self._keep = keep or self._state is self._folder_state
-        if self._state is not None:
-            self._announce(self._state)
-
-    def _announce(self, state: State) -> None:
-        count = len(state)
-        if not count and (differences := state.differences()):
-            self._console(Notice(f"not resuming {state.path}: {'; '.join(differences)}", warning=True))
-            self._console(Notice("what was read with the other settings is kept in it"))
-        if count and not (state is self._folder_state and state.is_finished):
-            self._console(Notice(f"going on: {count} pages are in {state.path}"))
-
-    def folder_sink(self, folder: Path, formatter: Callable[[], Formatter], job: str) -> FolderSink:
-        """One file for each document in *folder*. *job* stands for all that they depend on but their documents."""
-        assert self._folder_state is not None
-        outputs = OutputFolder(folder, formatter().suffix, self._folder_state, job)
-        self._sink = FolderSink(outputs, formatter)
-        return self._sink
+                stack.callback(self._state.close)
+            if self._state is not None:
+                count = len(self._state)
+                if not count and (differences := self._state.differences()):
+                    console(Notice(f"not resuming {path}: {'; '.join(differences)}", warning=True))
+                    console(Notice("what was read with the other settings is kept in it"))
+                if count and not (is_in_folder and self._state.is_finished):
+                    console(Notice(f"going on: {count} pages are in {path}"))
+            self.close = stack.pop_all().close
 
     def is_complete(self, found: Found, signature: FileSignature) -> bool:
         """See ``EarlierRuns.is_complete``."""
-        done = self._skips and self._sink is not None and self._sink.is_complete(found.name, Origin(signature))
-        self._done += done
-        return done
+        sink = self.folder_sink
+        is_complete = self._skips and sink is not None and sink.is_complete(found.name, signature)
+        self._complete += is_complete
+        return is_complete
 
     def lookup(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
         """See ``EarlierRuns.lookup``."""
@@ -101,11 +95,11 @@ class Resume:
         path = os.path.abspath(found.path)
         if self._state is not None and self._state.find_file(path, signature) != (digest, pages):
             self._state.register_file(path, signature, digest, pages)
-        if self._sink is not None:
+        if self.folder_sink is not None:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
-            self._sink.expect(found.name, Origin(signature, below))
+            self.folder_sink.expect(found.name, Origin(signature, below))
 
-    def known(self, page: PageRef) -> PageResult | None:
+    def find_page(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""
         return self._state.lookup(page) if self._state is not None else None
 
@@ -125,57 +119,44 @@ class Resume:
         return result
 
     def finish(self) -> None:
-        """The output is complete: what was read is forgotten, unless something of it is worth asking again."""
-        if self._done:
-            documents = "1 document is" if self._done == 1 else f"{self._done} documents are"
+        """The output is complete: delete the results, unless some of them are worth asking again."""
+        if self._complete:
+            documents = "1 document is" if self._complete == 1 else f"{self._complete} documents are"
             self._console(Notice(f"{documents} done already and unchanged: left out (--redo all reads them again)"))
-        if self._state is None:
-            return
-        if not self._bad:
+        if self._state is not None and not self._bad:
             self._state.finish(forget=not self._keep)
-            return
-        self._console(
-            Notice(
-                "to ask again for what is not good, repeat the command with --redo failed,suspect "
-                f"({self._state.path} is kept for it)"
-            )
-        )
+        elif self._state is not None:
+            what = "to ask again for what is not good, repeat the command with --redo failed,suspect"
+            self._console(Notice(f"{what} ({self._state.path} is kept for it)"))
 
     def interrupt(self) -> None:
-        """The run ended early: say how to go on."""
+        """The run ended early: say how to resume it."""
         if self._state is not None:
             with contextlib.suppress(OutputError):
                 if count := len(self._state):
                     self._console.line(f"{count} pages are in {self._state.path}: repeat the command to go on")
 
-    def close(self) -> None:
-        """Give the files back. Never raises."""
-        for state in {self._state, self._folder_state} - {None}:
-            assert state is not None
-            state.close()
-
 
 def _parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
-    """``failed``, ``suspect``, ``all``, pages, or several of them with commas."""
+    """Whether a page with a number and a status is to be asked for again.
+
+    *text* is ``failed``, ``suspect``, ``blank``, ``all``, pages, or several of them with commas.
+    """
     if text is None:
         return None
     words = {word.strip() for word in text.split(",")}
-    statuses = {Status(word) for word in words & {Status.FAILED, Status.SUSPECT, Status.BLANK}}
-    everything = "all" in words
-    pages = ",".join(sorted(words - {"all", *(str(status) for status in statuses)}))
-    if not pages:
-        return lambda number, status: everything or status in statuses  # noqa: ARG005
-    from visionocr.documents.selection import parse_pages
-
-    try:
-        selection = parse_pages(pages)
-    except UsageError as error:
-        raise UsageError(
-            f"--redo: {error.message}", "It takes failed, suspect, blank, all, or pages such as 3,7-9."
-        ) from None
-    if any(first < 0 for first, _ in selection.ranges):
+    statuses = words & {Status.FAILED, Status.SUSPECT, Status.BLANK}
+    ranges: tuple[tuple[int, int], ...] = ()
+    if pages := ",".join(sorted(words - statuses - {"all"})):
+        try:
+            ranges = parse_pages(pages).ranges
+        except UsageError as error:
+            hint = "It takes failed, suspect, blank, all, or pages such as 3,7-9."
+            raise UsageError(f"--redo: {error.message}", hint) from None
+    if any(first < 0 for first, _ in ranges):
         raise UsageError("--redo does not count pages from the end", "Give their numbers.")
-    ranges = [(first, last if last > 0 else _MOST_PAGES) for first, last in selection.ranges]
     return lambda number, status: (
-        everything or status in statuses or any(first <= number <= last for first, last in ranges)
+        "all" in words
+        or status in statuses
+        or any(first <= number and (last < 0 or number <= last) for first, last in ranges)
     )

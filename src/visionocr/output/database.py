@@ -1,4 +1,4 @@
-"""The SQLite file of a state: tables, the lock that keeps other processes out, errors in words.
+"""The SQLite file of a state: its tables, a lock against other processes, and error messages.
 
 Choices, with their reasons:
 
@@ -19,7 +19,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from visionocr.errors import OutputError, UsageError
-from visionocr.output.earlier_format import START
+from visionocr.output.files import read_head
 
 _FORMAT = 1
 """Version of the tables."""
@@ -51,13 +51,12 @@ CREATE INDEX outputs_by_document ON outputs (document);
 _OF_THIS_RUN = """
 CREATE TEMP TABLE documents (digest TEXT PRIMARY KEY);
 CREATE TEMP TABLE renewed (digest TEXT, page INTEGER, PRIMARY KEY (digest, page));
-CREATE TEMP TABLE taken (name TEXT PRIMARY KEY);
 """
-"""Documents of which pages were wanted, pages that were asked for again, and names that were given to outputs."""
+"""Documents of which pages were looked up or recorded, and pages that were asked for again."""
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises; the latter when its message quotes what it found in a damaged file."""
+"""What SQLite raises; the latter when its message quotes bytes of a damaged file."""
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
-"""What SQLite says of a damaged file; the last one because the statements are right."""
+"""SQLite's errors for a damaged file; the last one because the statements themselves are correct."""
 
 
 class Database:
@@ -66,53 +65,49 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open it. Raises ``UsageError`` when something else lies there, ``OutputError`` when it cannot be used."""
         self.path = path
-        self._lock = threading.Lock()
-        self._is_broken = False
+        self._mutex = threading.Lock()
+        self._has_failed = False
         if not os.path.isdir(path.parent):  # the lock would make it
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
-        if is_foreign(path):
-            raise UsageError(f"{path} is not a journal of visionocr", "Choose another name, or move it away.")
-        self._guard = FileLock(f"{path}.lock", blocking=False)
+        check_file(path)
+        if any(os.path.islink(f"{path}{ending}") for ending in ("", "-journal")):
+            raise OutputError(f"cannot use the journal {path}: {os.strerror(errno.ELOOP)}")
+        self._file_lock = FileLock(f"{path}.lock", blocking=False)
         try:
-            self._guard.acquire()
+            self._file_lock.acquire()
         except Timeout:
             raise OutputError(
                 f"another visionocr is writing {path}", "Wait until it is done, or choose another output."
             ) from None
         except OSError as error:
             raise OutputError(f"cannot write in {path.parent}: {error.strerror}") from None
-        try:
-            self._connection = self._connect()
-        except BaseException:
-            self._unlock()
-            raise
+        absolute = path.absolute().as_posix()
+        uri = f"file://{'' if absolute.startswith('/') else '/'}{quote(os.fsencode(absolute))}?nolock=1"
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._unlock)
+            with self._errors():
+                self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+                stack.callback(self._connection.close)
+                self._prepare()
+            stack.pop_all()
 
-    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows that a SELECT gives. Raises ``OutputError``."""
-        with self._lock:
-            return self._execute(statement, values)
-
-    def write(self, statement: str, *values: object) -> None:
-        """Change rows; on the disk with the next ``commit``. Raises ``OutputError``."""
-        with self._lock:
-            self._check()
-            self._execute(statement, values)
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that *statement* gives. Changes are on the disk after ``commit``. Raises ``OutputError``."""
+        with self._mutex, self._errors():
+            return self._connection.execute(statement, values).fetchall()
 
     def commit(self) -> None:
-        """Wait until everything is on the disk. Raises ``OutputError``; after that nothing can be written any more."""
-        with self._lock:
-            self._check()
-            try:
-                self._connection.commit()
-                if not os.path.exists(self.path):  # the folder was taken away under our feet
-                    raise sqlite3.OperationalError("the file is gone")
-            except _ERRORS as error:
-                raise self._fail(error) from None
+        """Wait until all changes are on the disk. Raises ``OutputError``, also when anything failed before."""
+        with self._mutex, self._errors():
+            with self._connection:  # commits, or rolls back
+                if self._has_failed:
+                    raise sqlite3.OperationalError("an earlier error")
+            if not os.path.exists(self.path):  # the folder was removed or renamed
+                raise sqlite3.OperationalError("the file is gone")
 
     def close(self, *, remove: bool = False) -> None:
-        """Give the file back, or remove it. Never raises."""
-        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
-            self._is_broken = True  # for threads that come too late
+        """Close the file, or remove it. Never raises."""
+        with self._mutex, contextlib.suppress(sqlite3.Error, OSError):
             self._connection.close()
             if remove:
                 self.path.unlink(missing_ok=True)
@@ -121,27 +116,11 @@ class Database:
     def _unlock(self) -> None:
         # Unlinked while it is held: a process that got hold of the old file notices that it has no name any more.
         with contextlib.suppress(OSError):
-            Path(self._guard.lock_file).unlink(missing_ok=True)
-        self._guard.release()
+            Path(self._file_lock.lock_file).unlink(missing_ok=True)
+        self._file_lock.release()
 
-    def _connect(self) -> sqlite3.Connection:
-        if any(os.path.islink(f"{self.path}{ending}") for ending in ("", "-journal")):
-            raise OutputError(f"cannot use the journal {self.path}: {os.strerror(errno.ELOOP)}")
-        absolute = self.path.absolute().as_posix()
-        uri = f"file://{'' if absolute.startswith('/') else '/'}{quote(os.fsencode(absolute))}?nolock=1"
-        connection = None
-        try:
-            connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            self._prepare(connection)
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, _ERRORS):
-                raise self._failure(error) from None
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self) -> None:
+        connection = self._connection
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         connection.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;")
         connection.executescript("PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;")  # for files of others
@@ -151,48 +130,35 @@ class Database:
             connection.executescript(f"{start} {_SCHEMA} COMMIT;")
         elif version != _FORMAT:
             raise OutputError(f"{self.path} was written by another version of visionocr", "Move it away, or use that.")
+        # Fails at once, before a page was read, when the file is read-only; otherwise it changes nothing.
+        connection.executescript(f"BEGIN; PRAGMA user_version={_FORMAT}; ROLLBACK;")
         connection.executescript(_OF_THIS_RUN)
 
-    def _execute(self, statement: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise ``OutputError`` for what SQLite raises."""
         try:
-            return self._connection.execute(statement, tuple(values)).fetchall()
+            yield
         except _ERRORS as error:
-            raise self._fail(error) from None
-
-    def _check(self) -> None:
-        if self._is_broken:
-            raise OutputError(f"the journal {self.path} cannot be written")
-
-    def _fail(self, error: Exception) -> OutputError:
-        self._is_broken = True
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.rollback()
-        return self._failure(error)
-
-    def _failure(self, error: Exception) -> OutputError:
-        if isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(_DAMAGE):
-            return OutputError(
-                f"the journal {self.path} is damaged: {error}", "Move it away to begin anew, or choose another output."
-            )
-        return OutputError(
-            f"cannot write the journal {self.path}: {error}",
-            "What was read before is kept in it. Make room, then repeat the command.",
-        )
+            self._has_failed = True
+            name = getattr(error, "sqlite_errorname", "")
+            if isinstance(error, UnicodeDecodeError) or name.startswith(_DAMAGE):
+                message = f"the journal {self.path} is damaged: {error}"
+                hint = "Move it away to begin anew, or choose another output."
+            else:
+                message = f"cannot write the journal {self.path}: {error}"
+                hint = "What was read before is kept in it. Make room, then repeat the command."
+            raise OutputError(message, hint) from None
 
 
-def is_foreign(path: Path) -> bool:
-    """Whether something that is no state of ours, nor a journal of earlier versions, lies at *path*."""
-    if not os.path.isfile(path):
-        return os.path.exists(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError:
-        return False  # opening it will say why
-    ours = head.startswith(b"SQLite format 3\0") and head[68:72] == _APPLICATION.to_bytes(4, "big")
-    return bool(head) and not ours and not head.startswith(START)
+def check_file(path: Path) -> None:
+    """Raise ``UsageError`` when something that is no state of ours lies at *path*. An empty file may become one."""
+    head = read_head(path, 100)
+    is_ours = head.startswith(b"SQLite format 3\0") and head[68:72] == _APPLICATION.to_bytes(4, "big")
+    if (head and not is_ours) or (os.path.exists(path) and not os.path.isfile(path)):
+        raise UsageError(f"{path} is not a journal of visionocr", "Choose another name, or move it away.")
 
 
 def checksum(*values: object) -> bytes:
-    """What tells that these values are those that were written."""
+    """A checksum of *values*, to be stored beside them."""
     return blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=16).digest()

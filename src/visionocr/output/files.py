@@ -17,7 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 _DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
-"""What stands here leads to streams, even where it looks like a file."""
+"""Names in these folders are streams, even where they look like files."""
 _PREFIX, _SUFFIX = ".visionocr-", ".part"
 """Of the names of unfinished files."""
 
@@ -47,28 +47,26 @@ class AtomicFile:
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
         with self._errors():
-            self._file.write(encoded(text))
+            self._file.write(encode_text(text))
 
     def commit(self) -> None:
         """Make it durable and give it its name."""
         with self._errors():
             self._file.flush()
-            if self._part is None:
-                self._file.close()
-                return
-            os.fsync(self._file.fileno())
-            if sys.platform == "win32":  # where an open file cannot be moved
-                self._file.close()
-            os.chmod(self._part, self._mode())
-            os.replace(self._part, self.path)
+            if self._part is not None:
+                os.fsync(self._file.fileno())
+                if sys.platform == "win32":  # where an open file cannot be moved
+                    self._file.close()
+                os.chmod(self._part, self._mode())
+                os.replace(self._part, self.path)
             self._file.close()  # only now, for that gives up the lock
 
     def discard(self) -> None:
         """Leave everything as it was before. Never raises."""
         with contextlib.suppress(OSError):
             self._file.close()
-        if self._part is not None:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if self._part is not None:
                 self._part.unlink()
 
     def _mode(self) -> int:
@@ -77,7 +75,9 @@ class AtomicFile:
             status = os.lstat(self.path)
             if stat.S_ISREG(status.st_mode):
                 return stat.S_IMODE(status.st_mode)
-        return 0o666 & ~_umask()
+        umask = os.umask(0)  # the only way to ask for it
+        os.umask(umask)
+        return 0o666 & ~umask
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -99,9 +99,20 @@ def remove_leftovers(folder: Path) -> None:
                 part.unlink()
 
 
-def encoded(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """UTF-8; a lone surrogate, which no text should hold, becomes an escape instead of an error."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """The first bytes of a file, at most *size*; none where there is no file, or where it cannot be read."""
+    if not os.path.isfile(path):  # opening a pipe could block
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
 
 
 def is_stream(path: Path) -> bool:
@@ -137,9 +148,3 @@ def _lock(file: BinaryIO) -> bool:
     except OSError:
         return False
     return True
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

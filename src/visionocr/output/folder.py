@@ -1,4 +1,4 @@
-"""Names of output files in a folder: never outside of it, never twice, never over a file that is not ours.
+"""A folder with one output file for each document, never outside of it, never twice, never over a file of others.
 
 The folder's state remembers which file was written from which document, and for a document of which every page is good
 also what the document was then. So a repeated run knows what is done without opening it.
@@ -10,14 +10,16 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from visionocr.errors import OutputError
 from visionocr.output.files import remove_leftovers
+from visionocr.output.formats import Formatter
 from visionocr.output.state import State
-from visionocr.types import FileSignature
+from visionocr.output.writer import FileSink, Sink
+from visionocr.types import FileSignature, PageResult, Status
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -32,21 +34,69 @@ class Origin:
     """The folder that it was found in, relative to the one that was named."""
 
 
-class OutputFolder:
-    """A folder with one output file for each document, in subfolders as the documents were found.
+class FolderSink(Sink):
+    """One file for each document, each complete or not there, in subfolders as the documents were found.
 
-    *job* stands for everything that an output depends on but its document: what another job wrote is not done.
+    *state* is the folder's. *job* stands for everything that an output depends on but its document: what another job
+    wrote is not complete.
     """
 
-    def __init__(self, folder: Path, suffix: str, state: State, job: str = "") -> None:
+    def __init__(self, folder: Path, formatter: Callable[[], Formatter], state: State, job: str = "") -> None:
         self.folder = folder
-        self._suffix = suffix
+        self._make_formatter = formatter
+        self._suffix = formatter().suffix
         self._state = state
         self._job = job
         self._numbers: dict[str, int] = {}
         """By stem: the next number to try for one more document of that name."""
+        self._taken: set[int] = set()
+        """Hashes of the names of this run."""
         self._swept: set[Path] = set()
         """Folders without leftovers of killed runs."""
+        self._origins: dict[str, Origin] = {}
+        """Of the documents that are under way, by name."""
+        self._document: tuple[str, str] | None = None
+        """Name and digest of the one being written: two documents may have the same name."""
+        self._sink: FileSink | None = None
+        self._is_good = True
+        """Whether all its pages are."""
+
+    def expect(self, document: str, origin: Origin) -> None:
+        """The pages of *document*, a file, will come."""
+        self._origins[document] = origin
+
+    def write(self, result: PageResult) -> None:
+        """Add one page to its document's file; a new document finishes the one before.
+
+        A document that could not be opened gets no file: an empty one would look like a result.
+        """
+        document = result.page.document, result.page.digest
+        if document != self._document:
+            if result.page.number == 0:
+                self._origins.pop(document[0], None)
+                return
+            self.finish()
+            path = self.path_for(*document, self._origins.get(document[0]))
+            if path.parent not in self._swept:
+                self._swept.add(path.parent)
+                remove_leftovers(path.parent)
+            self._document, self._sink, self._is_good = document, FileSink(path, self._make_formatter()), True
+        assert self._sink is not None
+        self._is_good = self._is_good and result.status not in {Status.FAILED, Status.SUSPECT}
+        self._sink.write(result)
+
+    def finish(self) -> None:
+        """Put the current document's file in place."""
+        if self._sink is not None and self._document is not None:
+            self._sink.finish()
+            origin = self._origins.pop(self._document[0], None)
+            self.register(self._sink.path, *self._document, origin, is_good=self._is_good)
+            self._sink = self._document = None
+
+    def discard(self) -> None:
+        """Leave the current document's file as it was; those before are in place."""
+        if self._sink is not None:
+            self._sink.discard()
 
     def path_for(self, document: str, digest: str, origin: Origin | None) -> Path:
         """Where the output goes. The same document gets the same file again in a later run.
@@ -60,8 +110,9 @@ class OutputFolder:
             path = self.folder / name
             # On many systems names that differ in case, or in how accents are written, are one file.
             is_ours = name in earlier or not os.path.lexists(path)
-            if is_ours and self._state.take_name(unicodedata.normalize("NFC", name).casefold()):
-                self._sweep(path.parent)
+            key = hash(unicodedata.normalize("NFC", name).casefold())
+            if is_ours and key not in self._taken:
+                self._taken.add(key)
                 return path
         raise AssertionError("candidates do not end")
 
@@ -111,11 +162,6 @@ class OutputFolder:
         while True:
             number = self._numbers[stem] = self._numbers.get(stem, 1) + 1
             yield f"{stem}-{number}{self._suffix}"
-
-    def _sweep(self, folder: Path) -> None:
-        if folder not in self._swept:
-            self._swept.add(folder)
-            remove_leftovers(folder)
 
 
 def make_folder(folder: Path) -> None:

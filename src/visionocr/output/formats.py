@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from typing import Any
 
+from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
 
@@ -61,14 +63,14 @@ class PagesText(Formatter):
             case "rule":
                 return f"---\n{comment}" if self._written else comment
             case "heading":
-                return f"{comment}\n## {_titled(result.page)}\n"
+                return f"{comment}\n## {_title(result.page)}\n"
             case _:
                 return comment
 
     def _gap(self, result: PageResult) -> str:
         why, name = reasons(result.findings), page_label(result.page)
-        line = why if why.startswith(name) else f"{_titled(result.page)} could not be read: {why}"
-        return f"> **[{_escaped(line)}]**" if self.suffix == ".md" else f"[{line}]"
+        line = why if why.startswith(name) else f"{_title(result.page)} could not be read: {why}"
+        return f"> **[{_escape(line)}]**" if self.suffix == ".md" else f"[{line}]"
 
 
 class JsonLines(Formatter):
@@ -118,12 +120,26 @@ class Captions(Formatter):
         if not text:
             gap = f"[could not be described: {reasons(result.findings)}]"
             markdown = self.suffix == ".md"
-            text = f"{page_comment(result)} **{_escaped(gap)}**" if markdown else gap
+            text = f"{page_comment(result)} **{_escape(gap)}**" if markdown else gap
         elif result.status is Status.SUSPECT and self.suffix == ".md":
             text = f"{page_comment(result)} {text}"
         if not self._several:
             return f"{text}\n"
-        return f"**{_escaped(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+        return f"**{_escape(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+
+
+def formatter_for(settings: Settings, *, captions: bool = False, several: bool = False) -> Callable[[], Formatter]:
+    """What makes the formatter of each output file. *several*: captions of more than one picture may come."""
+    match settings.format:
+        case Format.JSON:
+            return Json
+        case Format.JSONL:
+            return JsonLines
+    suffix = f".{settings.format}"
+    if captions:
+        return lambda: Captions(suffix, several)
+    default = PageBreaks.COMMENT if settings.format is Format.MD else PageBreaks.FORMFEED
+    return lambda: PagesText(suffix, settings.page_breaks or default)
 
 
 def record(result: PageResult) -> dict[str, Any]:
@@ -166,11 +182,11 @@ def page_comment(result: PageResult) -> str:
     return f"<!-- visionocr {inner} -->"
 
 
-def _titled(page: PageRef) -> str:
+def _title(page: PageRef) -> str:
     text = page_label(page)
     return text[0].upper() + text[1:] if page.number and page.pages != 1 else text
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that Markdown shows as it stands."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>#" else char for char in text)

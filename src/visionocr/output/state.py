@@ -1,18 +1,17 @@
-"""What was read and what was written from it, kept safe in one file, so that a run can be gone on with.
+"""The state of a job in one file: results of pages, and outputs that were written, so that a later run can resume.
 
 A state holds the results of pages, each under its job: a fingerprint of everything that an answer depends on but the
 document (model, preset, prompt, sampler, raster). Several jobs and documents share a state without touching each
 other's results. Pages are known by the digest of their document and their number, so a document that changed is read
 again, and one that was only renamed is not. It also knows the digests of files whose size and time of change are still
-the same, and in an output folder, which output was written from which document. What of it fits into memory does not
-matter: everything is looked up where it is stored (``database.py`` says how).
+the same, and in an output folder, which output was written from which document. Nothing is loaded into memory as a
+whole: everything is looked up in the file (see ``database.py``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
@@ -22,17 +21,12 @@ from typing import Any
 import msgspec
 
 from visionocr.errors import OutputError
-from visionocr.output import earlier_format
 from visionocr.output.database import Database, checksum
 from visionocr.types import FileSignature, PageRef, PageResult, Status
 
 FOLDER_STATE = ".visionocr.journal"
 """Name of the state inside an output folder."""
 _RANKS = {Status.OK: 4, Status.SUSPECT: 3, Status.BLANK: 2, Status.FAILED: 1, Status.SKIPPED: 0}
-_PUT_JOB = "INSERT OR IGNORE INTO jobs VALUES (?, ?, 0)"
-_PUT_PAGE = "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?)"
-_PUT_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)"
-_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class State:
@@ -48,37 +42,33 @@ class State:
         """
         self.path = path
         self._redo = redo
-        self._job, self._fingerprint = _job(fingerprint)
-        self._database = _open(path)
-        try:
-            self._database.write(_PUT_JOB, self._job, self._fingerprint)
-            rows = self._database.query("SELECT finished FROM jobs WHERE key = ?", self._job)
-        except BaseException:
-            self._database.close()
-            raise
-        self.is_finished = any(finished for (finished,) in rows)
+        self._fingerprint = json.dumps(fingerprint, sort_keys=True)
+        self._job = blake2b(self._fingerprint.encode(), digest_size=16).hexdigest()
+        self._database = Database(path)
+
+    @property
+    def is_finished(self) -> bool:
         """Whether the job's last run ended well, and nothing was read since."""
+        return bool(self._database.execute("SELECT 1 FROM jobs WHERE key = ? AND finished", self._job))
 
     def __len__(self) -> int:
         """How many pages of the job are in it."""
-        return int(self._database.query("SELECT count(*) FROM pages WHERE job = ?", self._job)[0][0])
+        return int(self._database.execute("SELECT count(*) FROM pages WHERE job = ?", self._job)[0][0])
 
     def differences(self) -> list[str]:
         """How the job differs from the newest other one that has results, for people; empty where there is none."""
-        rows = self._database.query(
+        rows = self._database.execute(
             "SELECT fingerprint FROM jobs WHERE key <> ? AND EXISTS (SELECT 1 FROM pages WHERE job = key)"
             " ORDER BY rowid DESC LIMIT 1",
             self._job,
         )
-        with contextlib.suppress(ValueError, AttributeError):
-            now = _flatten(json.loads(self._fingerprint))
-            for before in (_flatten(json.loads(text)) for (text,) in rows):
-                return [
-                    f"{name}: {_shorten(before.get(name))} is now {_shorten(now.get(name))}"
-                    for name in sorted(before.keys() | now.keys())
-                    if before.get(name) != now.get(name)
-                ]
-        return []
+        now = _flatten(json.loads(self._fingerprint))
+        before = _flatten(json.loads(rows[0][0])) if rows else now
+        return [
+            f"{name}: {_shorten(before.get(name))} is now {_shorten(now.get(name))}"
+            for name in sorted(before.keys() | now.keys())
+            if before.get(name) != now.get(name)
+        ]
 
     # --- pages ---------------------------------------------------------------------------------------------
 
@@ -86,12 +76,12 @@ class State:
         """The result of *page*, under the name that its document has now; ``None`` when it must be asked for."""
         if not page.digest:
             return None
-        self._database.write("INSERT OR IGNORE INTO temp.documents VALUES (?)", page.digest)
+        self._database.execute("INSERT OR IGNORE INTO temp.documents VALUES (?)", page.digest)
         result = self._find(page)
         if result is None or self._redo is None or not self._redo(page.number, result.status):
             return result
         renewed = "SELECT 1 FROM temp.renewed WHERE digest = ? AND page = ?"
-        return result if self._database.query(renewed, page.digest, page.number) else None
+        return result if self._database.execute(renewed, page.digest, page.number) else None
 
     def has_pages(self, digest: str, numbers: Iterable[int]) -> bool:
         """Whether none of these pages of the document with *digest* must be asked for."""
@@ -108,17 +98,20 @@ class State:
             return
         earlier = self._find(page) if self._redo is not None else None
         if earlier is None or _rank(earlier) <= _rank(result):
-            self._database.write(_PUT_PAGE, *_page_row(self._job, result))
-        self._database.write("INSERT OR IGNORE INTO temp.documents VALUES (?)", page.digest)
+            # Not msgspec's own encoder: it refuses lone surrogates, which names of files may hold.
+            record = json.dumps(msgspec.to_builtins(result)).encode()
+            key = self._job, page.digest, page.number
+            values = *key, record, checksum(*key, record)
+            self._database.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?)", *values)
+        self._database.execute("INSERT OR IGNORE INTO temp.documents VALUES (?)", page.digest)
         if self._redo is not None:
-            self._database.write("INSERT OR IGNORE INTO temp.renewed VALUES (?, ?)", page.digest, page.number)
-        if self.is_finished:
-            self._set_finished(False)
+            self._database.execute("INSERT OR IGNORE INTO temp.renewed VALUES (?, ?)", page.digest, page.number)
+        self._set_finished(False)
         self._database.commit()
 
     def _find(self, page: PageRef) -> PageResult | None:
         key = self._job, page.digest, page.number
-        rows = self._database.query(
+        rows = self._database.execute(
             "SELECT record, checksum FROM pages WHERE job = ? AND digest = ? AND page = ?", *key
         )
         for record, written in rows:
@@ -132,12 +125,12 @@ class State:
     def register_file(self, path: str, signature: FileSignature, digest: str, pages: int) -> None:
         """Remember what the file at *path* is. It reaches the disk with the next result."""
         values = _storable(path), signature.size, signature.modified, digest, pages
-        self._database.write(_PUT_FILE, *values, checksum(*values))
+        self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", *values, checksum(*values))
 
     def find_file(self, path: str, signature: FileSignature) -> tuple[str, int] | None:
         """Digest and number of pages of the file at *path*; ``None`` when unknown, or when the file has changed."""
         key = _storable(path), signature.size, signature.modified
-        rows = self._database.query(
+        rows = self._database.execute(
             "SELECT digest, pages, checksum FROM files WHERE path = ? AND size = ? AND modified = ?", *key
         )
         return next(((digest, pages) for digest, pages, sum_ in rows if sum_ == checksum(*key, digest, pages)), None)
@@ -146,93 +139,43 @@ class State:
         """Note that the output *name* was written from *document*; with a signature when every page of it is good."""
         good = (signature.size, signature.modified, job) if signature is not None else (None, None, None)
         values = name, _storable(document), *good
-        self._database.write(_PUT_OUTPUT, *values, checksum(*values))
+        statement = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
+        self._database.execute(statement, *values, checksum(*values))
         self._database.commit()
 
     def find_outputs(self, document: str) -> list[tuple[str, FileSignature | None, str | None]]:
         """Name, signature and job of all outputs that were written from *document*."""
         key = _storable(document)
-        rows = self._database.query("SELECT name, size, modified, job, checksum FROM outputs WHERE document = ?", key)
+        rows = self._database.execute("SELECT name, size, modified, job, checksum FROM outputs WHERE document = ?", key)
         return [
             (name, None if size is None else FileSignature(size, modified), job)
             for name, size, modified, job, written in rows
             if written == checksum(name, key, size, modified, job)
         ]
 
-    def take_name(self, name: str) -> bool:
-        """Whether *name* was still free in this run; from now on it is not."""
-        is_free = not self._database.query("SELECT 1 FROM temp.taken WHERE name = ?", name)
-        self._database.write("INSERT OR IGNORE INTO temp.taken VALUES (?)", name)
-        return is_free
-
-    # --- the end -------------------------------------------------------------------------------------------
-
     def finish(self, *, forget: bool) -> None:
         """The run is complete and good. *forget*: the results of its documents are not needed any more."""
         if forget:
-            self._database.write(
+            self._database.execute(
                 "DELETE FROM pages WHERE job = ? AND digest IN (SELECT digest FROM temp.documents)", self._job
             )
         self._set_finished(True)
         self._database.commit()
 
     def close(self) -> None:
-        """Give the file back. A state without results and outputs is removed. Never raises."""
+        """Close the file. A state without results and outputs is removed. Never raises."""
         is_empty = False
         with contextlib.suppress(OutputError):
             self._database.commit()
-            is_empty = not self._database.query("SELECT 1 FROM pages UNION ALL SELECT 1 FROM outputs LIMIT 1")
+            is_empty = not self._database.execute("SELECT 1 FROM pages UNION ALL SELECT 1 FROM outputs LIMIT 1")
         self._database.close(remove=is_empty)
 
     def _set_finished(self, finished: bool) -> None:
-        self._database.write("UPDATE jobs SET finished = ? WHERE key = ?", finished, self._job)
-        self.is_finished = finished
-
-
-def _open(path: Path) -> Database:
-    """The file of a state, with what is there in the earlier format."""
-    try:
-        if not path.is_symlink() and earlier_format.is_journal(path):
-            _convert(path)
-        database = Database(path)
-        ledger = path.with_name(earlier_format.LEDGER)
-        if path.name == FOLDER_STATE and ledger.is_file() and not ledger.is_symlink():
-            for entry in earlier_format.read_ledger(ledger):
-                database.write(_PUT_OUTPUT, *entry, checksum(*entry))
-            database.commit()
-            ledger.unlink()
-    except OSError as error:
-        raise OutputError(f"cannot use the journal {path}: {error.strerror or error}") from None
-    return database
-
-
-def _convert(path: Path) -> None:
-    """Replace a journal of the earlier format by a state with the same results."""
-    new = Path(f"{path}.new")
-    new.unlink(missing_ok=True)
-    job, text = _job(earlier_format.read_fingerprint(path))
-    database = Database(new)
-    try:
-        database.write(_PUT_JOB, job, text)
-        for result in earlier_format.read_results(path):
-            database.write(_PUT_PAGE, *_page_row(job, result))
-        database.commit()
-    finally:
-        database.close()
-    os.replace(new, path)
-
-
-def _job(fingerprint: Mapping[str, Any]) -> tuple[str, str]:
-    """The key of a job, and its fingerprint as a text."""
-    text = json.dumps(fingerprint, sort_keys=True)
-    return blake2b(text.encode(), digest_size=16).hexdigest(), text
-
-
-def _page_row(job: str, result: PageResult) -> tuple[object, ...]:
-    # Not msgspec's own encoder: it refuses lone surrogates, which names of files may hold.
-    record = json.dumps(msgspec.to_builtins(result)).encode()
-    key = job, result.page.digest, result.page.number
-    return *key, record, checksum(*key, record)
+        self._database.execute(
+            "INSERT INTO jobs VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET finished = excluded.finished WHERE finished <> excluded.finished",
+            *(self._job, self._fingerprint, finished),
+        )
 
 
 def _storable(path: str) -> str:

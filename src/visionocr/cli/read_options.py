@@ -1,0 +1,128 @@
+"""The options of the commands that read documents, and the paths that follow from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from visionocr.cli.options import config_folder
+from visionocr.documents.kinds import HEAD, sniff
+from visionocr.errors import OutputError, UsageError
+from visionocr.output.files import is_stream, read_head
+from visionocr.settings import CONFIG_NAME
+
+_ANOTHER_NAME = "Choose another name."
+
+
+@dataclass
+class ReadOptions:
+    """What was typed for ``pdf``, ``image`` or ``describe``."""
+
+    files: list[str]
+    command: str
+    task: str
+    """The task unless the settings name another."""
+    flags: dict[str, Any] = field(repr=False)  # the key may be among them
+    files_from: str | None = None
+    pages: str | None = None
+    recursive: bool = False
+    output: str | None = None
+    password_file: Path | None = None
+    journal: Path | None = None
+    keep_journal: bool = False
+    redo: str | None = None
+    config: Path | None = None
+    dry_run: bool = False
+    probe_pages: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    sidecar: str | None = None
+    prefix: str = ""
+    suffix: str = ""
+    force: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The kind of document to look for in folders: ``pdf`` or ``image``."""
+        return "pdf" if self.command == "pdf" else "image"
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether more or fewer documents may be read than are named."""
+        return self.recursive or self.files_from is not None or self.sidecar is not None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that ``--output`` names: with a slash at its end, or one that exists."""
+        is_folder = self.output and (self.output.endswith(("/", os.sep)) or os.path.isdir(self.output))
+        return Path(self.output) if self.output and is_folder else None
+
+    @property
+    def state_path(self) -> Path | None:
+        """Where ``--journal`` says, else in the output folder or beside the output file; ``None`` for no state."""
+        from visionocr.output.state import FOLDER_STATE
+
+        if self.sidecar is not None:
+            return None
+        if self.journal is not None or self.output in (None, "-"):
+            return self.journal
+        if self.folder is not None:
+            return self.folder / FOLDER_STATE
+        return None if is_stream(Path(str(self.output))) else Path(f"{self.output}.journal")
+
+    def check(self) -> None:
+        """Raise ``UsageError`` for options that do not make sense together."""
+        if not self.files and self.files_from is None:
+            raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
+        if self.sidecar is None:
+            given = {"--prefix": self.prefix, "--suffix": self.suffix, "--force": self.force}
+            if needless := [name for name, value in given.items() if value]:
+                raise UsageError(f"{needless[0]} needs --sidecar")
+        elif self.output is not None:
+            raise UsageError("--sidecar and --output exclude each other")
+        elif "-" in self.files:
+            raise UsageError("standard input has no place for a --sidecar")
+        if self.probe_pages and not self.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
+        if self.output == "":
+            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
+
+    def check_files(self) -> None:
+        """Raise ``UsageError`` where the output or the state would overwrite something.
+
+        Raises ``OutputError`` for a folder that is not there.
+        """
+        from visionocr.output.database import check_file
+
+        if self.output not in (None, "-") and self.folder is None:
+            self._check_output(Path(str(self.output)))
+        if self.state_path is not None:
+            check_file(self.state_path)
+
+    def _check_output(self, path: Path) -> None:
+        if not os.path.isdir(path.parent):
+            raise OutputError(f"there is no folder {path.parent}", "Create it first, or give another --output.")
+        for name, what in self._inputs():
+            if os.path.exists(path) and os.path.exists(name) and path.samefile(name):
+                raise UsageError(f"--output {self.output} is {what}", _ANOTHER_NAME)
+        head = read_head(path, HEAD)
+        content = {b"GGUF": "a model file", b"SQLi": "a database"}.get(head[:4])
+        if sniff(head) is not None:
+            content = "a PDF or a picture"
+        if content is not None:
+            raise UsageError(f"--output {self.output} would overwrite {content}", _ANOTHER_NAME)
+        if self.journal is not None and os.path.realpath(self.journal) == os.path.realpath(path):
+            raise UsageError("--journal and --output are the same file", _ANOTHER_NAME)
+
+    def _inputs(self) -> Iterator[tuple[str, str]]:
+        """Files that are read and must not be overwritten, each with what it is."""
+        yield from ((name, "one of the documents to read") for name in self.files if name != "-")
+        config = self.config or config_folder() / CONFIG_NAME
+        named = {"--files-from": self.files_from, "--password-file": self.password_file, "--config": config}
+        for name in ("prompt", "system"):
+            text = str(self.flags.get(name) or os.environ.get(f"VISIONOCR_{name.upper()}") or "")
+            named[f"--{name}"] = text[1:] if text.startswith("@") else None
+        yield from ((str(path), f"the file of {option}") for option, path in named.items() if path)
