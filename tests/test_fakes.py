@@ -64,17 +64,17 @@ RECORDED = [json.loads(line) for line in WIRE.read_text(encoding="utf-8").splitl
 SCENES = {(entry["case"], entry["version"]): entry for entry in RECORDED}
 TABLE = [entry for entry in RECORDED if "scenario" not in entry]
 UNSEEN = "things home into again then might know red city to head her its country learn country"
-"""What the recorded model says when it sees no picture."""
+"""The recorded model's answer without a picture."""
 PROMPT, RECORDED_PROMPT_TOKENS, OUR_PROMPT_TOKENS = "Describe the picture.", 13, 5
 EXACT = ("completion_tokens", "stop_reason", "queue", "idle", "admin", "last_token_count", "last_seed")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(faults.Voice):
-    """Says what the recorded model says without a picture."""
+class Recorded(faults.OutputFault):
+    """The recorded model's answer without a picture."""
 
-    def _change(self, speech: faults.Speech, ask: faults.Ask) -> faults.Speech:
-        return speech if ask.numbers else replace(speech, text=UNSEEN)
+    def _change(self, output: faults.ModelOutput, request: faults.ModelRequest) -> faults.ModelOutput:
+        return output if request.numbers else replace(output, text=UNSEEN)
 
 
 def like_recorded(version: str, **options: Any) -> FakeKoboldCpp:
@@ -516,7 +516,7 @@ def limit(reply: Reply) -> bool:
 
 
 GOOD = page_text(7)
-KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
+KINDS: list[tuple[faults.Fault, Callable[[Reply], bool]]] = [
     (faults.Busy(), lambda reply: reply.status == 503 and b"busy" in reply.body),
     (faults.RateLimited(4), lambda reply: reply.status == 503 and b"in 4 seconds" in reply.body),
     (faults.Raw(429, b"later", Retry_After="3"), lambda reply: reply.headers["retry-after"] == "3"),
@@ -531,9 +531,9 @@ KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
     *((kind, lambda reply: reply.status == 200 and isinstance(reply.json, object)) for kind in faults.WRONG_TYPES),
     (faults.Drip(1e-5), lambda reply: reply.text.strip() == GOOD),
     (faults.Slow(1e-5), lambda reply: reply.text.strip() == GOOD),
-    (faults.Says("Something."), lambda reply: reply.text == " Something."),
+    (faults.FixedText("Something."), lambda reply: reply.text == " Something."),
     (faults.Empty(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "stop")),
-    (faults.Nothing(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
+    (faults.AbortedInQueue(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
     (faults.EngineError(), lambda reply: reply.result["finish_reason"] == "error"),
     (faults.Aborted(9), lambda reply: reply.result["completion_tokens"] == 9 and len(tokens(reply.text)) == 9),
     (faults.Loop("words"), lambda reply: limit(reply) and reply.text.endswith("very very very")),
@@ -552,7 +552,7 @@ KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
 
 
 @pytest.mark.parametrize(("kind", "holds"), KINDS, ids=lambda value: repr(value)[:40] if value in KINDS else None)
-def test_kinds_of_misbehaviour(kind: faults.Kind, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
+def test_kinds_of_misbehaviour(kind: faults.Fault, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
     """Every kind does what its name says, once, and the next answer is good."""
     koboldcpp.plan[7] = [kind]
     prompt = "<|im_start|>user\nRead this page.<|im_end|>\n<|im_start|>assistant\n"
@@ -569,7 +569,7 @@ def test_kinds_of_misbehaviour(kind: faults.Kind, holds: Callable[[Reply], bool]
         (faults.CutBody(), http.client.IncompleteRead),
     ],
 )
-def test_broken_connections(kind: faults.Kind, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
+def test_broken_connections(kind: faults.Fault, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
     """The connection breaks in the way that was planned; the server lives on."""
     koboldcpp.plan[7] = [kind]
     with pytest.raises(error):

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, squares
-from fakes.requests import Sleepless
+from fakes.requests import NoWaitStop
 from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.retry_policy import RetryPolicy
@@ -33,7 +33,7 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
     """An engine for a fake server, which does not wait."""
     http = Http(fake.url)
     server, dialect = probe(http)
-    return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=Sleepless())
+    return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=NoWaitStop())
 
 
 # --- the clamp -----------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def test_context_too_small_for_the_picture() -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Null(), faults.EngineError(), faults.Closed(), faults.Json({}, 400)], ids=repr)
-def test_failed_request(kind: faults.Kind) -> None:
+def test_failed_request(kind: faults.Fault) -> None:
     """A question that fails says nothing: the run goes on with what is assumed."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = kind

@@ -95,7 +95,7 @@ class Story:
 
 BAD: dict[str, Story] = {
     "empty": Story(faults.Empty(), Status.FAILED, FindingKind.EMPTY, 3),
-    "nothing generated": Story(faults.Nothing(), Status.FAILED, FindingKind.SERVER, 3),
+    "nothing generated": Story(faults.AbortedInQueue(), Status.FAILED, FindingKind.SERVER, 3),
     "engine error": Story(faults.EngineError(), Status.FAILED, FindingKind.SERVER, 3),
     # Between slow ones, as all are in reality: what a server says of its last generation is asked for when it has
     # the next at work.
@@ -104,7 +104,7 @@ BAD: dict[str, Story] = {
     "loop of lines": Story(faults.Loop("lines", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
     "loop of rows": Story(faults.Loop("rows"), Status.SUSPECT, FindingKind.REPETITION, 3),
     "cut off": Story(faults.Truncated(), Status.SUSPECT, FindingKind.TRUNCATED, 3),
-    "refusal": Story(faults.Says("I'm sorry, but I can't help with that."), Status.FAILED, FindingKind.REFUSAL, 3),
+    "refusal": Story(faults.FixedText("I'm sorry, but I can't help with that."), Status.FAILED, FindingKind.REFUSAL, 3),
     "prompt comes back": Story(faults.Echo(), Status.FAILED, FindingKind.PROMPT_ECHO, 3),
     "picture ignored": Story(faults.ImageIgnored(), Status.FAILED, FindingKind.IMAGE_NOT_USED, 3),
     "endless thinking": Story(faults.Think(closed=False), Status.FAILED, FindingKind.EMPTY, 3),

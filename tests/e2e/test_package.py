@@ -24,7 +24,7 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_import_costs_nothing() -> None:
     """``import visionocr`` loads none of the libraries, and its public names are there on demand."""
-    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "tenacity", "numpy", "faster_paddle"}
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "faster_paddle"}
     assert not loaded_by("import visionocr") & heavy
     assert not loaded_by("import visionocr; visionocr.Settings, visionocr.PageResult") & heavy
 

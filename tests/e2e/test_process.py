@@ -94,14 +94,14 @@ def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
 
 def test_the_version_costs_nothing(environment: dict[str, str]) -> None:
     """Scripts ask for it often: no library is loaded."""
-    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "msgspec"}
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "faster_paddle", "msgspec"}
     assert not loaded_by(environment, "--version") & heavy
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["pdf", "--help"], ["presets"]])
 def test_help_and_presets_are_quick(environment: dict[str, str], arguments: list[str]) -> None:
     """Nothing that opens documents, servers or terminals is loaded to answer from memory."""
-    heavy = {"requests", "urllib3", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "rich"}
+    heavy = {"requests", "urllib3", "pymupdf", "PIL", "numpy", "faster_paddle", "rich"}
     assert not loaded_by(environment, *arguments) & heavy
 
 
@@ -269,7 +269,7 @@ def test_a_second_signal_leaves_at_once(start: Start, server: FakeKoboldCpp, tmp
     """Who presses Ctrl-C twice does not wait for a server that takes no notice."""
     pdf_file(tmp_path / "a.pdf")
     server.plan[1] = faults.Hang()
-    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    server.plan["/api/extra/abort"] = faults.ServerFault(Answer(body=b" " * 1000, pause=1.0))
     process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
     server.wait_for(lambda: server.running is not None, PATIENCE)
     process.send_signal(signal.SIGINT)
@@ -285,7 +285,7 @@ def test_a_server_that_takes_no_notice_does_not_hold_us(start: Start, server: Fa
     """One Ctrl-C is enough: the abort is not waited for longer than two seconds."""
     pdf_file(tmp_path / "a.pdf")
     server.plan[1] = faults.Hang()
-    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    server.plan["/api/extra/abort"] = faults.ServerFault(Answer(body=b" " * 1000, pause=1.0))
     process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
     server.wait_for(lambda: server.running is not None, PATIENCE)
     began = time.monotonic()
@@ -419,7 +419,7 @@ def test_a_program_may_end_with_pages_unread(
     pdf_file(tmp_path / "a.pdf", pages=12)
     stuck: list[Arrival] = []
 
-    def hang(arrival: Arrival) -> faults.Kind | None:
+    def hang(arrival: Arrival) -> faults.Fault | None:
         answered = {number for earlier in server.generated if earlier.status for number in earlier.numbers}
         if not {1, 2} <= answered:  # two pages are asked at once, in either order
             return None

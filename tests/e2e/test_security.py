@@ -100,7 +100,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 # --- the key -----------------------------------------------------------------------------------------------
 
 
-def echo(status: int, body: str) -> faults.Door:
+def echo(status: int, body: str) -> faults.ServerFault:
     """An answer that gives the key back."""
     return faults.Raw(status, body.encode())
 
@@ -110,8 +110,8 @@ def slashed(text: str) -> str:
     return json.dumps({"detail": {"msg": text}}).replace("/", "\\/")
 
 
-BETRAYALS: dict[str, tuple[str, faults.Kind]] = {
-    "right": ("", faults.Voice()),
+BETRAYALS: dict[str, tuple[str, faults.Fault]] = {
+    "right": ("", faults.OutputFault()),
     "401 JSON": ("/generate", echo(401, json.dumps({"detail": {"msg": f"the key {KEY} is wrong"}}))),
     "401 text": ("/generate", echo(401, f"Bearer {KEY} is wrong")),
     "401 page": ("/generate", echo(401, f"<html><b>{KEY}</b></html>")),
@@ -119,7 +119,7 @@ BETRAYALS: dict[str, tuple[str, faults.Kind]] = {
     "404": ("/generate", echo(404, f"no {KEY}")),
     "400": ("/generate", echo(400, f'{{"error": "{KEY}"}}')),
     "500": ("/generate", echo(500, f'{{"error": ["{KEY}"]}}')),
-    "503": ("/generate", faults.Door(faults.Raw(503, f'{{"msg": "{KEY}"}}'.encode()).answer, times=1)),
+    "503": ("/generate", faults.ServerFault(faults.Raw(503, f'{{"msg": "{KEY}"}}'.encode()).answer, times=1)),
     "no JSON": ("/generate", echo(200, f"{KEY} {{")),
     "redirect": ("/generate", faults.Redirect(f"http://127.0.0.2:9/{KEY}?key={KEY}")),
     "redirect to a name": ("/generate", faults.Redirect(f"http://user:{KEY}@127.0.0.2:9/")),
@@ -271,7 +271,7 @@ def is_harmless(ran: Ran) -> None:
 def test_what_a_model_says_cannot_steer(command: str, form: str, run: Run, server: FakeKoboldCpp) -> None:
     """Escape sequences and overrides in a model's answer reach neither Markdown nor text nor JSON nor the console."""
     make_pdf("a.pdf")
-    server.plan[ANY] = faults.Says(f"before {EVIL} after " + "word " * 20)
+    server.plan[ANY] = faults.FixedText(f"before {EVIL} after " + "word " * 20)
     ran = run(command, "a.pdf", "-v", "-f", form)
     is_harmless(ran)
     text = ran.out if form in {"md", "txt"} else json.loads(ran.out.strip("[]\n"))["text"]
@@ -289,7 +289,7 @@ def test_what_a_server_complains_cannot_steer(path: str, status: int, run: Run, 
     make_pdf("a.pdf")
     body = f'{{"detail": "{EVIL}"}}' if status == 500 else f"{EVIL}\nsecond line"
     answer = Answer(status, body.encode("utf-8", "replace"), length=None)
-    server.plan[path] = faults.Door(answer) if status != 502 else [faults.Door(answer, times=1)]
+    server.plan[path] = faults.ServerFault(answer) if status != 502 else [faults.ServerFault(answer, times=1)]
     checks = [["check", "-v"], ["check", "--json"]] if path == "/version" else [["pdf", "a.pdf", "-f", "txt"]]
     for line in (["pdf", "a.pdf", "-vv"], *checks):
         ran = run(*line)

@@ -137,7 +137,7 @@ def test_no_connection_stays(koboldcpp: FakeKoboldCpp) -> None:
     "kind", [faults.Huge(200_000), faults.Endless(), faults.Drip(0.02), faults.NotJson()], ids=repr
 )
 def test_no_connection_stays_after_a_fault(
-    kind: faults.Kind, koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+    kind: faults.Fault, koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that is given up in the middle leaves no connection open either."""
     monkeypatch.setattr(module, "MAX_ANSWER", 100_000)
@@ -236,7 +236,7 @@ def test_odd_redirect(location: str, koboldcpp: FakeKoboldCpp) -> None:
 def test_endless_redirect(status: int, koboldcpp: FakeKoboldCpp) -> None:
     """The body of a redirect is bounded like any other."""
     headers = (("Location", "http://127.0.0.1:9/"),)
-    koboldcpp.plan[ANY] = faults.Door(Answer(status, headers=headers, more=itertools.repeat(b"x" * 65536)))
+    koboldcpp.plan[ANY] = faults.ServerFault(Answer(status, headers=headers, more=itertools.repeat(b"x" * 65536)))
     with pytest.raises(AnswerUnusable, match="more than"):
         Http(koboldcpp.url, KEY).post(GENERATE, {"prompt": "x"})
 
@@ -366,7 +366,7 @@ def test_retry_after_on_the_wire(koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Html(), faults.NotJson(), faults.NotUtf8(), faults.Nested(), faults.Raw()])
-def test_not_json(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_not_json(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """A web page, half a JSON, other encodings, deep nesting and nothing at all are unusable answers."""
     koboldcpp.plan[ANY] = kind
     with pytest.raises(AnswerUnusable, match="not JSON") as caught:
@@ -436,7 +436,7 @@ def test_cut(part: float, koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Closed(), faults.Reset()])
-def test_closed(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_closed(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """A connection that ends without a byte is lost: an answer that cannot be used, not an absent server."""
     koboldcpp.plan[ANY] = kind
     with pytest.raises(ConnectionLost):
@@ -678,7 +678,7 @@ def test_certificates_that_are_not_there(base: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("kind", [faults.Hang(), faults.Drip(0.05)], ids=repr)
-def test_stop_cuts_a_small_question(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_stop_cuts_a_small_question(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """A small question ends as soon as the run is stopped; later ones are not asked, long requests go their own way."""
     koboldcpp.plan[GENERATE] = kind
     stop = Stop()

@@ -18,7 +18,7 @@ import pytest
 from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.pictures import encode, picture
-from fakes.restarting_server import Phoenix
+from fakes.restarting_server import RestartingServer
 from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.limits import merge_limits, missing_capability
@@ -51,7 +51,7 @@ def connect(url: str, key: str | None = None) -> ServerEngine:
 class Bench:
     """A pool of fakes."""
 
-    def __init__(self, fakes: tuple[FakeKoboldCpp | Phoenix, ...], **options: Any) -> None:
+    def __init__(self, fakes: tuple[FakeKoboldCpp | RestartingServer, ...], **options: Any) -> None:
         self.events: list[Event] = []
         members = [PoolMember(fake.url, partial(connect, fake.url)) for fake in fakes]
         for member in members:
@@ -70,7 +70,9 @@ class Bench:
 
 
 @contextmanager
-def bench_of(*options: dict[str, Any], living: type[FakeKoboldCpp] | type[Phoenix] = FakeKoboldCpp) -> Iterator[Any]:
+def bench_of(
+    *options: dict[str, Any], living: type[FakeKoboldCpp] | type[RestartingServer] = FakeKoboldCpp
+) -> Iterator[Any]:
     """A pool of servers with these options, and the servers."""
     with ExitStack() as stack:
         fakes: tuple[Any, ...] = tuple(stack.enter_context(living(**each)) for each in options)
@@ -167,12 +169,12 @@ def test_nothing_is_taken_from_a_server_that_is_as_quick() -> None:
 
 def test_one_dies_and_comes_back() -> None:
     """Its page goes elsewhere, nothing is lost, it is told, and it works again when it is there again."""
-    with bench_of(*[{"service_seconds": 0.05}] * 2, living=Phoenix) as (bench, (one, other)):
+    with bench_of(*[{"service_seconds": 0.05}] * 2, living=RestartingServer) as (bench, (one, other)):
         one.plan[ANY] = [None, None, faults.Die()]
         assert_all_read(bench.read())
-        assert len(one.lives) == 2
-        assert one.lives[0].generated
-        assert one.lives[1].generated or other.now.generated
+        assert len(one.instances) == 2
+        assert one.instances[0].generated
+        assert one.instances[1].generated or other.now.generated
         until(lambda: f"{one.url} is there" in bench.notices())
         assert re.search(f"({one.url} went away|cannot reach {one.url}).*: its pages go to others", bench.notices())
         assert_all_read(bench.read())
@@ -182,19 +184,19 @@ def test_one_dies_and_comes_back() -> None:
 def test_all_die_and_one_comes_back() -> None:
     """The run waits for the first that is there again, and goes on with it."""
     numbers = range(1, 7)
-    with bench_of({"service_seconds": 0.3}, {"service_seconds": 0.3}, living=Phoenix) as (bench, (one, other)):
+    with bench_of({"service_seconds": 0.3}, {"service_seconds": 0.3}, living=RestartingServer) as (bench, (one, other)):
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(bench.read, numbers)
             for fake in (one, other):
-                fake.rests()
+                fake.stay_down()
                 fake.now.wait_for(lambda fake=fake: fake.now.running is not None and fake.now.waiting == 1)
             for fake in (one, other):
                 fake.now.die()
             until(lambda: "no server is left" in bench.notices())
-            one.rises()
+            one.come_back()
             assert_all_read(reading.result(20), numbers)
         assert "no server is left: waiting up to 10 s" in bench.notices()
-        assert len(one.lives) == 2
+        assert len(one.instances) == 2
 
 
 def test_all_die_for_good() -> None:
@@ -232,7 +234,7 @@ def test_all_refuse() -> None:
 
 def test_a_page_that_kills() -> None:
     """A page over which servers died twice is refused; every other page is read."""
-    with bench_of(*[{"service_seconds": 0.02}] * 3, living=Phoenix) as (bench, fakes):
+    with bench_of(*[{"service_seconds": 0.02}] * 3, living=RestartingServer) as (bench, fakes):
         for fake in fakes:
             fake.plan[5] = faults.Die()
 
@@ -364,7 +366,7 @@ def test_another_model_later() -> None:
 
 def test_a_server_that_comes_back_smaller_is_not_used() -> None:
     """Restarted with a smaller context it is left out, and that is said once."""
-    with bench_of({"context": 8192}, {"context": 8192}, living=Phoenix) as (bench, (one, _)):
+    with bench_of({"context": 8192}, {"context": 8192}, living=RestartingServer) as (bench, (one, _)):
         one._options["context"] = 2048
         one.plan[ANY] = [faults.Die()]
         assert_all_read(bench.read())

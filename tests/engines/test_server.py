@@ -16,7 +16,7 @@ from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.loopback import Arrival
 from fakes.pictures import encode, picture
-from fakes.restarting_server import Phoenix
+from fakes.restarting_server import RestartingServer
 from visionocr.engines import server as module
 from visionocr.engines.connection import Connection
 from visionocr.engines.dialects import probe
@@ -292,7 +292,7 @@ def test_default_sleep_is_interruptible(koboldcpp: FakeKoboldCpp) -> None:
 
 # --- what will not change ------------------------------------------------------------------------------
 
-FINAL: list[tuple[faults.Kind, type[ServerError]]] = [
+FINAL: list[tuple[faults.Fault, type[ServerError]]] = [
     (faults.Json({"detail": {"msg": "no"}}, 400), RequestRefused),
     (faults.Json({}, 401), ServerRefused),
     (faults.Json({}, 403), ServerRefused),
@@ -305,13 +305,13 @@ FINAL: list[tuple[faults.Kind, type[ServerError]]] = [
     (faults.Html(), AnswerUnusable),
     (faults.NotJson(), AnswerUnusable),
     (faults.CutBody(), ConnectionLost),
-    (faults.Nothing(), AnswerUnusable),
+    (faults.AbortedInQueue(), AnswerUnusable),
     (faults.EngineError(), AnswerUnusable),
 ]
 
 
 @pytest.mark.parametrize(("kind", "error"), FINAL, ids=[repr(kind)[:60] for kind, _ in FINAL])
-def test_never_again(kind: faults.Kind, error: type[ServerError], bench: Bench) -> None:
+def test_never_again(kind: faults.Fault, error: type[ServerError], bench: Bench) -> None:
     """What the same bytes would meet again is raised at once: asking differently is not the wire's business."""
     bench.fake.plan[1] = kind
     with pytest.raises(error):
@@ -374,7 +374,7 @@ def test_unreachable_after_busy(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Closed(), faults.Reset()], ids=repr)
-def test_connection_closed(kind: faults.Kind, bench: Bench) -> None:
+def test_connection_closed(kind: faults.Fault, bench: Bench) -> None:
     """A connection that is closed without an answer, by a server that lives, is this page's failure."""
     bench.fake.plan[1] = kind
     with pytest.raises(ConnectionLost):
@@ -633,7 +633,7 @@ def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:
 def test_cancel_of_a_deaf_server(bench: Bench) -> None:
     """A server that does not react to an abort holds nobody up for long."""
     bench.engine._policy = replace(bench.engine._policy, abort=0.1)
-    stuck = faults.Door(Answer(body=b'{"success": "true"}', length=19, pause=60.0))
+    stuck = faults.ServerFault(Answer(body=b'{"success": "true"}', length=19, pause=60.0))
     bench.fake.plan[1] = faults.Hang()
     bench.fake.plan["/api/extra/abort"] = stuck
     returned = threading.Event()
@@ -787,7 +787,7 @@ def test_a_queue_without_room() -> None:
 
 def test_the_guilty_page_is_told_from_its_neighbours() -> None:
     """When a server dies with two pages in it, each is asked again alone: only the one that kills again is refused."""
-    with Phoenix(service_seconds=0.1) as fake:
+    with RestartingServer(service_seconds=0.1) as fake:
         http = Http(fake.url, timeout=5.0)
         server, dialect = probe(http)
         engine = ServerEngine(http, server, dialect, policy=RetryPolicy(first_wait=0.02, longest_wait=0.1))

@@ -19,7 +19,7 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import make_pdf as pdf_file
-from fakes.requests import B64, FULL, GREEDY, STOPS, Sleepless, engine_for
+from fakes.requests import B64, FULL, GREEDY, STOPS, NoWaitStop, engine_for
 from fakes.wires import SERVED, WIRES, Wire
 from visionocr import vision_check
 from visionocr.answers.judge import judge
@@ -289,7 +289,7 @@ def test_overload(name: str) -> None:
         fake.plan[7] = [busy, busy]
         http = Http(fake.url)
         server, dialect = probe(http, wire.dialect)
-        stop = Sleepless()
+        stop = NoWaitStop()
         completion = ServerEngine(http, server, dialect, stop=stop).complete(GREEDY)
         assert (completion.retries, len(stop.sleeps)) == (2, 2)
         fake.plan[7] = busy
@@ -408,7 +408,7 @@ def test_a_loop_is_stopped_as_it_comes(name: str, kind: str, piece: Callable[[st
                 hung_up.set()
 
         fake.plan[7] = [
-            faults.Door(Answer(200, b"", kind, more=endless()))
+            faults.ServerFault(Answer(200, b"", kind, more=endless()))
         ]  # kept nowhere else: it ends when it is not sent
         completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=4000))
         assert completion.finish_reason is FinishReason.LOOP
@@ -422,7 +422,7 @@ _END = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count
 def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
     wire = WIRES["ollama"]
     with wire.fake() as fake:
-        fake.plan[7] = faults.Door(Answer(200, b"", kind, more=chunks))
+        fake.plan[7] = faults.ServerFault(Answer(200, b"", kind, more=chunks))
         return engine_for(wire, fake).complete(GREEDY)
 
 

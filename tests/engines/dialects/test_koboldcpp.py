@@ -382,7 +382,7 @@ def test_no_perf(status: int, mocked: responses.RequestsMock) -> None:
 
 
 @pytest.mark.parametrize("kind", faults.WRONG_TYPES, ids=lambda kind: kind.answer.body.decode())
-def test_wrong_shapes(kind: faults.Door, koboldcpp: FakeKoboldCpp) -> None:
+def test_wrong_shapes(kind: faults.ServerFault, koboldcpp: FakeKoboldCpp) -> None:
     """JSON of any other shape is no completion."""
     koboldcpp.plan[ANY] = kind
     http = Http(koboldcpp.url)
@@ -606,7 +606,7 @@ def test_probe_of_nobody() -> None:
     ],
     ids=repr,
 )
-def test_probe_of_something_else(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_probe_of_something_else(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """What answers like no server that is known is named as such, with the usual ports."""
     koboldcpp.plan["/api/extra/version"] = koboldcpp.plan["/v1/models"] = kind
     with pytest.raises(ServerUnknown, match="not as a server that is known here") as caught:
@@ -622,7 +622,7 @@ def test_probe_of_something_else(kind: faults.Kind, koboldcpp: FakeKoboldCpp) ->
         (faults.Redirect("https://ocr.example/login"), "redirects to https://ocr.example", "--api-url"),
     ],
 )
-def test_probe_at_a_guarded_door(kind: faults.Kind, words: str, hint: str, koboldcpp: FakeKoboldCpp) -> None:
+def test_probe_at_a_guarded_door(kind: faults.Fault, words: str, hint: str, koboldcpp: FakeKoboldCpp) -> None:
     """A proxy that wants a key, or sends us elsewhere, is told from a server of another kind."""
     koboldcpp.plan["/api/extra/version"] = kind
     with pytest.raises(ServerUnknown, match=words) as caught:
@@ -643,7 +643,7 @@ def test_probe_of_a_deaf_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/model", "/api/extra/true_max_context_length"])
 @pytest.mark.parametrize("kind", [faults.Html(404), faults.Null(), faults.Json({"result": None, "value": "many"})])
-def test_probe_with_gaps(path: str, kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_probe_with_gaps(path: str, kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """A server that does not tell its model or its context is used all the same, without them."""
     koboldcpp.plan[path] = kind
     server = probed(koboldcpp)

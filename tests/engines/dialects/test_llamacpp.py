@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from fakes.answers import Answer, json_answer
 from fakes.koboldcpp import FakeKoboldCpp
-from fakes.llamacpp import BLIND, IMAGE_TOKENS, Era, FakeLlama, error
+from fakes.llamacpp import IMAGE_TOKENS, NO_PICTURE, Era, FakeLlama, error
 from fakes.loopback import Arrival
 from fakes.pictures import encode as encode_picture
 from fakes.pictures import make_image, picture
@@ -610,7 +610,7 @@ def test_command(era: Era, tmp_path: Path) -> None:
 
 def _says_what_it_sees(numbers: list[int | None]) -> str:
     if not numbers:
-        return BLIND
+        return NO_PICTURE
     return "A grey picture without any text." if numbers == [None] else page_text(numbers[0] or 0)
 
 
@@ -618,7 +618,7 @@ def test_command_with_a_blind_server(tmp_path: Path) -> None:
     """A server that ignores pictures although it says otherwise is found out by its counts: no page passes for read."""
     make_image(tmp_path / "a.png", 5)
     with FakeLlama(counts_images=False) as fake:
-        fake.says = lambda numbers: BLIND
+        fake.says = lambda numbers: NO_PICTURE
         done = CliRunner().invoke(app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url])
     assert done.exit_code == 7
     assert "did not use the picture" in done.stderr

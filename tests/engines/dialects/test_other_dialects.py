@@ -183,7 +183,7 @@ def test_refused_count_costs_no_page() -> None:
 def test_textgen_remnant_of_a_stop() -> None:
     """The piece of a stop sequence that the server leaves at the end does not reach the page."""
     with FakeTextgen() as fake:
-        fake.plan[ANY] = faults.Says(f"{page_text(7)}\n##")
+        fake.plan[ANY] = faults.FixedText(f"{page_text(7)}\n##")
         text = engine_for_dialect("textgen", fake).complete(GREEDY).text
     assert clean(text, stop_sequences=("\n###",), chat=ChatMarkers()) == page_text(7)
 
@@ -191,7 +191,7 @@ def test_textgen_remnant_of_a_stop() -> None:
 def test_textgen_empty_is_a_failure() -> None:
     """An empty text with status 200 is a failure on the server's console."""
     with FakeTextgen() as fake:
-        fake.plan[ANY] = faults.Says("")
+        fake.plan[ANY] = faults.FixedText("")
         with pytest.raises(AnswerUnusable, match="its console says why"):
             engine_for_dialect("textgen", fake).complete(GREEDY)
 
@@ -214,7 +214,7 @@ def test_textgen_that_does_not_say() -> None:
 def test_koboldai_is_no_textgen() -> None:
     """A KoboldAI, which has the same path for its model and takes no pictures, is not taken for one."""
     with FakeTextgen() as fake:
-        fake.speak = lambda arrival: (  # type: ignore[method-assign]
+        fake.answer_authorized = lambda arrival: (  # type: ignore[method-assign]
             faults.Json({"result": "KoboldAI/fairseq"}).answer if arrival.method == "GET" else faults.Html(404).answer
         )
         assert textgen.recognise(Http(fake.url)) is None
