@@ -59,7 +59,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No configuration of the person who runs the tests, a folder to stand in, and signals as before."""
     for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
         monkeypatch.delenv(name)

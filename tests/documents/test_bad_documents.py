@@ -486,7 +486,7 @@ def server() -> Iterator[FakeKoboldCpp]:
 
 
 @pytest.fixture(autouse=True)
-def alone(alone: None, monkeypatch: pytest.MonkeyPatch, server: FakeKoboldCpp) -> None:
+def isolated(isolated: None, monkeypatch: pytest.MonkeyPatch, server: FakeKoboldCpp) -> None:
     """As everywhere, with small pictures for the one server, asked once."""
     monkeypatch.setenv("VISIONOCR_API_URL", server.url)
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "400")

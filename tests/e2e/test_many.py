@@ -22,7 +22,7 @@ from visionocr.output.folder import Origin, OutputFolder
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.types import FileSignature
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture
