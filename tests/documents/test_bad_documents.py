@@ -24,7 +24,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from drawing import encrypted, pdf_bytes, picture_bytes
-from exit_hook import with_last_words
+from exit_hook import with_exit_hook
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import encode, make_frames, make_image, make_pdf, picture
 from visionocr.api import transcribe
@@ -704,7 +704,7 @@ def process(*arguments: str, limit: int | None = None, seconds: float = PATIENCE
     first = f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); import pathlib, peak"
     if limit:
         first += f"; import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))"
-    script = with_last_words("pathlib.Path('memory').write_text(str(peak.peak_with_children()))", first)
+    script = with_exit_hook("pathlib.Path('memory').write_text(str(peak.peak_with_children()))", first)
     ran = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         stdin=subprocess.DEVNULL,

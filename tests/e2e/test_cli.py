@@ -1,4 +1,4 @@
-"""The command line: options, errors, exit codes, and what each command says."""
+"""The command line: options, errors, exit codes, and the output of each command."""
 
 from __future__ import annotations
 

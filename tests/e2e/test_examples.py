@@ -1,4 +1,4 @@
-"""The examples run, and the sample documents hold the texts that stand beside them."""
+"""The examples run, and the sample documents have the texts beside them."""
 
 from __future__ import annotations
 

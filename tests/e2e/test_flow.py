@@ -1,4 +1,4 @@
-"""From documents to results, with everything in between: a server that misbehaves in every way that is known."""
+"""From documents to results, with a server that fails in every known way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, fixed, page_text
 from fakes.pictures import encode, make_frames, make_image, picture
 from fakes.pictures import make_pdf as pdf_file
-from states import recorded
+from states import read_state
 from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
 from visionocr.errors import ServerError, UsageError
@@ -449,7 +449,7 @@ def test_results_are_kept_when_the_server_dies(server: FakeKoboldCpp) -> None:
     Path("out.md").write_text("yesterday")
     code, out, err = command("pdf", "a.pdf", "-o", "out.md")
     assert (code, out) == (5, "")
-    pages = [(result.page.number, result.text) for result in recorded(Path("out.md.journal"))]
+    pages = [(result.page.number, result.text) for result in read_state(Path("out.md.journal"))]
     assert pages == [(n, page_text(n)) for n in (1, 2, 3)]
     assert Path("out.md").read_text() == "yesterday"
     assert not Path("out.md.part").exists()

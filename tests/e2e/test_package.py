@@ -1,4 +1,4 @@
-"""What is built is what people need: the prompts inside, nothing heavy at import."""
+"""The package: a complete wheel, the public names, and an import without heavy libraries."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from exit_hook import with_last_words
+from exit_hook import with_exit_hook
 from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import FakeKoboldCpp, page_text
@@ -83,7 +83,7 @@ def wait_for_end(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 
 def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
     """The top-level packages that are loaded when a command line has been answered."""
-    script = with_last_words("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
+    script = with_exit_hook("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
     result = subprocess.run(
         [sys.executable, "-c", script, *arguments], env=environment, capture_output=True, check=True
     )

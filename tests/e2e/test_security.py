@@ -1,4 +1,4 @@
-"""What may never happen: the key is seen, a terminal is steered, a file outside is written."""
+"""Security: the key is not shown, the terminal gets no control characters, no file outside is written."""
 
 from __future__ import annotations
 

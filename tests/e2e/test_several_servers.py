@@ -1,4 +1,4 @@
-"""Several servers on the command line: sharing, summary, order, models, who is missing, stopping."""
+"""Several servers on the command line: sharing, summary, order, models, unusable servers, stopping."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from states import recorded
+from states import read_state
 from visionocr.errors import OutputError, UsageError, VisionOcrError
 from visionocr.output.earlier_format import LEDGER
 from visionocr.output.formats import record
@@ -260,7 +260,7 @@ def test_several_threads_may_record(tmp_path: Path) -> None:
         thread.join()
     assert [state.lookup(page(number)) for number in numbers] == [result(number) for number in numbers]
     state.close()
-    assert recorded(tmp_path / "j") == [result(number) for number in numbers]
+    assert read_state(tmp_path / "j") == [result(number) for number in numbers]
 
 
 def test_pages_to_be_asked_again_are_not_known(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
         state.record(result(3))
     assert len(state) == 1
     state.close()
-    assert recorded(path) == [result(1)]
+    assert read_state(path) == [result(1)]
 
 
 def test_a_folder_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
