@@ -22,7 +22,7 @@ PATIENCE = 20.0
 
 
 def collect(stream: Iterator[PageResult], into: list[PageResult]) -> None:
-    """The results before an error, and the error."""
+    """Append results to *into* until the stream ends or raises."""
     for result in stream:
         into.append(result)
 

@@ -1,4 +1,4 @@
-"""What people type as an address, and the base URL that comes of it."""
+"""Addresses as users type them, and their base URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses become one engine: several questions at the same time, and stopping while they are asked."""
+"""Connecting to servers: concurrent probes, their errors, and stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request, one connection: what is sent, what is refused, and what every kind of answer turns into."""
+"""HTTP requests: what is sent, what is refused, and the result of every kind of answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model without any server: what the settings may say, what the child may do, and what is left of it."""
+"""A model run without a server: its settings, and the behaviour and the end of its child process."""
 
 from __future__ import annotations
 

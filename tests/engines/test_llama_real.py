@@ -1,4 +1,4 @@
-"""The real llama.cpp server, with a tiny model of random weights: what it answers, shows, refuses and lets go of."""
+"""The llama.cpp dialect and child process with the real server and a tiny model of random weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded engine: what it reads, and what a crash, a hang and a stop cost."""
+"""The embedded engine: accuracy and order of its text, and the effects of a crash, a hang and a stop."""
 
 from __future__ import annotations
 

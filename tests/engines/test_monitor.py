@@ -1,4 +1,4 @@
-"""Watching one request."""
+"""Monitoring a running request: progress, time-outs and repetition."""
 
 from __future__ import annotations
 

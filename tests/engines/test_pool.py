@@ -1,4 +1,4 @@
-"""Several servers as one engine: who gets what, the sick and the dead, and stopping."""
+"""Several servers as one engine: distribution of requests, failing servers, limits and stops."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_requests_are_not_moved_to_servers_that_are_no_faster() -> None:
     assert not slow.slower_than(slow, 100.0)
 
 
-# --- the sick and the dead -----------------------------------------------------------------------------
+# --- failing servers ----------------------------------------------------------------------------------
 
 
 def test_one_server_dies_and_restarts() -> None:

@@ -1,4 +1,4 @@
-"""A server as an engine: what is tried again and what is not, aborts by key, and stopping."""
+"""One server as an engine: retries, aborts by key, time-outs, the request queue and stops."""
 
 from __future__ import annotations
 

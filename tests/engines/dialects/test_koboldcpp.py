@@ -1,4 +1,4 @@
-"""KoboldCpp's wire language: bodies field by field, recorded answers of three versions, and what a probe learns."""
+"""KoboldCpp's dialect: request bodies, recorded answers of three versions, and the results of a probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""llama-server's wire language: bodies, answers, what a probe learns of four eras, and what a restart changes."""
+"""llama-server's dialect: request bodies, answers, the results of a probe by version, and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real llama.cpp server spoken to in OpenAI's language, with a tiny model of random weights."""
+"""The OpenAI dialect with the real llama.cpp server and a tiny model of random weights."""
 
 from __future__ import annotations
 

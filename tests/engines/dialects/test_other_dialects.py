@@ -1,4 +1,4 @@
-"""What is particular to the dialects ollama, textgen and openai: choice of a model, marks, counts, words of refusal."""
+"""The dialects ollama, textgen and openai: choice of a model, image marks, token counts, error messages."""
 
 from __future__ import annotations
 
