@@ -20,8 +20,8 @@ from visionocr.engines.dialects.koboldcpp import parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
-QUICK, ALL = 300, 6000
-"""Cases in every run, and in the long one."""
+QUICK, ALL = 100, 6000
+"""Cases in the fast test, and in the slow one."""
 
 
 def test_first_cases() -> None:

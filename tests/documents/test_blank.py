@@ -22,8 +22,9 @@ from visionocr.documents.picture import PictureFile
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 SEED = 1
-EACH = 9
-"""Pages of every kind: 261 altogether."""
+FEW, EACH = 3, 9
+"""Pages of every kind in the fast tests, and in the slow ones: 261 altogether."""
+COUNTS = [FEW, pytest.param(EACH, marks=pytest.mark.slow)]
 PAGE = PageRef("page", 1, 1)
 
 
@@ -45,17 +46,19 @@ def even_sheet(width: int = 600, height: int = 842, shade: int = 255) -> Image.I
     return Image.new("RGB", (width, height), (shade,) * 3)
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", BLANK)
-def test_bare_paper_is_blank(kind: str, tmp_path: Path) -> None:
+def test_bare_paper_is_blank(kind: str, count: int, tmp_path: Path) -> None:
     """A page with nothing but paper texture and scanner artefacts is blank."""
-    asked = [s.name for s in samples(kind, SEED, EACH) if not all(i.blank for i in images_of(s, tmp_path))]
+    asked = [s.name for s in samples(kind, SEED, count) if not all(i.blank for i in images_of(s, tmp_path))]
     assert not asked
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_pages_with_little_content_are_not_blank(kind: str, tmp_path: Path) -> None:
+def test_pages_with_little_content_are_not_blank(kind: str, count: int, tmp_path: Path) -> None:
     """A page with a line, a word, a number, a stamp, a signature or a picture is never blank."""
-    lost = [s.name for s in samples(kind, SEED, EACH) if any(i.blank for i in images_of(s, tmp_path))]
+    lost = [s.name for s in samples(kind, SEED, count) if any(i.blank for i in images_of(s, tmp_path))]
     assert not lost
 
 

@@ -44,8 +44,8 @@ def error_rate(read: str, truth: str) -> float:
 @pytest.mark.parametrize(
     ("document", "truth", "limit"),
     [
-        ("letter.pdf", "letter.txt", 0.02),
         ("photo.jpg", "photo.txt", 0.02),
+        pytest.param("letter.pdf", "letter.txt", 0.02, marks=pytest.mark.slow),
         pytest.param("columns.pdf", "columns.txt", 0.03, marks=pytest.mark.slow),
     ],
 )

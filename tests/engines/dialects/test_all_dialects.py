@@ -1,6 +1,6 @@
-"""Every wire language by the same questions: the table of dialects and what is shown for each.
+"""Properties that hold for every dialect, and the table of request bodies.
 
-``pytest --collect-only -q tests/test_dialects.py`` lists the table: a cell is ``test_<question>[<dialect>-<server>]``.
+``pytest --collect-only -q`` with this file lists the table: a cell is ``test_<question>[<dialect>-<server>]``.
 """
 
 from __future__ import annotations
