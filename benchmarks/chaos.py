@@ -22,7 +22,7 @@ from fakes.loopback import Arrival
 from fakes.pictures import make_pdf
 from measured import measure
 
-FAULTS: dict[str, Callable[[], faults.Kind]] = {
+FAULTS: dict[str, Callable[[], faults.Fault]] = {
     "busy": lambda: faults.Busy(1),
     "reset": faults.Reset,
     "null": faults.Null,
@@ -45,7 +45,7 @@ def main() -> int:
     chance = random.Random(options.seed)
     sent: Counter[str] = Counter()
 
-    def fault(_arrival: Arrival) -> faults.Kind | None:
+    def fault(_arrival: Arrival) -> faults.Fault | None:
         if chance.random() >= options.share:
             sent["good"] += 1
             return None

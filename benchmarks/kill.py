@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from fakes.koboldcpp import FakeKoboldCpp
 from fakes.pictures import make_pdf
-from states import recorded
+from states import read_state
 
 
 def command(document: Path, output: Path, url: str) -> list[str]:
@@ -31,7 +31,7 @@ def command(document: Path, output: Path, url: str) -> list[str]:
 def finished(journal: Path) -> set[int]:
     """The pages whose results are in the journal."""
     try:
-        return {result.page.number for result in recorded(journal)} if journal.exists() else set()
+        return {result.page.number for result in read_state(journal)} if journal.exists() else set()
     except sqlite3.OperationalError:  # killed before its tables were there
         return set()
 

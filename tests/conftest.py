@@ -1,4 +1,4 @@
-"""Fixtures for every test: no way out into the network, a server on loopback, documents."""
+"""Fixtures for every test: no network but loopback, a fake server, documents."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 
 from fakes import pictures
 from fakes.koboldcpp import FakeKoboldCpp
-from real_llama import endless, running, tiny_pair  # noqa: F401 - fixtures
+from real_llama import endless_llama_server, llama_server, tiny_pair  # noqa: F401 - fixtures
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many a test waits for a process or a server."""
+    """One more than there are cores: many tests wait for a process or a server."""
     return (os.cpu_count() or 1) + 1
 
 
@@ -33,7 +33,7 @@ def _is_loopback(host: object) -> bool:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a test reach loopback only; it fails even when the attempt's error was swallowed."""
+    """Let a test connect to loopback only; any other attempt fails it, even when the error was swallowed."""
     attempts: list[object] = []
 
     def guard(name: str, owner: Any, host_of: Callable[..., object]) -> None:
@@ -59,8 +59,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No configuration of the person who runs the tests, a folder to stand in, and signals as before."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide the tester's configuration, change to an empty folder, and restore the signal handlers at the end."""
     for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

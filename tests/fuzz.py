@@ -280,14 +280,14 @@ def _with_checksums(data: bytes) -> bytes:
     return bytes(out + data[at:])
 
 
-def rng_of(kind: str, seed: int, number: int) -> random.Random:
-    """All chance in a case."""
+def make_rng(kind: str, seed: int, number: int) -> random.Random:
+    """The random generator of a case."""
     return random.Random(f"{kind} {seed} {number}")
 
 
-def document_of(kind: str, seed: int, number: int) -> bytes:
+def make_document(kind: str, seed: int, number: int) -> bytes:
     """The bytes of a case."""
-    rng = rng_of(kind, seed, number)
+    rng = make_rng(kind, seed, number)
     others = samples(rng.choice(PICTURES) if rng.random() < 0.1 else kind)
     data = mutate(rng, rng.choice(samples(kind)), others)
     return _with_checksums(data) if kind == "png" and rng.random() < 0.7 else data
@@ -354,7 +354,7 @@ _LATER = (418, 429, 431, 451, 500, 501, 502, 503, 504, 511, 599, 600, 999, 0, -1
 
 @dataclass
 class Answer:
-    """An answer on its way: what may be spoilt."""
+    """An answer whose parts can be corrupted."""
 
     path: str
     value: Any
@@ -592,8 +592,8 @@ SPOILERS: tuple[tuple[Spoiler, int], ...] = (
 """Ways to spoil an answer, and how often each is chosen."""
 
 
-class Wire:
-    """A listener on loopback that answers as a case wants it, and another one that should never hear anything."""
+class CaseServer:
+    """A listener on loopback that answers as a case says, and a second one that must get no request."""
 
     def __init__(self) -> None:
         self.script: Callable[[str], Pieces] = lambda path: iter(())
@@ -603,14 +603,14 @@ class Wire:
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         self.elsewhere = f"http://127.0.0.1:{self._other.getsockname()[1]}"
         threading.Thread(target=self._listen, args=(self._door, self._serve), daemon=True).start()
-        threading.Thread(target=self._listen, args=(self._other, self._wonder), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self._other, self._listen_elsewhere), daemon=True).start()
 
     def _listen(self, door: socket.socket, serve: Callable[[socket.socket], None]) -> None:
         while True:
             connection, _ = door.accept()
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-    def _wonder(self, connection: socket.socket) -> None:
+    def _listen_elsewhere(self, connection: socket.socket) -> None:
         self.strangers += 1
         connection.close()
 
@@ -636,9 +636,9 @@ class Wire:
         return head.split(b" ")[1].decode()
 
 
-def script_of(seed: int, number: int, elsewhere: str) -> Callable[[str], Pieces]:
-    """What a server says in a case: one of its addresses, or all, answers badly, once or always."""
-    rng = rng_of("server", seed, number)
+def make_script(seed: int, number: int, elsewhere: str) -> Callable[[str], Pieces]:
+    """A server's answers in a case: one address, or all, answers badly, once or always."""
+    rng = make_rng("server", seed, number)
     target = rng.choice((*_GOOD, *["/api/v1/generate"] * 6, "*"))
     spoil = rng.choices([spoiler for spoiler, _ in SPOILERS], [weight for _, weight in SPOILERS])[0]
     only_once = rng.random() < 0.3
@@ -657,9 +657,9 @@ def script_of(seed: int, number: int, elsewhere: str) -> Callable[[str], Pieces]
     return script
 
 
-def _bytes_said(seed: int, number: int, most: int = 1 << 20) -> bytes:
+def _answers_preview(seed: int, number: int, most: int = 1 << 20) -> bytes:
     """The beginning of what each address says in a case."""
-    script, said = script_of(seed, number, "http://127.0.0.1:9"), b""
+    script, said = make_script(seed, number, "http://127.0.0.1:9"), b""
     for path in _GOOD:
         said += f"\n===== {path} =====\n".encode()
         room = len(said) + most // len(_GOOD)
@@ -674,13 +674,13 @@ def _bytes_said(seed: int, number: int, most: int = 1 << 20) -> bytes:
 
 
 class Child:
-    """Runs cases in a folder of its own. What a case did comes back as a word: ``result`` or an error's class."""
+    """Runs cases in a folder of its own; the outcome of a case is ``result`` or an error's class."""
 
     def __init__(self, folder: Path, limit: int = MEMORY) -> None:
         self._folder = folder
         self._limit = limit
         self._case = folder / "cwd" / "case"
-        self._wire: Wire | None = None
+        self._wire: CaseServer | None = None
         errors = importlib.import_module("visionocr.errors")
         self._expected: type[Exception] = errors.VisionOcrError
         for name in ("cwd", "home", "tmp"):
@@ -693,14 +693,14 @@ class Child:
 
     def run(self, kind: str, seed: int, number: int) -> dict[str, Any]:
         """One case: its outcome, and what was wrong about it (empty if nothing)."""
-        self._case.write_bytes(b"" if kind in {"server", *MISDEEDS} else document_of(kind, seed, number))
+        self._case.write_bytes(b"" if kind in {"server", *MISDEEDS} else make_document(kind, seed, number))
         before, strangers = self._listing(), self._wire.strangers if self._wire else 0
         started, wrong = time.monotonic(), ""
         try:
             outcome = self._outcome(kind, seed, number)
         except self._expected as error:
             outcome = type(error).__name__
-            wrong = _faults_of(str(error), str(getattr(error, "hint", "")))
+            wrong = _message_problems(str(error), str(getattr(error, "hint", "")))
         except BaseException as error:  # noqa: BLE001 - this is what is looked for
             outcome, wrong = "escaped", f"{type(error).__name__}: {str(error)[:300]}"
         seconds = time.monotonic() - started
@@ -716,9 +716,9 @@ class Child:
             wrong = wrong or f"took {memory >> 20} MiB"
         return {"outcome": outcome, "wrong": wrong, "seconds": seconds, "memory": memory}
 
-    def again(self, kind: str, seed: int, number: int) -> str:
-        """One case, with whatever it raises."""
-        self._case.write_bytes(b"" if kind in {"server", *MISDEEDS} else document_of(kind, seed, number))
+    def repeat(self, kind: str, seed: int, number: int) -> str:
+        """Run one case and raise whatever it raises."""
+        self._case.write_bytes(b"" if kind in {"server", *MISDEEDS} else make_document(kind, seed, number))
         return self._outcome(kind, seed, number)
 
     def _listing(self) -> set[str]:
@@ -726,7 +726,7 @@ class Child:
 
     def _outcome(self, kind: str, seed: int, number: int) -> str:
         if kind in MISDEEDS:
-            return self._misdeed(kind)
+            return self._fail_on_purpose(kind)
         return self._ask(seed, number) if kind == "server" else self._read()
 
     def _read(self) -> str:
@@ -742,7 +742,7 @@ class Child:
                 try:
                     images = documents.load(page, spec)
                 except DocumentError as error:
-                    if faults := _faults_of(error.message, error.hint):
+                    if faults := _message_problems(error.message, error.hint):
                         raise AssertionError(faults) from None
                     outcome = "DocumentError" if page.number == 0 else "page error"
                     continue
@@ -759,14 +759,14 @@ class Child:
         from visionocr.api import transcribe
 
         if self._wire is None:
-            self._wire = Wire()
-            _hurry()
-        self._wire.script = script_of(seed, number, self._wire.elsewhere)
+            self._wire = CaseServer()
+            _shorten_timeouts()
+        self._wire.script = make_script(seed, number, self._wire.elsewhere)
         settings: dict[str, Any] = {"timeout": 1.0, "max_time": 2.0, "wait_server": 0.0, "max_asks": 2, "max_side": 64}
         results = list(transcribe([self._picture], api_url=self._wire.url, api_key=KEY, **settings))
         assert [result.page.number for result in results] == [1], "not one page"
         (result,) = results
-        if faults := _faults_of(*(finding.message for finding in result.findings)):
+        if faults := _message_problems(*(finding.message for finding in result.findings)):
             raise AssertionError(faults)
         assert KEY not in repr(result), "the key is in a result"
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", result.text), (
@@ -774,7 +774,7 @@ class Child:
         )
         return "result" if result.text else f"page {result.status}"
 
-    def _misdeed(self, kind: str) -> str:
+    def _fail_on_purpose(self, kind: str) -> str:
         match kind:
             case "escape":
                 raise KeyError("nobody caught me")
@@ -792,7 +792,7 @@ class Child:
         return "result"
 
 
-def _faults_of(*messages: str) -> str:
+def _message_problems(*messages: str) -> str:
     """What is wrong with the words of an error."""
     for message in messages:
         if KEY in message:
@@ -802,7 +802,7 @@ def _faults_of(*messages: str) -> str:
     return ""
 
 
-def _hurry() -> None:
+def _shorten_timeouts() -> None:
     """Short times for everything that waits for a server."""
     attempt: Any = importlib.import_module("visionocr.engines.attempt")
     http: Any = importlib.import_module("visionocr.engines.http")
@@ -844,9 +844,9 @@ class Failure:
     """The file with its bytes."""
 
     def __str__(self) -> str:
-        again = f"python tests/fuzz.py --seed {self.seed} --kind {self.kind} --only {self.number}"
+        repeat = f"python tests/fuzz.py --seed {self.seed} --kind {self.kind} --only {self.number}"
         return (
-            f"{self.kind} {self.number} (seed {self.seed}): {self.wrong}\n    again: {again}\n    bytes: {self.saved}"
+            f"{self.kind} {self.number} (seed {self.seed}): {self.wrong}\n    again: {repeat}\n    bytes: {self.saved}"
         )
 
 
@@ -985,7 +985,7 @@ def save(kind: str, seed: int, number: int) -> str:
         return ""
     handle, path = tempfile.mkstemp(prefix=f"fuzz-{kind}-{seed}-{number}-")
     with open(handle, "wb") as file:
-        file.write(_bytes_said(seed, number) if kind == "server" else document_of(kind, seed, number))
+        file.write(_answers_preview(seed, number) if kind == "server" else make_document(kind, seed, number))
     return path
 
 
@@ -1009,7 +1009,7 @@ def main() -> int:
         folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
         print(save(kind, options.seed, options.only), flush=True)
         try:
-            print(Child(folder).again(kind, options.seed, options.only))
+            print(Child(folder).repeat(kind, options.seed, options.only))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return 0

@@ -17,7 +17,7 @@ def peak_of_this_process() -> int:
 
 
 def peak_with_children() -> int:
-    """Bytes: of this process, and of the largest of its children that have ended."""
+    """Peak memory in bytes: of this process, and of the largest of its children that have ended."""
     import resource
 
     return peak_of_this_process() + _in_bytes(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)

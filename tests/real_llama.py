@@ -1,4 +1,4 @@
-"""The real llama.cpp server with a tiny model of random weights, for tests of every language that it speaks."""
+"""The real llama.cpp server with a tiny model of random weights, for tests of every dialect that it speaks."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tiny_vlm.Pair:
 
 
 @pytest.fixture(scope="session")
-def running(tiny_pair: tiny_vlm.Pair) -> Iterator[Http]:
+def llama_server(tiny_pair: tiny_vlm.Pair) -> Iterator[Http]:
     """A server with one slot of 2048 tokens."""
     yield from serve(Launch(str(tiny_pair.model), str(tiny_pair.projector), 2048, threads=1))
 
 
 @pytest.fixture(scope="session")
-def endless(tiny_pair: tiny_vlm.Pair) -> Iterator[Http]:
-    """A server with two slots whose model stops at its limit only."""
+def endless_llama_server(tiny_pair: tiny_vlm.Pair) -> Iterator[Http]:
+    """A server with two slots whose model ends only at its limit."""
     import tiny_vlm
 
     model = tiny_pair.model.with_name("endless.gguf")
@@ -48,7 +48,7 @@ def endless(tiny_pair: tiny_vlm.Pair) -> Iterator[Http]:
 
 
 def serve(launch: Launch) -> Iterator[Http]:
-    """A server while it is needed."""
+    """Run a server for the duration of a block."""
     server = LlamaServer(launch)
     try:
         yield Http(server.load(), server.key, timeout=PATIENCE)
@@ -64,8 +64,8 @@ def engine_at(
     return ServerEngine(http, *probe(http, dialect), observer=observer, max_time=max_time)
 
 
-def busy(http: Http) -> int:
-    """How many slots work."""
+def count_busy_slots(http: Http) -> int:
+    """The number of slots at work."""
     return llamacpp.LlamaServer().poll(http, "").waiting or 0
 
 
@@ -76,7 +76,7 @@ def picture(colour: str) -> PageImage:
     return PageImage(PageRef(f"{colour}.png", 1, 1), "image/png", data.getvalue(), 224, 224)
 
 
-def until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], bool], what: str) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + PATIENCE
     while not true():

@@ -1,4 +1,4 @@
-"""A look into a state from outside, as another program would: with SQLite alone."""
+"""Reads a state file as another program would: with SQLite alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 from visionocr.types import PageResult
 
 
-def recorded(path: Path) -> list[PageResult]:
-    """The results in the state at *path*, by document and page; nobody may have it open."""
+def read_state(path: Path) -> list[PageResult]:
+    """The results in the state at *path*, by document and page; it must not be open."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT record FROM pages ORDER BY digest, page").fetchall()
     return [msgspec.convert(json.loads(record), PageResult) for (record,) in rows]

@@ -1,4 +1,4 @@
-"""The architecture: imports go down, every library has one home, nobody but the doors prints."""
+"""The architecture: imports go down, every library has one home, only entry points and writers print."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 
 
-def package(module: str) -> str:
-    """The folder or file of ours that holds a dotted module name, or a path below the source folder."""
+def package_of(module: str) -> str:
+    """The top-level package or module of a dotted module name, or of a path below the source folder."""
     return module.split("/")[0].removesuffix(".py")
 
 
-def layer(name: str) -> int:
-    """The floor of a room."""
-    return next(number for number, rooms in enumerate(LAYERS) if name in rooms)
+def layer_of(name: str) -> int:
+    """The number of a package's layer, counted from the lowest."""
+    return next(number for number, names in enumerate(LAYERS) if name in names)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -73,39 +73,39 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_imports_go_down(name: str) -> None:
-    """A module imports floors below its own and its own room, nothing else of ours."""
-    own = package(name)
+    """A module imports lower layers and its own package only."""
+    own = package_of(name)
     for module in imports(SOURCE / name):
         if not module.startswith("visionocr.") or module.startswith(("visionocr.__version__", "visionocr.prompts")):
             continue
         other = module.split(".")[1]
-        assert other == own or layer(other) < layer(own), f"{name} imports {module}"
+        assert other == own or layer_of(other) < layer_of(own), f"{name} imports {module}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_library_has_one_home(name: str) -> None:
-    """Third-party packages are imported in the files that are their homes only, and Click never: Typer vendors it."""
+    """Third-party packages are imported in the files listed for them only, and Click never: Typer vendors it."""
     for module in imports(SOURCE / name):
-        package = module.split(".")[0]
-        assert package not in {"click", "fitz"}
-        assert package not in HOMES or name in HOMES[package], f"{name} imports {module}"
+        package_of = module.split(".")[0]
+        assert package_of not in {"click", "fitz"}
+        assert package_of not in HOMES or name in HOMES[package_of], f"{name} imports {module}"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_the_doors_and_the_writer_touch_standard_output(name: str) -> None:
-    """``print`` is used nowhere; ``sys.stdout`` in the doors, the writer, and where a terminal is looked for."""
+def test_only_entry_points_and_writers_use_standard_output(name: str) -> None:
+    """``print`` is used nowhere; ``sys.stdout`` only in entry points, writers and where a terminal is detected."""
     tree = ast.parse((SOURCE / name).read_text("utf-8"))
     for node in ast.walk(tree):
         assert not (isinstance(node, ast.Name) and node.id == "print"), f"{name}:{node.lineno} prints"
         if isinstance(node, ast.Attribute) and node.attr == "stdout" and isinstance(node.value, ast.Name):
-            allowed = package(name) in {"cli", "__main__"} or name in WRITERS
+            allowed = package_of(name) in {"cli", "__main__"} or name in WRITERS
             assert allowed, f"{name}:{node.lineno} uses {node.value.id}.stdout"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rules_and_words_do_no_input_or_output(name: str) -> None:
+def test_low_layers_do_no_input_or_output(name: str) -> None:
     """The lowest layers import nothing that reads or writes files, processes or networks."""
-    if layer(package(name)) > 3 or name in {"prompting/library.py", "answers/phrases.py"}:
+    if layer_of(package_of(name)) > 3 or name in {"prompting/library.py", "answers/phrases.py"}:
         return  # these two load what stands under prompts/
     outside = {
         *("os", "io", "importlib", "pathlib", "socket", "subprocess"),
@@ -115,12 +115,12 @@ def test_rules_and_words_do_no_input_or_output(name: str) -> None:
         assert module.split(".")[0] not in outside, f"{name} imports {module}"
 
 
-def test_every_room_has_a_layer() -> None:
-    """No module stands outside the house."""
-    assert {package(name) for name in NAMES} == set().union(*LAYERS)
+def test_every_package_has_a_layer() -> None:
+    """``LAYERS`` lists exactly the packages and modules that exist."""
+    assert {package_of(name) for name in NAMES} == set().union(*LAYERS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_files_stay_small(name: str) -> None:
-    """A file that outgrows 300 lines holds more than its name says; the words are a list and may be longer."""
+    """No file has more than 300 lines, except ``types.py``, which is a list."""
     assert name == "types.py" or len((SOURCE / name).read_text("utf-8").splitlines()) <= 300

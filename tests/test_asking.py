@@ -1,4 +1,4 @@
-"""One page: ask, clean, judge, ask again."""
+"""Reading one page or batch: ask, clean, judge, ask again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(engine: FakeEngine, *pages: Loaded, max_asks: int = 2, events: list[Eve
 
 
 def test_a_good_answer_is_asked_for_once() -> None:
-    """A page whose first answer is good costs one ask and carries its costs."""
+    """A page whose first answer is good takes one ask and has its costs."""
     engine = FakeEngine()
     (result,) = read(engine, loaded(3))
     assert (result.text, result.status, result.asks, len(engine.asked)) == ("text 3.1", Status.OK, 1, 1)
@@ -51,8 +51,8 @@ def test_a_bad_answer_is_asked_for_again_differently() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-def test_asks_are_bounded(most: int) -> None:
-    """A page that never gets better is asked for ``max_asks`` times, each time with another seed."""
+def test_asks_are_limited(most: int) -> None:
+    """A page whose answers stay bad is asked for ``max_asks`` times, each time with another seed."""
     engine = FakeEngine()
     engine.says[1] = [""] * 9
     (result,) = read(engine, loaded(1), max_asks=most)
@@ -70,8 +70,8 @@ def test_the_better_of_two_bad_answers_is_kept() -> None:
         assert FindingKind.TRUNCATED in {finding.kind for finding in result.findings}
 
 
-def test_of_a_loop_one_round_is_kept() -> None:
-    """A page that loops to the end keeps what stood before the loop and one round of it."""
+def test_a_loop_is_cut_to_one_round() -> None:
+    """A page whose answers all loop keeps the text before the loop and one round of it."""
     engine = FakeEngine()
     engine.says[1] = [answer(LOOP, FinishReason.LENGTH)] * 2
     (result,) = read(engine, loaded(1))
@@ -81,7 +81,7 @@ def test_of_a_loop_one_round_is_kept() -> None:
 
 
 def test_an_unusable_answer_is_a_failed_ask() -> None:
-    """No answer at all is asked for once more; twice none is a failed page with the server's words and no text."""
+    """After an unusable answer the page is asked once more; after two it has failed, with the server's message."""
     engine = FakeEngine()
     engine.says[1] = [AnswerUnusable("null"), "fine"]
     engine.says[2] = [AnswerUnusable("null"), AnswerUnusable("null again")]
@@ -92,15 +92,15 @@ def test_an_unusable_answer_is_a_failed_ask() -> None:
 
 
 def test_a_refused_request_is_not_repeated() -> None:
-    """What the server will never accept is asked once."""
+    """A request that the server refuses for good is sent once."""
     engine = FakeEngine()
     engine.says[1] = [RequestRefused("too large")]
     (result,) = read(engine, loaded(1), max_asks=5)
     assert (result.status, result.asks) == (Status.FAILED, 1)
 
 
-def test_what_meets_every_page_ends_the_run() -> None:
-    """A server that refuses us is not a page's failure."""
+def test_errors_of_the_server_end_the_run() -> None:
+    """An error that would meet every page is raised, not recorded as a page's failure."""
     engine = FakeEngine()
     engine.says[1] = [ServerRefused("wrong key")]
     with pytest.raises(ServerRefused):
@@ -108,7 +108,7 @@ def test_what_meets_every_page_ends_the_run() -> None:
 
 
 def test_a_page_that_cannot_be_rendered_is_a_failed_page() -> None:
-    """Its error is its finding, and nothing is asked."""
+    """Its finding is the error, and no request is sent."""
     engine = FakeEngine()
     (result,) = read(engine, Loaded(PageRef("a.pdf", 4), error=DocumentError("page 4 is broken")))
     assert (result.status, result.asks, result.findings[0].message) == (Status.FAILED, 0, "page 4 is broken")
@@ -116,30 +116,30 @@ def test_a_page_that_cannot_be_rendered_is_a_failed_page() -> None:
 
 
 def test_a_strip_is_asked_in_parts_and_joined() -> None:
-    """The parts of a split page are asked one by one and their texts stand in order."""
+    """The parts of a split page are asked one by one, and their texts joined in order."""
     engine = FakeEngine()
     (result,) = read(engine, loaded(1, parts=3))
     assert result.text == "text 1.1\n\ntext 1.2\n\ntext 1.3"
     assert (result.status, result.asks) == (Status.OK, 3)
 
 
-def test_a_failed_part_does_not_throw_away_the_others() -> None:
-    """What was read of a strip is kept; the page is suspect."""
+def test_a_failed_part_keeps_the_other_parts() -> None:
+    """The text of the other parts is kept, and the page is suspect."""
     engine = FakeEngine()
     engine.says[1] = ["top", "", "", "bottom"]
     (result,) = read(engine, loaded(1, parts=3))
     assert (result.text, result.status, result.asks) == ("top\n\nbottom", Status.SUSPECT, 4)
 
 
-def marked(*texts: str) -> str:
-    """A batch answer."""
+def join_with_marks(*texts: str) -> str:
+    """The answer to a batch."""
     return "\n".join(f"{PAGE_MARK.format(n=number)}\n{text}" for number, text in enumerate(texts, 1))
 
 
 def test_a_batch_is_one_request_split_by_its_marks() -> None:
-    """Each page gets its own text, and the costs add up to the request's."""
+    """Each page gets its own text, and the pages' costs add up to the request's."""
     engine = FakeEngine()
-    engine.batch_says = [marked("one", "two", "three")]
+    engine.batch_says = [join_with_marks("one", "two", "three")]
     results = read(engine, loaded(1), loaded(2), loaded(3))
     assert [result.text for result in results] == ["one", "two", "three"]
     assert len(engine.asked) == 1
@@ -148,9 +148,11 @@ def test_a_batch_is_one_request_split_by_its_marks() -> None:
     assert PAGE_MARK.format(n=3) in engine.asked[0].prompt.text
 
 
-@pytest.mark.parametrize("text", [marked("one", "two"), "no marks at all", marked("a", "b", "c").replace("2", "3")])
+@pytest.mark.parametrize(
+    "text", [join_with_marks("one", "two"), "no marks at all", join_with_marks("a", "b", "c").replace("2", "3")]
+)
 def test_a_batch_without_its_marks_is_asked_page_by_page(text: str) -> None:
-    """Missing, surplus or shuffled marks: no guess is made; the finding says what happened."""
+    """With missing, surplus or shuffled marks each page is asked alone, and the finding says why."""
     engine = FakeEngine()
     engine.batch_says = [text]
     results = read(engine, loaded(1), loaded(2), loaded(3))
@@ -162,23 +164,23 @@ def test_a_batch_without_its_marks_is_asked_page_by_page(text: str) -> None:
 def test_only_the_bad_page_of_a_batch_is_asked_again() -> None:
     """An empty page in a good batch is asked alone; the others stand."""
     engine = FakeEngine()
-    engine.batch_says = [marked("one", "", "three")]
+    engine.batch_says = [join_with_marks("one", "", "three")]
     results = read(engine, loaded(1), loaded(2), loaded(3))
     assert [result.text for result in results] == ["one", "text 2.1", "three"]
     assert [result.asks for result in results] == [1, 2, 1]
     assert len(engine.asked) == 2
 
 
-def test_a_cut_off_batch_is_held_against_its_last_page() -> None:
-    """The pages before the cut are whole."""
+def test_a_truncated_batch_affects_its_last_page_only() -> None:
+    """The pages before the cut are complete."""
     engine = FakeEngine()
-    engine.batch_says = [Completion(marked("one", "tw"), FinishReason.LENGTH, 120, 20, 500)]
+    engine.batch_says = [Completion(join_with_marks("one", "tw"), FinishReason.LENGTH, 120, 20, 500)]
     results = read(engine, loaded(1), loaded(2))
     assert [(result.text, result.asks) for result in results] == [("one", 1), ("text 2.1", 2)]
 
 
 def test_a_batch_over_the_body_limit_is_asked_page_by_page() -> None:
-    """A request that the server would refuse is not sent."""
+    """A batch that is larger than the server's body limit is not sent."""
     engine = FakeEngine(max_body=6)
     assert [result.text for result in read(engine, loaded(1), loaded(2))] == ["text 1.1", "text 2.1"]
     assert all(len(request.prompt.images) == 1 for request in engine.asked)

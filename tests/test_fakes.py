@@ -1,4 +1,4 @@
-"""The fake server against recorded exchanges with real ones, and the barcode against what happens to pages."""
+"""The fake server compared with recorded exchanges of real ones, and the barcode after rendering and compression."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ GENERATE = "/api/v1/generate"
 mupdf: Any = pymupdf
 
 
-def b64(data: bytes) -> str:
+def to_base64(data: bytes) -> str:
     """Bytes as a request carries them."""
     return base64.b64encode(data).decode()
 
 
-PAGES = [b64(encode(picture(number, (320, 400)))) for number in range(20)]
+PAGES = [to_base64(encode(picture(number, (320, 400)))) for number in range(20)]
 
 
 def generate(server: FakeKoboldCpp, *numbers: int, **fields: object) -> Reply:
@@ -64,17 +64,17 @@ RECORDED = [json.loads(line) for line in WIRE.read_text(encoding="utf-8").splitl
 SCENES = {(entry["case"], entry["version"]): entry for entry in RECORDED}
 TABLE = [entry for entry in RECORDED if "scenario" not in entry]
 UNSEEN = "things home into again then might know red city to head her its country learn country"
-"""What the recorded model says when it sees no picture."""
+"""The recorded model's answer without a picture."""
 PROMPT, RECORDED_PROMPT_TOKENS, OUR_PROMPT_TOKENS = "Describe the picture.", 13, 5
 EXACT = ("completion_tokens", "stop_reason", "queue", "idle", "admin", "last_token_count", "last_seed")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(faults.Voice):
-    """Says what the recorded model says without a picture."""
+class Recorded(faults.OutputFault):
+    """The recorded model's answer without a picture."""
 
-    def _change(self, speech: faults.Speech, ask: faults.Ask) -> faults.Speech:
-        return speech if ask.numbers else replace(speech, text=UNSEEN)
+    def _change(self, output: faults.ModelOutput, request: faults.ModelRequest) -> faults.ModelOutput:
+        return output if request.numbers else replace(output, text=UNSEEN)
 
 
 def like_recorded(version: str, **options: Any) -> FakeKoboldCpp:
@@ -91,9 +91,9 @@ def image_of(name: str) -> str:
     assert match, name
     form, stem, _, fmt, width, height, mode = match.groups()
     if fmt is None:
-        return b64(b"not an image, whatever you try " * 25)
+        return to_base64(b"not an image, whatever you try " * 25)
     number = sum(map(ord, stem + name[2:3])) if stem == "n" else len(stem)
-    text = b64(encode(picture(number, (int(width), int(height)), mode), fmt))
+    text = to_base64(encode(picture(number, (int(width), int(height)), mode), fmt))
     if form == "lines":
         return "\n".join(text[at : at + 76] for at in range(0, len(text), 76))
     return f"data:image/png;base64,{text}" if form == "data" else text
@@ -212,7 +212,7 @@ def test_abort_and_check_of_a_running_generation(version: str, pool: ThreadPoolE
 
 
 def test_an_abort_remembers_only_the_last_waiting_key(version: str, pool: ThreadPoolExecutor) -> None:
-    """Of two aborted waiters the second dies when its turn comes; the first still runs."""
+    """Of two aborted requests in the queue only the last aborted one ends at its turn; the first still runs."""
     with like_recorded(version) as server:
         server.plan[ANY] = [faults.Hang(), None, None]
         waiters: list[Future[Reply]] = []
@@ -231,8 +231,8 @@ def test_an_abort_remembers_only_the_last_waiting_key(version: str, pool: Thread
     assert server.keyless_aborts == 1
 
 
-def test_an_abort_whose_key_never_came_stays_armed(version: str, pool: ThreadPoolExecutor) -> None:
-    """The next request that happens to use an aborted key dies, once."""
+def test_an_abort_of_an_unknown_key_stays_pending(version: str, pool: ThreadPoolExecutor) -> None:
+    """The next request that happens to use the aborted key is aborted, once."""
     with like_recorded(version) as server:
         server.plan[ANY] = [faults.Hang(), None]
         waiters = []
@@ -247,16 +247,16 @@ def test_an_abort_whose_key_never_came_stays_armed(version: str, pool: ThreadPoo
     assert server.reused_keys == ["Z"]
 
 
-def test_aborting_nothing(version: str) -> None:
-    """With nothing running an abort without key succeeds and one with a key does not; nothing is armed."""
+def test_abort_without_a_generation(version: str) -> None:
+    """With nothing running an abort without key succeeds and one with a key does not; no abort becomes pending."""
     with like_recorded(version) as server:
         assert ask(server.url, "/api/extra/abort", {}).json == {"success": "true", "done": "true"}
         assert ask(server.url, "/api/extra/abort", {"genkey": "K"}).json["success"] == "false"
         assert generate(server, 1, genkey="K").text
 
 
-def test_the_ninth_of_ten_at_once(version: str, pool: ThreadPoolExecutor) -> None:
-    """Seven are served by older servers and ten by newer ones; the rest is refused at once."""
+def test_queue_length_by_version(version: str, pool: ThreadPoolExecutor) -> None:
+    """Of concurrent requests older servers take seven and newer ones ten; the rest is refused at once."""
     scene = SCENES["10 at once, number 9", version]
     served = 10 if version == "1.115.1" else 7
     with like_recorded(version) as server:
@@ -294,8 +294,8 @@ def test_without_a_queue_a_second_request_is_refused(version: str, pool: ThreadP
         assert first.result().status == 200
 
 
-def test_the_lock_outlives_the_answer(version: str) -> None:
-    """A server that is told to linger refuses the next request although the first answer is complete."""
+def test_linger_keeps_the_lock_after_the_answer(version: str) -> None:
+    """A server with ``linger`` refuses the next request although the first answer is complete."""
     scene = SCENES["second request sent as soon as the first body was complete, --multiuser 0", version]
     with like_recorded(version, multiuser=0, linger=60) as server:
         assert generate(server, 1).status == 200
@@ -314,7 +314,7 @@ def test_the_rate_limit_of_new_servers() -> None:
         assert generate(server, 1).status == 200
 
 
-def test_perf_tells_why_the_last_generation_ended(version: str) -> None:
+def test_perf_has_the_stop_reason(version: str) -> None:
     """``stop_reason`` is -1 at first, then 2 for a stop sequence, 1 for the end token and 0 for the limit."""
     scene = SCENES["perf right after a stop sequence", version]
     with like_recorded(version) as server:
@@ -372,14 +372,14 @@ def test_pictures_that_the_server_does_not_decode(data: bytes) -> None:
 def test_exif_orientation_is_ignored(tmp_path: Path, koboldcpp: FakeKoboldCpp) -> None:
     """A photo that only its EXIF turns upright arrives lying on its side."""
     photo = make_image(tmp_path / "photo.jpg", 5, "JPEG", exif=6)
-    ask(koboldcpp.url, GENERATE, {"prompt": "Read.", "images": [b64(photo.read_bytes())]})
+    ask(koboldcpp.url, GENERATE, {"prompt": "Read.", "images": [to_base64(photo.read_bytes())]})
     assert koboldcpp.requests[0].seen == (None,)
 
 
 @pytest.mark.parametrize(("mode", "size"), [("RGBA", (2100, 300)), ("L", (2100, 300)), ("L", (1000, 200))])
-def test_some_pictures_kill_the_oldest_server(mode: str, size: tuple[int, int]) -> None:
-    """On 1.76 a picture without exactly three channels kills when it is too large, a grey one when it is a strip."""
-    fields = {"prompt": "Read.", "images": [b64(encode(picture(5, size, mode)))]}
+def test_some_pictures_crash_the_oldest_server(mode: str, size: tuple[int, int]) -> None:
+    """On 1.76 a picture without three channels crashes it when it is too large, a grey one when it is a strip."""
+    fields = {"prompt": "Read.", "images": [to_base64(encode(picture(5, size, mode)))]}
     with FakeKoboldCpp(version="1.76") as server:
         with pytest.raises(http.client.RemoteDisconnected):
             ask(server.url, GENERATE, fields)
@@ -392,15 +392,15 @@ def test_some_pictures_kill_the_oldest_server(mode: str, size: tuple[int, int]) 
 
 
 def test_images_that_leave_no_room_are_ignored() -> None:
-    """Image tokens, the answer's limit and 4 more must fit into the context, or no image is used at all."""
+    """Image tokens, the answer's limit and 4 more must fit into the context, or no image is used."""
     with FakeKoboldCpp(context=2048, image_tokens=fixed(1000)) as server:
         generate(server, 1, max_length=1044)
         generate(server, 1, max_length=1045)
     assert [arrival.seen for arrival in server.requests] == [(1,), ()]
 
 
-def test_a_long_prompt_loses_its_front(version: str) -> None:
-    """The first words of a prompt that is too long never reach the model; the last do."""
+def test_a_long_prompt_is_truncated_at_the_front(version: str) -> None:
+    """The first words of a prompt that is too long do not reach the model; the last do."""
     with FakeKoboldCpp(version=version, context=512, image_tokens=fixed(100)) as server:
         prompt = "Obey! " + "word " * 1000 + "End."
         generate(server, 1, prompt=prompt, max_length=100)
@@ -423,7 +423,7 @@ def test_limits_of_the_answer(release: str, asked: int | None, tokens_said: int)
     assert reply.result["finish_reason"] == "length"
 
 
-def test_the_same_second_gives_the_same_text() -> None:
+def test_random_seed_is_the_clock_in_seconds() -> None:
     """Seed -1 is the clock in whole seconds; greedy sampling does not care, and ``temp`` is no temperature."""
     now = [1000.2]
     with FakeKoboldCpp(clock=lambda: now[0]) as server:
@@ -467,7 +467,7 @@ def test_wrong_types(fields: dict[str, object], null_on: tuple[str, ...], versio
     ("key", "status"),
     [("Bearer secret", 200), ("bearer secret", 401), ("secret", 401), ("Bearer wrong", 401), ("", 401)],
 )
-def test_the_password(key: str, status: int, version: str) -> None:
+def test_password_protects_the_api(key: str, status: int, version: str) -> None:
     """Only the exact word ``Bearer`` opens; token count, check and abort are locked too."""
     with FakeKoboldCpp(version=version, password="secret") as server:
         for path in (GENERATE, "/api/extra/tokencount", "/api/extra/generate/check", "/api/extra/abort"):
@@ -476,7 +476,7 @@ def test_the_password(key: str, status: int, version: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/generate/", "/proxy/me/api/v1/generate", "/api/latest/generate"])
 def test_addresses_are_matched_by_their_ending(path: str, koboldcpp: FakeKoboldCpp) -> None:
-    """Any prefix and a trailing slash are fine."""
+    """Any prefix and a trailing slash are accepted."""
     assert ask(koboldcpp.url, path, {"prompt": "x"}).text
     assert len(koboldcpp.generated) == 1
 
@@ -501,7 +501,7 @@ def test_texts_of_pages_differ() -> None:
 
 @pytest.mark.parametrize("prompt", ["Write === PAGE 1 === first.", "A line === PAGE {n} === before each."])
 def test_page_marks_are_honoured_when_asked_for(prompt: str, koboldcpp: FakeKoboldCpp) -> None:
-    """A prompt that shows the mark gets one before each picture's text; another prompt gets none."""
+    """A prompt with the page mark gets a mark before each picture's text; another prompt gets none."""
     marked = generate(koboldcpp, 5, 3, prompt=prompt).text.strip()
     assert marked == f"=== PAGE 1 ===\n{page_text(5)}\n\n=== PAGE 2 ===\n{page_text(3)}"
     assert generate(koboldcpp, 5, 3).text.strip() == f"{page_text(5)}\n\n{page_text(3)}"
@@ -516,7 +516,7 @@ def limit(reply: Reply) -> bool:
 
 
 GOOD = page_text(7)
-KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
+KINDS: list[tuple[faults.Fault, Callable[[Reply], bool]]] = [
     (faults.Busy(), lambda reply: reply.status == 503 and b"busy" in reply.body),
     (faults.RateLimited(4), lambda reply: reply.status == 503 and b"in 4 seconds" in reply.body),
     (faults.Raw(429, b"later", Retry_After="3"), lambda reply: reply.headers["retry-after"] == "3"),
@@ -531,9 +531,9 @@ KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
     *((kind, lambda reply: reply.status == 200 and isinstance(reply.json, object)) for kind in faults.WRONG_TYPES),
     (faults.Drip(1e-5), lambda reply: reply.text.strip() == GOOD),
     (faults.Slow(1e-5), lambda reply: reply.text.strip() == GOOD),
-    (faults.Says("Something."), lambda reply: reply.text == " Something."),
+    (faults.FixedText("Something."), lambda reply: reply.text == " Something."),
     (faults.Empty(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "stop")),
-    (faults.Nothing(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
+    (faults.AbortedInQueue(), lambda reply: (reply.text, reply.result["finish_reason"]) == ("", "length")),
     (faults.EngineError(), lambda reply: reply.result["finish_reason"] == "error"),
     (faults.Aborted(9), lambda reply: reply.result["completion_tokens"] == 9 and len(tokens(reply.text)) == 9),
     (faults.Loop("words"), lambda reply: limit(reply) and reply.text.endswith("very very very")),
@@ -552,8 +552,8 @@ KINDS: list[tuple[faults.Kind, Callable[[Reply], bool]]] = [
 
 
 @pytest.mark.parametrize(("kind", "holds"), KINDS, ids=lambda value: repr(value)[:40] if value in KINDS else None)
-def test_kinds_of_misbehaviour(kind: faults.Kind, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
-    """Every kind does what its name says, once, and the next answer is good."""
+def test_faults(kind: faults.Fault, holds: Callable[[Reply], bool], koboldcpp: FakeKoboldCpp) -> None:
+    """Every fault does what its name says, once, and the next answer is good."""
     koboldcpp.plan[7] = [kind]
     prompt = "<|im_start|>user\nRead this page.<|im_end|>\n<|im_start|>assistant\n"
     assert holds(generate(koboldcpp, 7, prompt=prompt, max_length=150))
@@ -569,8 +569,8 @@ def test_kinds_of_misbehaviour(kind: faults.Kind, holds: Callable[[Reply], bool]
         (faults.CutBody(), http.client.IncompleteRead),
     ],
 )
-def test_broken_connections(kind: faults.Kind, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
-    """The connection breaks in the way that was planned; the server lives on."""
+def test_broken_connections(kind: faults.Fault, error: type[Exception], koboldcpp: FakeKoboldCpp) -> None:
+    """The connection breaks in the planned way, and the server continues."""
     koboldcpp.plan[7] = [kind]
     with pytest.raises(error):
         generate(koboldcpp, 7)
@@ -578,7 +578,7 @@ def test_broken_connections(kind: faults.Kind, error: type[Exception], koboldcpp
 
 
 def test_an_endless_answer_ends_with_its_reader(koboldcpp: FakeKoboldCpp) -> None:
-    """The server goes on as long as somebody reads, and stops when nobody does."""
+    """The server sends as long as the client reads, and stops when it leaves."""
     koboldcpp.plan[ANY] = faults.Endless()
     with socket.create_connection(koboldcpp.server_address[:2]) as connection:  # type: ignore[arg-type]
         connection.sendall(b"POST /api/v1/generate HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
@@ -600,8 +600,8 @@ def test_a_dead_server_refuses(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecuto
         generate(koboldcpp, 3)
 
 
-def test_a_picture_that_kills(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
-    """The process dies when its turn has come, not when it arrives: what was there before is answered."""
+def test_a_crashing_picture_crashes_at_its_turn(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor) -> None:
+    """The process dies when the request is processed, not when it arrives: earlier requests are answered."""
     koboldcpp.plan[1], koboldcpp.plan[2] = faults.Hang(), faults.Die()
     before = pool.submit(generate, koboldcpp, 1)
     wait_until_queued(koboldcpp, 0)
@@ -613,8 +613,8 @@ def test_a_picture_that_kills(koboldcpp: FakeKoboldCpp, pool: ThreadPoolExecutor
         deadly.result()
 
 
-def test_plans(koboldcpp: FakeKoboldCpp) -> None:
-    """A list is used up, a kind stays, ``None`` is normal, a function decides, an address has its own plan."""
+def test_plan_forms(koboldcpp: FakeKoboldCpp) -> None:
+    """A list is used up, a fault stays, ``None`` is normal, a function decides, an address has its own plan."""
     koboldcpp.plan[1] = [faults.Busy(2), None, faults.Null()]
     koboldcpp.plan[2] = faults.Null()
     koboldcpp.plan[3] = lambda arrival: faults.Null() if arrival.ask < 3 else None
@@ -634,8 +634,8 @@ def test_plans(koboldcpp: FakeKoboldCpp) -> None:
 # --- the server as a guest of the test process ---------------------------------------------------------
 
 
-def test_it_leaves_nothing_behind(pool: ThreadPoolExecutor) -> None:
-    """Closing ends hanging, waiting, idle and half-sent requests; no thread and no connection stays."""
+def test_close_leaves_no_thread_and_no_connection(pool: ThreadPoolExecutor) -> None:
+    """Closing ends hanging, waiting, idle and half-sent requests."""
     before = threading.active_count()
     with FakeKoboldCpp() as server:
         server.plan[ANY] = faults.Hang()
@@ -653,7 +653,7 @@ def test_it_leaves_nothing_behind(pool: ThreadPoolExecutor) -> None:
     assert threading.active_count() == before
 
 
-def test_idle_connections_make_it_deaf() -> None:
+def test_idle_connections_block_the_server() -> None:
     """A server whose threads all wait for silent clients answers nobody until one of them leaves."""
     with FakeKoboldCpp(threads=2) as server:
         address: Any = server.server_address
@@ -675,8 +675,8 @@ NUMBERS = [0, 1, 7, 255, 256, 5461, 10922, HIGHEST]
 
 @pytest.mark.parametrize("dpi", [72, 150])
 @pytest.mark.parametrize("style", [{}, {"scanned": True}, {"turned": 90}, {"turned": 180}, {"size": (842, 595)}])
-def test_numbers_survive_the_way_to_the_server(dpi: int, style: dict[str, Any], tmp_path: Path) -> None:
-    """Every page is read after rasterizing, JPEG at quality 60 and shrinking to 512 pixels."""
+def test_numbers_survive_rendering_and_compression(dpi: int, style: dict[str, Any], tmp_path: Path) -> None:
+    """Every page's number is read after rasterizing, JPEG at quality 60 and shrinking to 512 pixels."""
     read = []
     with mupdf.open(make_pdf(tmp_path / "a.pdf", numbers=NUMBERS, **style)) as document:
         for page in document:
@@ -692,12 +692,12 @@ def test_numbers_survive_the_way_to_the_server(dpi: int, style: dict[str, Any], 
     "turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT]
 )
 def test_numbers_are_read_upright_only(turn: Image.Transpose) -> None:
-    """A turned or mirrored page has no number, so that a wrong turn cannot go unseen."""
+    """A turned or mirrored page has no number, so that a wrong rotation is detected."""
     assert [read_number(picture(number, (400, 500)).transpose(turn)) for number in range(50)] == [None] * 50
 
 
 def test_numbers_survive_cropping_and_padding() -> None:
-    """The barcode is found wherever it stands."""
+    """The barcode is found wherever it is in the picture."""
     page = picture(77, (600, 800))
     padded = Image.new("RGB", (900, 1000), "black")
     padded.paste(page, (250, 150))
@@ -706,8 +706,8 @@ def test_numbers_survive_cropping_and_padding() -> None:
     assert read_number(picture(None)) is None
 
 
-def test_made_files(tmp_path: Path) -> None:
-    """Empty pages, locked documents and files of several frames are what they say."""
+def test_generated_files(tmp_path: Path) -> None:
+    """Empty pages, encrypted documents and files of several frames are as requested."""
     with mupdf.open(make_pdf(tmp_path / "a.pdf", numbers=[3, None, 5], password="open")) as document:
         assert document.needs_pass
         assert document.authenticate("open")

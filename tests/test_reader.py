@@ -1,4 +1,4 @@
-"""All pages: order, bounds, threads, ends."""
+"""Reading all pages: order of results and events, limits, threads, errors and stops."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from visionocr.types import Answered, Event, PageImage, PageRef, PageResult, Ras
 PATIENCE = 20.0
 
 
-def take_all(stream: Iterator[PageResult], into: list[PageResult]) -> None:
-    """Keep what came before an error."""
+def collect(stream: Iterator[PageResult], into: list[PageResult]) -> None:
+    """Append results to *into* until the stream ends or raises."""
     for result in stream:
         into.append(result)
 
@@ -47,8 +47,8 @@ def test_results_come_in_page_order(slots: int, batch: int) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_rasters_are_made_only_a_few_ahead(concurrency: int) -> None:
-    """While the first page is being answered, no more pages are loaded than the window holds, by its hands only."""
+def test_pages_are_loaded_only_a_few_ahead(concurrency: int) -> None:
+    """While the first page is being read, only as many pages are loaded as the window holds, in loader threads only."""
     engine, source = FakeEngine(), FakeSource(100)
     source.concurrency = concurrency
     release = threading.Event()
@@ -72,8 +72,8 @@ def test_rasters_are_made_only_a_few_ahead(concurrency: int) -> None:
     assert source.threads <= {"find_0", *(f"render_{n}" for n in range(concurrency))}
 
 
-def test_a_source_with_several_hands_keeps_the_order() -> None:
-    """Pages are loaded at the same time, and still come in order."""
+def test_concurrent_loading_keeps_the_order() -> None:
+    """Pages are loaded concurrently, and their results come in order."""
     engine, source = FakeEngine(slots=2), FakeSource(30, broken=frozenset({4}))
     source.concurrency = 3
     barrier = threading.Barrier(3)
@@ -90,7 +90,7 @@ def test_a_source_with_several_hands_keeps_the_order() -> None:
 
 
 def test_slots_are_all_used_and_never_exceeded() -> None:
-    """With three slots three requests run at the same time, and not a fourth."""
+    """With three slots three requests run at the same time, and never four."""
     engine = FakeEngine(slots=3)
     barrier = threading.Barrier(3)
     running, most = 0, 0
@@ -112,7 +112,7 @@ def test_slots_are_all_used_and_never_exceeded() -> None:
 
 
 def test_events_come_in_completion_order() -> None:
-    """Every page is answered once, told when it is done, not when its turn comes."""
+    """Every page has one event, sent when the page is finished and not at its turn in the output."""
     events: list[Event] = []
     engine = FakeEngine(slots=2)
     second_done = threading.Event()
@@ -137,8 +137,8 @@ def test_events_come_in_completion_order() -> None:
     assert [event.result.page.number for event in events if isinstance(event, Answered)] == [2, 1]
 
 
-def test_a_dead_server_costs_nothing_that_was_read() -> None:
-    """The page it died on is marked, finished pages after it are still given, and then the error is raised."""
+def test_results_are_yielded_before_a_server_error() -> None:
+    """The page of the error is marked, finished pages after it are still yielded, then the error is raised."""
     engine = FakeEngine(slots=2)
     engine.says[3] = [ServerUnreachable("gone")]
     third_may_fail = threading.Event()
@@ -154,7 +154,7 @@ def test_a_dead_server_costs_nothing_that_was_read() -> None:
     results: list[PageResult] = []
     stream = reader(FakeSource(50), engine).results()
     with pytest.raises(ServerUnreachable):
-        take_all(stream, results)
+        collect(stream, results)
     statuses = {result.page.number: result.status for result in results}
     assert [statuses[number] for number in (1, 2, 3, 4)] == [Status.OK, Status.OK, Status.FAILED, Status.OK]
     assert "gone" in next(result for result in results if result.page.number == 3).findings[0].message
@@ -162,7 +162,7 @@ def test_a_dead_server_costs_nothing_that_was_read() -> None:
 
 
 def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
-    """Who stops taking results stops the work."""
+    """Closing the iterator cancels the engine and closes the source."""
     engine, source = FakeEngine(), FakeSource(50)
     stream = reader(source, engine).results()
     next(stream)
@@ -172,8 +172,8 @@ def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
     assert len(source.loaded) < 10
 
 
-def test_a_stop_ends_the_run_at_its_next_safe_point() -> None:
-    """Whoever waits for results gets ``Interrupted`` at once; what runs is cancelled, and nothing more is begun."""
+def test_a_stop_raises_interrupted_at_once() -> None:
+    """The consumer gets ``Interrupted`` at once; running requests are cancelled, and no new one starts."""
     engine, source, stop = FakeEngine(), FakeSource(50), Stop()
     held = threading.Event()
 
@@ -197,8 +197,8 @@ def test_a_stop_ends_the_run_at_its_next_safe_point() -> None:
     assert len(source.loaded) < 10
 
 
-def test_a_run_that_was_stopped_before_it_began_asks_nothing() -> None:
-    """The flag is looked at before the first page."""
+def test_a_run_stopped_before_its_start_sends_nothing() -> None:
+    """The stop flag is checked before the first page."""
     engine, source, stop = FakeEngine(), FakeSource(9), Stop()
     stop.request()
     with pytest.raises(Interrupted):
@@ -207,8 +207,8 @@ def test_a_run_that_was_stopped_before_it_began_asks_nothing() -> None:
     assert engine.cancelled.is_set()
 
 
-def test_a_run_that_is_left_at_the_end_of_the_program() -> None:
-    """Its threads do not run any more when Python tidies up: they are not waited for."""
+def test_an_unfinished_run_does_not_block_exit() -> None:
+    """An unfinished run's threads are not waited for when the interpreter exits."""
     script = """
 from fakes.stand_ins import FakeEngine, FakeSource
 from fakes.stand_ins import reader
@@ -222,7 +222,7 @@ print(next(results).page.number)
 
 
 def test_a_finished_run_does_not_cancel_its_engine() -> None:
-    """An engine can be used for the next run."""
+    """The engine of a finished run can be used for the next run."""
     engine = FakeEngine()
     assert len(list(reader(FakeSource(3), engine).results())) == 3
     assert not engine.cancelled.is_set()

@@ -1,4 +1,4 @@
-"""The layers of settings: which one wins, where each value came from, and what is said about a bad one."""
+"""The layers of settings: which one wins, where each value came from, and the errors about invalid ones."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 
 
 def test_samples_are_complete() -> None:
-    """Every setting is tried below."""
+    """The samples below have a value for every setting."""
     assert set(SAMPLES) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_from_every_layer(name: str, config: Path) -> None:
-    """Every setting can come from each layer, arrives with its type, and says where it came from."""
+    """Every setting can come from each layer, and arrives with its type and origin."""
     text, value = SAMPLES[name]
     assert value != getattr(Settings(), name)
     variable = ENVIRONMENT_PREFIX + name.upper()
@@ -120,13 +120,13 @@ def test_every_setting_from_every_layer(name: str, config: Path) -> None:
 
 
 def test_real_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without another environment the process's own is read."""
+    """Without an explicit environment the process's own is read."""
     monkeypatch.setenv("VISIONOCR_BATCH", "4")
     assert load_settings().batch == 4
 
 
 def test_empty_variable() -> None:
-    """A variable that is set to nothing is not set."""
+    """A variable with an empty value counts as not set."""
     assert from_environment(batch="", api_url="") == Settings()
 
 
@@ -182,7 +182,7 @@ def test_missing_file(config: Path) -> None:
     ],
 )
 def test_bad_file(content: bytes, words: str, config: Path) -> None:
-    """A config file that cannot be read is named, with the reason."""
+    """An unreadable config file is named in the error, with the reason."""
     config.write_bytes(content)
     with pytest.raises(ConfigurationError, match=words) as caught:
         load_settings(environment={}, config=config)
@@ -196,7 +196,7 @@ def test_folder_as_file(tmp_path: Path) -> None:
 
 
 def test_byte_order_mark(config: Path) -> None:
-    """A file that an editor on Windows began with a mark is read like any other."""
+    """A config file with a byte order mark is read like any other."""
     assert from_config(config, "\ufeffdpi = 300\r\n").dpi == 300
 
 
@@ -256,7 +256,7 @@ def test_wrong_type_in_a_file(text: str, words: str, config: Path) -> None:
     [("dpi", "high"), ("dpi", "nan"), ("timeout", "inf"), ("timeout", "1e999"), ("batch", "1.5"), ("strict", "ja")],
 )
 def test_wrong_type_in_the_environment(name: str, value: str) -> None:
-    """A variable that cannot be understood is named, with its value."""
+    """The error about a variable that cannot be converted has its name and value."""
     with pytest.raises(ConfigurationError, match=f"VISIONOCR_{name.upper()}: '{value}' is not"):
         from_environment(**{name: value})
 
@@ -285,7 +285,7 @@ RANGES = [
 
 @pytest.mark.parametrize(("name", "least", "most"), RANGES)
 def test_ranges(name: str, least: float, most: float | None) -> None:
-    """The ends of a range are in it, and what lies beyond is refused with the range and the flag's name."""
+    """The ends of a range are allowed; beyond them the error has the range and the flag's name."""
     flag = "--" + name.replace("_", "-")
     assert getattr(load_settings({name: least}, environment={}), name) == least
     step = 1 if isinstance(least, int) else 0.1
@@ -301,7 +301,7 @@ def test_ranges(name: str, least: float, most: float | None) -> None:
 
 
 def test_every_number_has_a_range() -> None:
-    """No number may be negative without end."""
+    """Every number has a lower limit."""
     numbers = [name for name, (_, value) in SAMPLES.items() if type(value) in (int, float)]
     assert sorted(numbers) == sorted(name for name, _, _ in RANGES)
 
@@ -312,7 +312,7 @@ TOML_VALUES = ["0", "-1", "1", "1.5", "nan", "-inf", "true", "'x'", "''", "'@'",
 @given(st.sampled_from(NAMES), st.sampled_from(TOML_VALUES))
 @hypothesis_settings(deadline=None)
 def test_any_value(name: str, value: str) -> None:
-    """Any value of any type is taken or refused with words of ours, never with a library's error."""
+    """Any value of any type is accepted or refused with our own error, never with a library's."""
     table = {name: value.strip("'")}
     for flags, environment in ((None, {f"VISIONOCR_{name.upper()}": table[name]}), (table, {})):
         try:
@@ -351,7 +351,7 @@ def test_key_is_not_shown_in_errors(config: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["prompt", "system"])
-def test_at_file(name: str, tmp_path: Path) -> None:
+def test_at_sign_reads_a_file(name: str, tmp_path: Path) -> None:
     """A prompt may stand in a file: its text is taken without the white space around it, byte order mark included."""
     file = tmp_path / "prompt.txt"
     file.write_bytes("\ufeff\nRead: $x^2$ {a} @home äöü\n\n".encode())
@@ -360,14 +360,14 @@ def test_at_file(name: str, tmp_path: Path) -> None:
         assert list(settings.origins) == [name]
 
 
-def test_at_file_only_for_texts(tmp_path: Path) -> None:
-    """Other settings keep their at sign."""
+def test_at_sign_is_for_texts_only(tmp_path: Path) -> None:
+    """Other settings keep a leading at sign."""
     assert load_settings({"language": "@x"}, environment={}).language == "@x"
 
 
 @pytest.mark.parametrize("content", [None, b"caf\xe9"])
-def test_bad_at_file(content: bytes | None, tmp_path: Path) -> None:
-    """A file that is not there or no text is an error that names flag and file."""
+def test_at_sign_with_an_unreadable_file(content: bytes | None, tmp_path: Path) -> None:
+    """A file that is missing or no text is an error that names flag and file."""
     file = tmp_path / "prompt.txt"
     if content is not None:
         file.write_bytes(content)
@@ -377,20 +377,20 @@ def test_bad_at_file(content: bytes | None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["@", "@a\0b"])
-def test_at_nothing(name: str) -> None:
+def test_at_sign_without_a_path(name: str) -> None:
     """An at sign alone names no file, nor does what cannot be a path."""
     with pytest.raises(UsageError, match="cannot read"):
         load_settings({"system": name}, environment={})
 
 
-def test_a_file_from_a_layer_that_loses(config: Path, tmp_path: Path) -> None:
+def test_at_sign_in_an_overridden_layer(config: Path, tmp_path: Path) -> None:
     """A file that a lower layer names is not opened when a higher one has another text."""
     config.write_text(f'prompt = "@{tmp_path}/missing.txt"\n')
     assert load_settings({"prompt": "Read."}, environment={}, config=config).prompt == "Read."
 
 
 def test_a_misspelt_variable_is_an_error() -> None:
-    """A variable with our prefix that means nothing names the nearest that does; others are not ours."""
+    """A variable with our prefix and an unknown name is an error with the nearest known one; others are ignored."""
     with pytest.raises(ConfigurationError, match="VISIONOCR_LANGAUGE") as caught:
         load_settings(environment={"VISIONOCR_LANGAUGE": "German"})
     assert "language" in caught.value.hint
@@ -398,7 +398,7 @@ def test_a_misspelt_variable_is_an_error() -> None:
 
 
 def test_a_misspelt_argument_is_an_error() -> None:
-    """A setting that a program gives by a wrong name is an error that names the nearest one."""
+    """A setting with an unknown name in Python is an error with the nearest known one."""
     with pytest.raises(ConfigurationError, match="no setting 'langauge'") as caught:
         load_settings({"langauge": "German"}, environment={})
     assert "language" in caught.value.hint
@@ -425,7 +425,7 @@ def test_a_list_of_addresses(config: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["[]", '""', "7", '["http://a:1", 7]', "true", '[" "]'])
-def test_no_list_of_addresses(written: str, config: Path) -> None:
-    """Neither nothing nor something else is an address."""
+def test_invalid_list_of_addresses(written: str, config: Path) -> None:
+    """An empty list, or one with something other than addresses, is an error."""
     with pytest.raises(ConfigurationError, match=r"config\.toml"):
         from_config(config, f"api_url = {written}\n")

@@ -13,8 +13,8 @@ from visionocr.stop import Stop
 PATIENCE = 20.0
 
 
-def test_a_request_is_seen_by_all_and_stays() -> None:
-    """Whoever looks, waits or checks learns of it, however late."""
+def test_a_request_is_permanent() -> None:
+    """Every later ``is_requested``, ``wait`` and ``check`` sees it."""
     stop = Stop()
     stop.check()
     assert not stop.is_requested
@@ -27,8 +27,8 @@ def test_a_request_is_seen_by_all_and_stays() -> None:
         stop.check()
 
 
-def test_a_sleeping_thread_is_woken() -> None:
-    """A wait ends as soon as the end is asked for."""
+def test_a_request_wakes_a_waiting_thread() -> None:
+    """A wait ends as soon as the stop is requested."""
     stop = Stop()
     began = time.monotonic()
     thread = threading.Thread(target=stop.wait, args=(PATIENCE,))
@@ -39,7 +39,7 @@ def test_a_sleeping_thread_is_woken() -> None:
 
 
 def test_wakers_are_called_once_within_their_block_only() -> None:
-    """Those registered at the time are called; those that left are not; those that come too late are called at once."""
+    """Wakers inside their block are called, those outside are not; one that is registered late is called at once."""
     stop = Stop()
     calls: list[str] = []
     with stop.waking(lambda: calls.append("left")):

@@ -1,4 +1,4 @@
-"""TOML becomes values of declared types, or an error that says where and what was expected."""
+"""TOML is converted to declared types, or refused with an error that says where and what was expected."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ def test_a_table_becomes_dataclasses() -> None:
         ("[inner]\nsize = 1\nzzz = []", "x [inner] has an unknown key 'zzz'", "Known: names, share, size."),
     ],
 )
-def test_a_wrong_table(text: str, message: str, hint: str) -> None:
-    """Errors name the table, the key and what was expected; of unknown keys the nearest known one."""
+def test_errors_of_a_table(text: str, message: str, hint: str) -> None:
+    """Errors name the table, the key and the expected type; for unknown keys the nearest known one."""
     with pytest.raises(ConfigurationError) as caught:
         convert(parse_toml(text, "x"), Outer, "x")
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-def test_a_wrong_value() -> None:
-    """A value that is no table is named by its caller; the words of an enum are listed."""
+def test_errors_of_a_value() -> None:
+    """A value that is no table is named by the caller; the members of an enum are listed."""
     assert convert("red", Colour, "x") is Colour.RED
     for value in ("green", 5, ["red"]):
         with pytest.raises(ConfigurationError, match=r"^x is not one of red, blue$"):
@@ -102,7 +102,7 @@ def test_a_wrong_value() -> None:
     ids=range(9),
 )
 def test_hostile_toml(text: str, reason: str) -> None:
-    """What Python's parser or what shows a value gives up on is refused as any other wrong document, in one line."""
+    """A document that Python's parser or formatter gives up on is refused in one line like any other."""
     if not reason:
         assert parse_toml(text, "x")
         return

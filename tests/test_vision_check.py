@@ -1,4 +1,4 @@
-"""Short requests before the first page: how far a server shrinks pictures, and whether it uses them at all."""
+"""Requests before the first page that find out how far a server shrinks pictures, and whether it uses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, fixed, squares
-from fakes.requests import Sleepless
+from fakes.requests import NoWaitStop
 from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.retry_policy import RetryPolicy
@@ -33,7 +33,7 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
     """An engine for a fake server, which does not wait."""
     http = Http(fake.url)
     server, dialect = probe(http)
-    return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=Sleepless())
+    return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=NoWaitStop())
 
 
 # --- the clamp -----------------------------------------------------------------------------------------
@@ -42,8 +42,8 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
 @pytest.mark.parametrize("version", ["1.83", "1.104", "1.115.1"])
 @pytest.mark.parametrize("side", [512, 1024, 1536, 2048])
 @pytest.mark.parametrize(("preset", "px"), [("qwen2.5-vl", 28), ("qwen3-vl", 32), ("olmocr", 28)])
-def test_clamp(version: str, side: int, preset: str, px: int) -> None:
-    """The operator's ``--visionmaxres`` is found out from one short answer, on every version and encoder."""
+def test_maximum_side_is_measured(version: str, side: int, preset: str, px: int) -> None:
+    """The operator's ``--visionmaxres`` is measured with one short request, on every version and encoder."""
     with FakeKoboldCpp(version=version, visionmaxres=side, context=CONTEXT, image_tokens=squares(px)) as fake:
         assert measure_clamped_side(engine(fake), question(preset)) == side
         (arrival,) = fake.generated
@@ -52,27 +52,27 @@ def test_clamp(version: str, side: int, preset: str, px: int) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.77", "1.82"])
-def test_old_clamp(version: str) -> None:
-    """Before the flag existed, 2048 px were kept, and that is what is measured."""
+def test_maximum_side_of_old_versions(version: str) -> None:
+    """The fixed 2048 px of versions before the flag are measured."""
     with FakeKoboldCpp(version=version, context=CONTEXT) as fake:
         assert measure_clamped_side(engine(fake), question()) == 2048
 
 
-def test_no_counts() -> None:
+def test_no_measurement_without_token_counts() -> None:
     """A server that counts no tokens cannot be measured."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
         assert measure_clamped_side(engine(fake), question()) is None
 
 
-def test_no_token_count_of_the_text() -> None:
+def test_no_measurement_without_a_text_count() -> None:
     """Without the tokens of the text alone there is no measurement, rather than a wrong one."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan["/api/extra/tokencount"] = faults.Html(500)
         assert measure_clamped_side(engine(fake), question()) is None
 
 
-def test_pictures_ignored() -> None:
-    """A server that counts no more tokens than the text has is refused: it ignores pictures."""
+def test_ignored_pictures_are_detected() -> None:
+    """A server that counts no more tokens than the text has ignores pictures, and is refused."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = faults.ImageIgnored()
         with pytest.raises(ServerRefused, match="ignores pictures") as caught:
@@ -81,8 +81,8 @@ def test_pictures_ignored() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.104", "1.115.1"])
-def test_no_projector(version: str) -> None:
-    """A server without a projector is found out by the same question."""
+def test_missing_projector_is_detected(version: str) -> None:
+    """A server without a projector is detected by the same request."""
     with FakeKoboldCpp(version=version, context=CONTEXT, vision=False) as fake, pytest.raises(ServerRefused):
         measure_clamped_side(engine(fake), question())
 
@@ -96,23 +96,23 @@ def test_context_too_small_for_the_picture() -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Null(), faults.EngineError(), faults.Closed(), faults.Json({}, 400)], ids=repr)
-def test_failed_request(kind: faults.Kind) -> None:
-    """A question that fails says nothing: the run goes on with what is assumed."""
+def test_failed_request_changes_nothing(kind: faults.Fault) -> None:
+    """After a failed request the run continues with the assumed values."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = kind
         assert measure_clamped_side(engine(fake), question()) is None
 
 
-def test_busy() -> None:
-    """A server that stays busy ends the run here as it would later."""
+def test_busy_server_ends_the_run() -> None:
+    """A server that stays busy is an error here as it is in the run."""
     with FakeKoboldCpp(context=CONTEXT) as fake:
         fake.plan[ANY] = faults.Busy()
         with pytest.raises(ServerBusy):
             measure_clamped_side(engine(fake), question())
 
 
-def test_the_plan_after_it() -> None:
-    """What was measured makes the raster as large as server and model can use, and the request still fits."""
+def test_measured_side_is_used_for_the_raster() -> None:
+    """The raster is as large as server and model can use, and the request still fits."""
     with FakeKoboldCpp(visionmaxres=2048, context=CONTEXT) as fake:
         asker = engine(fake)
         asked = question()
@@ -125,8 +125,8 @@ def test_the_plan_after_it() -> None:
 # --- vision --------------------------------------------------------------------------------------------
 
 
-def test_vision() -> None:
-    """An old server that sees answers differently with and without a picture, and is accepted."""
+def test_old_server_with_vision_is_accepted() -> None:
+    """An old server that answers differently with and without a picture is accepted."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
         require_vision(engine(fake), question())
         asks = fake.generated
@@ -151,8 +151,8 @@ def test_old_server_with_too_little_context() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.77", "1.104", "1.115.1"])
-def test_newer_servers_are_not_asked(version: str) -> None:
-    """A server whose answers carry the proof is not asked anything here."""
+def test_newer_servers_get_no_request(version: str) -> None:
+    """A server whose answers prove the picture's use gets no request here."""
     with FakeKoboldCpp(version=version) as fake:
         require_vision(engine(fake), question())
         assert not fake.generated
@@ -160,7 +160,7 @@ def test_newer_servers_are_not_asked(version: str) -> None:
 
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_vision_unknown_after_a_failed_request(at: int) -> None:
-    """A request that fails says nothing about vision."""
+    """After a failed request it is not known whether the server has vision."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT, vision=False) as fake:
         fake.plan[ANY] = lambda arrival: faults.Null() if len(fake.generated) == at else None
         require_vision(engine(fake), question())
@@ -169,14 +169,14 @@ def test_vision_unknown_after_a_failed_request(at: int) -> None:
 
 @pytest.mark.parametrize("preset", ["chatml", "deepseek-ocr", "glm-ocr", "granite-docling", "olmocr", "pixtral-12b"])
 def test_any_preset(preset: str) -> None:
-    """Presets with a text before the picture, or none at all, are asked in their own way."""
+    """The check works with presets that have text before the picture, or none at all."""
     with FakeKoboldCpp(version="1.76", context=CONTEXT) as fake:
         require_vision(engine(fake), question(preset))
         assert len(fake.generated) == 3
 
 
-def test_pictures() -> None:
-    """The pictures that are shown are RGB, of the size that is said, and differ by their shade."""
+def test_check_pictures() -> None:
+    """The check's pictures are RGB, of the requested size, and differ in shade."""
     white, black = picture(64, 32), picture(64, 32, 0)
     assert (white.width, white.height) == (64, 32)
     assert white.media_type in {"image/png", "image/jpeg"}

@@ -1,4 +1,4 @@
-"""Child processes: what is answered, what a crash, a hang and a stop cost."""
+"""Child processes: frames and answers, and the effects of a crash, a hang and a stop."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_frames_come_back(module: str) -> None:
     assert not worker.is_alive
 
 
-def test_a_question_in_the_middle_of_an_answer(worker: Worker) -> None:
-    """The parent is asked; when it cannot answer, the worker ends."""
+def test_a_worker_can_ask_its_parent(worker: Worker) -> None:
+    """The parent is asked during a call; when it cannot answer, the worker ends."""
     head, _ = worker.call({"do": "ask"}, timeout=PATIENCE, answer=lambda question: {"given": question["name"]})
     assert head == {"given": "x"}
 
@@ -87,15 +87,15 @@ def test_a_question_in_the_middle_of_an_answer(worker: Worker) -> None:
 
 
 def test_an_error_leaves_the_worker_alive(worker: Worker) -> None:
-    """What the module raises is told, and the next frame is answered."""
+    """An error of the module is raised in the parent, and the next frame is answered."""
     with pytest.raises(CallFailed, match="a\nfault") as caught:
         worker.call({"do": "fail"}, timeout=PATIENCE)
     assert not caught.value.setup
     assert worker.call({"do": "echo"}, timeout=PATIENCE)[0]["pid"] == worker.pid
 
 
-def test_a_module_that_cannot_be_loaded_is_told_at_the_first_call() -> None:
-    """It is a fault of the installation, and said so."""
+def test_an_import_error_is_raised_at_the_first_call() -> None:
+    """The error says that the installation is at fault."""
     worker = Worker("there_is_no_such_module")
     with pytest.raises(CallFailed, match="there_is_no_such_module") as caught:
         worker.call({"do": "echo"}, timeout=PATIENCE)
@@ -107,8 +107,8 @@ def test_a_module_that_cannot_be_loaded_is_told_at_the_first_call() -> None:
     ("do", "words"), [("exit", "code 5"), ("abort", "SIGABRT"), ("panic", "its native code panicked")]
 )
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
-def test_the_end_of_a_worker_is_described(worker: Worker, do: str, words: str) -> None:
-    """How it ended is told, and it is not used again."""
+def test_the_exit_of_a_worker_is_described(worker: Worker, do: str, words: str) -> None:
+    """The error says how the worker ended, and the worker is not used again."""
     with pytest.raises(WorkerDied, match=words) as caught:
         worker.call({"do": do}, timeout=PATIENCE)
     assert not caught.value.hung
@@ -116,15 +116,15 @@ def test_the_end_of_a_worker_is_described(worker: Worker, do: str, words: str) -
 
 
 def test_a_call_that_takes_too_long_ends_the_worker(worker: Worker) -> None:
-    """It is told apart from a crash."""
+    """A time-out ends the worker, and is told apart from a crash."""
     with pytest.raises(WorkerDied, match=r"more than 0\.5 s") as caught:
         worker.call({"do": "hang"}, timeout=0.5)
     assert caught.value.hung
     assert not worker.is_alive
 
 
-def test_time_in_which_we_were_stopped_is_not_the_workers(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After Ctrl-Z the clock has jumped, and the page goes on all the same."""
+def test_suspended_time_does_not_count(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-Z and ``fg`` the clock has jumped, and the call is not timed out for it."""
     clock = iter(range(0, 10**9, 10**5))
     monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: next(clock)))
 
@@ -139,8 +139,8 @@ def test_time_in_which_we_were_stopped_is_not_the_workers(worker: Worker, monkey
     assert waits >= 3
 
 
-def test_noise_is_lost_or_logged(module: str) -> None:
-    """Native code may write to the standard descriptors without harm; what it complains of can be heard."""
+def test_output_of_native_code_is_discarded_or_logged(module: str) -> None:
+    """Native code may write to the standard descriptors without harm, and its output can be logged."""
     lines: list[str] = []
     heard = threading.Event()
 
@@ -160,7 +160,7 @@ def test_noise_is_lost_or_logged(module: str) -> None:
 
 @pytest.fixture
 def make_pool(module: str) -> Iterator[Callable[..., WorkerPool]]:
-    """Make pools, closed at the end."""
+    """Makes pools that are closed at the end of the test."""
     made: list[WorkerPool] = []
 
     def make(most: int, **options: Any) -> WorkerPool:
@@ -172,36 +172,36 @@ def make_pool(module: str) -> Iterator[Callable[..., WorkerPool]]:
         pool.close()
 
 
-def pid_of(pool: WorkerPool) -> int:
-    """The process that answers."""
+def worker_pid(pool: WorkerPool) -> int:
+    """The process id of the worker that answers."""
     with pool.acquire() as worker:
         pid: int = worker.call({"do": "echo"}, timeout=PATIENCE)[0]["pid"]
         return pid
 
 
-def test_a_worker_is_used_again_until_it_dies(make_pool: Callable[..., WorkerPool]) -> None:
-    """One that died, idle or at work, is replaced."""
+def test_a_pool_reuses_workers_until_they_die(make_pool: Callable[..., WorkerPool]) -> None:
+    """A worker that died, idle or during a call, is replaced."""
     pool = make_pool(1)
-    first = pid_of(pool)
-    assert pid_of(pool) == first
+    first = worker_pid(pool)
+    assert worker_pid(pool) == first
     with pytest.raises(WorkerDied), pool.acquire() as worker:
         worker.call({"do": "exit"}, timeout=PATIENCE)
-    second = pid_of(pool)
+    second = worker_pid(pool)
     assert second != first
     pool._idle[0].kill()
-    assert pid_of(pool) != second
+    assert worker_pid(pool) != second
 
 
-def test_a_pool_starts_no_more_than_it_may(make_pool: Callable[..., WorkerPool]) -> None:
-    """Callers beyond its size wait for their turn."""
+def test_a_pool_has_a_maximum_size(make_pool: Callable[..., WorkerPool]) -> None:
+    """Callers beyond the size wait for a free worker."""
     pool = make_pool(2)
     with ThreadPoolExecutor(6) as threads:
-        pids = set(threads.map(lambda _: pid_of(pool), range(30)))
+        pids = set(threads.map(lambda _: worker_pid(pool), range(30)))
     assert len(pids) <= 2
 
 
-def test_closing_a_pool_ends_what_runs_and_what_waits(make_pool: Callable[..., WorkerPool]) -> None:
-    """All of them get ``Interrupted``, and so does who comes later."""
+def test_closing_a_pool_ends_running_and_waiting_calls(make_pool: Callable[..., WorkerPool]) -> None:
+    """All of them raise ``Interrupted``, and so do later calls."""
     pool = make_pool(1)
     asked = threading.Event()
 
@@ -218,12 +218,12 @@ def test_closing_a_pool_ends_what_runs_and_what_waits(make_pool: Callable[..., W
             with pytest.raises(Interrupted):
                 one.result(PATIENCE)
     with pytest.raises(Interrupted):
-        pid_of(pool)
+        worker_pid(pool)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the process in /proc")
-def test_a_worker_ends_with_its_handle(module: str) -> None:
-    """One that nobody can call any more is not left behind."""
+def test_a_worker_ends_when_its_handle_is_deleted(module: str) -> None:
+    """A worker that cannot be called any more ends."""
     worker = Worker(module)
     worker.call({"do": "echo"}, timeout=PATIENCE)
     pid = worker.pid

@@ -209,5 +209,5 @@ def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
         clean(piece * (length // len(piece)), stop_sequences=["<|im_end|>", "USER:", "\n###"], chat=VICUNA)
         return time.process_time() - before
 
-    few, many = (min(seconds(length) for _ in range(2)) for length in (100_000, 800_000))
+    few, many = (min(seconds(length) for _ in range(2)) for length in (40_000, 320_000))
     assert many < 14 * few + 0.1

@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes import faults
-from fakes.charts import reads
+from fakes.charts import chart_reader
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr import job
 from visionocr.check import chart_image, examine
@@ -103,7 +103,7 @@ def fake(**options: Any) -> FakeKoboldCpp:
 def test_a_good_server(check: Check) -> None:
     """Everything is green: sight, template, print, resolution, speed; the chart is asked for once, as a page is."""
     with fake(visionmaxres=2048) as server:
-        server.plan[None] = reads(SEED, legible=5)
+        server.plan[None] = chart_reader(SEED, legible=5)
         ran = check(server.url)
         *vision_check, arrival = server.generated
     assert (ran.code, ran.failures) == (0, {})
@@ -126,7 +126,7 @@ def test_a_good_server(check: Check) -> None:
 def test_an_old_server(check: Check) -> None:
     """A server that counts no tokens proves by the words alone that it sees."""
     with fake(version="1.76") as server:
-        server.plan[None] = reads(SEED, legible=4)
+        server.plan[None] = chart_reader(SEED, legible=4)
         ran = check(server.url)
     assert (ran.code, ran.report["chart"]["image_tokens"]) == (0, None)
     assert "were read" in ran.good["chart"]
@@ -135,7 +135,7 @@ def test_an_old_server(check: Check) -> None:
 def test_the_picture_is_the_chart(check: Check) -> None:
     """What is sent is the chart of the seed, drawn for the raster of the run."""
     with fake() as server:
-        server.plan[None] = reads(SEED)
+        server.plan[None] = chart_reader(SEED)
         assert check(server.url, "--max-side", "640").code == 0
         (sent,) = server.generated[-1].body["images"]
     assert base64.b64decode(sent) == chart_image.draw(RasterSpec(max_side=640), SEED).images[0].data
@@ -154,7 +154,7 @@ def test_nobody_knows_the_words(check: Check, monkeypatch: pytest.MonkeyPatch) -
 def test_the_same_for_people(check: Check) -> None:
     """Each result is a line with ``ok`` or ``FAIL``, a remedy stands below it; no colours in a pipe."""
     with fake() as server:
-        server.plan[None] = reads(SEED, legible=12)
+        server.plan[None] = chart_reader(SEED, legible=12)
         as_json, as_text = check(server.url), check(server.url, text=True)
     lines = []
     for line in as_json.report["statements"]:
@@ -167,7 +167,7 @@ def test_the_same_for_people(check: Check) -> None:
 def test_figures(check: Check) -> None:
     """For programs: the figures of the chart, and nothing but JSON on standard output."""
     with fake() as server:
-        server.plan[None] = reads(SEED, legible=5)
+        server.plan[None] = chart_reader(SEED, legible=5)
         report = check(server.url).report
     assert report["preset"] == "qwen2.5-vl"
     assert report["chart"]["seen"] is True
@@ -200,7 +200,7 @@ def test_wrong_key(check: Check, arguments: list[str]) -> None:
         assert (ran.code, list(ran.failures)) == (5, ["key"])
         assert "VISIONOCR_API_KEY" in ran.failures["key"][1]
         assert ran.causes == [Cause.KEY]
-        server.plan[None] = reads(SEED)
+        server.plan[None] = chart_reader(SEED)
         assert check(server.url, "--api-key", "right").good["key"] == "the key was accepted"
 
 
@@ -254,9 +254,9 @@ def test_the_chart_alone_ignored(check: Check) -> None:
 
 TEMPLATES: dict[str, tuple[Callable[[str], Any], str]] = {
     "read, then the next turn": (lambda text: f"{text}</s> [INST] Go on.", "Mistral"),
-    "read, then endless": (lambda text: faults.Truncated(of=faults.Says(text)), "does not end"),
-    "endless": (lambda text: faults.Truncated(of=faults.Says(FLUENT)), "does not end"),
-    "loop": (lambda text: faults.Loop("words", of=faults.Says(FLUENT)), "repeats itself"),
+    "read, then endless": (lambda text: faults.Truncated(of=faults.FixedText(text)), "does not end"),
+    "endless": (lambda text: faults.Truncated(of=faults.FixedText(FLUENT)), "does not end"),
+    "loop": (lambda text: faults.Loop("words", of=faults.FixedText(FLUENT)), "repeats itself"),
     "empty": (lambda text: faults.Empty(), "empty"),
     "echo": (lambda text: faults.Echo(), "repeats the question"),
     "not read, roles": (lambda text: f"{FLUENT}\nUSER: And now?\nASSISTANT: {FLUENT}", "Vicuna"),
@@ -268,7 +268,7 @@ def test_wrong_template(check: Check, case: str) -> None:
     """Stray chat marks and answers that do not end: another preset is the remedy."""
     says, words = TEMPLATES[case]
     with fake() as server:
-        server.plan[None] = reads(SEED, says=says)
+        server.plan[None] = chart_reader(SEED, says=says)
         ran = check(server.url)
         assert ran.code == 5
         text, remedy = ran.failures["chart"]
@@ -280,7 +280,7 @@ def test_wrong_template(check: Check, case: str) -> None:
 def test_wrong_projector(check: Check) -> None:
     """Fluent text about something else, though the picture took its tokens."""
     with fake() as server:
-        server.plan[None] = reads(SEED, says=lambda text: FLUENT)
+        server.plan[None] = chart_reader(SEED, says=lambda text: FLUENT)
         ran = check(server.url)
         assert (ran.code, list(ran.failures)) == (5, ["chart"])
         assert "projector belongs to another model" in ran.failures["chart"][0]
@@ -290,14 +290,16 @@ def test_wrong_projector(check: Check) -> None:
 def test_describes(check: Check) -> None:
     """A model that tells of the writing is not accused of a wrong projector."""
     with fake() as server:
-        server.plan[None] = reads(SEED, says=lambda text: "The image shows words in black letters on white paper.")
+        server.plan[None] = chart_reader(
+            SEED, says=lambda text: "The image shows words in black letters on white paper."
+        )
         assert check(server.url).causes == [Cause.DESCRIBES]
 
 
 def test_engine_failure(check: Check) -> None:
     """A server that fails on the picture is told in its own words."""
     with fake() as server:
-        server.plan[None] = reads(SEED, says=lambda text: faults.EngineError())
+        server.plan[None] = chart_reader(SEED, says=lambda text: faults.EngineError())
         ran = check(server.url)
         assert "engine failed" in ran.failures["chart"][0]
         assert ran.causes == [Cause.SERVER]
@@ -306,7 +308,7 @@ def test_engine_failure(check: Check) -> None:
 def test_small_print(check: Check) -> None:
     """A page's print that does not reach the model: green down to 12 pt, red above, with the clamp as the cause."""
     with fake() as server:
-        server.plan[None] = reads(SEED, legible=12)
+        server.plan[None] = chart_reader(SEED, legible=12)
         ran = check(server.url)
         assert list(ran.failures) == ["print"]
         assert "--visionmaxres 2048" in ran.failures["print"][1]
@@ -318,7 +320,7 @@ def test_small_print(check: Check) -> None:
 def test_a_clamp_that_nobody_announced(check: Check) -> None:
     """What a server shrinks silently shows in what can be read of the chart."""
     with fake() as server:
-        server.plan[None] = reads(SEED, legible=5, kept=512)
+        server.plan[None] = chart_reader(SEED, legible=5, kept=512)
         (wrong,) = check(server.url, "--max-side", "1484").failures.values()
     assert re.search(r"x-height 1[4-9]\.\d px", wrong[0])
 
@@ -326,7 +328,7 @@ def test_a_clamp_that_nobody_announced(check: Check) -> None:
 def test_fixed_encoder(check: Check) -> None:
     """A 336 px encoder cannot read pages; for captions it is good."""
     with fake(model="llava-v1.5-7b") as server:
-        server.plan[None] = reads(SEED, legible=5)
+        server.plan[None] = chart_reader(SEED, legible=5)
         ran = check(server.url)
         assert list(ran.failures) == ["encoder", "print"]
         assert "336 px" in ran.failures["encoder"][0]
@@ -399,7 +401,7 @@ def test_mistakes_come_first(check: Check, mistake: list[str]) -> None:
 def test_several_servers(check: Check) -> None:
     """Each is examined; a table sums up; different models are warned of; one that is bad makes the code 5."""
     with fake() as one, fake(model="gemma-4-12b") as two, fake(vision=False) as three:
-        one.plan[None] = two.plan[None] = reads(SEED, legible=4)
+        one.plan[None] = two.plan[None] = chart_reader(SEED, legible=4)
         ran = check(one.url, two.url, three.url, text=True)
         report = json.loads(check(one.url, two.url, three.url, "--json").out)
         alike = check(one.url, three.url, text=True)

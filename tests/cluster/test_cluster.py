@@ -17,7 +17,7 @@ import pytest
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
-from states import recorded
+from states import read_state
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")]
@@ -185,7 +185,7 @@ def test_stopping_leaves_nothing(start: Start, tmp_path: Path, how: signal.Signa
     assert code == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "stopped"
-    assert len(recorded(tmp_path / "a.md.journal")) >= sum(asked.values()) - IN_FLIGHT
+    assert len(read_state(tmp_path / "a.md.journal")) >= sum(asked.values()) - IN_FLIGHT
 
 
 def test_a_killed_command_leaves_no_work(

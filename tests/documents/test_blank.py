@@ -1,4 +1,4 @@
-"""Blank pages: bare paper is not asked, and whatever could be read is."""
+"""Blank pages: bare paper is recognized, and no page with something to read is."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from visionocr.documents.picture import PictureFile
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 SEED = 1
-EACH = 9
-"""Pages of every kind: 261 altogether."""
+FEW, EACH = 3, 9
+"""Pages of every kind in the fast tests, and in the slow ones: 261 altogether."""
+COUNTS = [FEW, pytest.param(EACH, marks=pytest.mark.slow)]
 PAGE = PageRef("page", 1, 1)
 
 
@@ -40,67 +41,69 @@ def images_of(sample: Sample, folder: Path) -> tuple[PageImage, ...]:
     return PictureFile(content, kind).load(PAGE, RasterSpec(sample.side))
 
 
-def bare(width: int = 600, height: int = 842, shade: int = 255) -> Image.Image:
+def even_sheet(width: int = 600, height: int = 842, shade: int = 255) -> Image.Image:
     """An even sheet."""
     return Image.new("RGB", (width, height), (shade,) * 3)
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", BLANK)
-def test_bare_paper_is_blank(kind: str, tmp_path: Path) -> None:
-    """No page is asked on which there is nothing but what paper and scanners do."""
-    asked = [s.name for s in samples(kind, SEED, EACH) if not all(i.blank for i in images_of(s, tmp_path))]
+def test_bare_paper_is_blank(kind: str, count: int, tmp_path: Path) -> None:
+    """A page with nothing but paper texture and scanner artefacts is blank."""
+    asked = [s.name for s in samples(kind, SEED, count) if not all(i.blank for i in images_of(s, tmp_path))]
     assert not asked
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_the_least_content_is_seen(kind: str, tmp_path: Path) -> None:
-    """No page is lost on which there is a line, a word, a number, a stamp, a signature or a picture."""
-    lost = [s.name for s in samples(kind, SEED, EACH) if any(i.blank for i in images_of(s, tmp_path))]
+def test_pages_with_little_content_are_not_blank(kind: str, count: int, tmp_path: Path) -> None:
+    """A page with a line, a word, a number, a stamp, a signature or a picture is never blank."""
+    lost = [s.name for s in samples(kind, SEED, count) if any(i.blank for i in images_of(s, tmp_path))]
     assert not lost
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBX"])
-def test_grey_and_colour_are_looked_at_alike(mode: str) -> None:
-    """Grey pictures stay grey, and drawn pages have four channels: bare paper is blank in each, a line is seen."""
-    assert is_blank(bare().convert(mode))
+def test_all_colour_modes_are_supported(mode: str) -> None:
+    """Bare paper is blank and a line is found in grey, RGB and RGBA rasters."""
+    assert is_blank(even_sheet().convert(mode))
     assert is_blank(Image.effect_noise((600, 842), 4).convert("RGB").convert(mode))
-    line = write(bare(), "see note 3 overleaf", 8, (0.4, 0.4), (60,) * 3)
+    line = write(even_sheet(), "see note 3 overleaf", 8, (0.4, 0.4), (60,) * 3)
     assert not is_blank(line.convert(mode))
 
 
-def test_pages_are_drawn_the_same_every_time() -> None:
-    """The set is a function of its seed."""
+def test_samples_are_deterministic() -> None:
+    """The samples are a function of their seed."""
     assert list(samples("everything", 3, 2)) == list(samples("everything", 3, 2))
     assert [s.data for s in samples("line", 3, 2)] != [s.data for s in samples("line", 4, 2)]
 
 
 @pytest.mark.parametrize("down", range(8))
 @pytest.mark.parametrize("across", [0.0, 0.3, 0.7, 1.0])
-def test_a_line_is_seen_wherever_it_stands(across: float, down: int) -> None:
-    """A line of 6 points at 72 dpi is seen at every place, four millimetres from the edge included."""
-    assert not is_blank(write(bare(), "see note 3 overleaf", 6, (across, down / 7), (60,) * 3))
+def test_a_line_is_found_anywhere(across: float, down: int) -> None:
+    """A line of 6 points at 72 dpi is found at every place, four millimetres from the edge included."""
+    assert not is_blank(write(even_sheet(), "see note 3 overleaf", 6, (across, down / 7), (60,) * 3))
 
 
 @pytest.mark.parametrize("digit", "0123456789")
 @pytest.mark.parametrize("side", [842, 1240])
-def test_a_single_figure_is_seen(digit: str, side: int) -> None:
-    """A page number of one figure is seen in all common sizes, at the foot of the page."""
+def test_a_single_digit_is_found(digit: str, side: int) -> None:
+    """A page number of one digit is found in all common sizes, at the foot of the page."""
     for points in (8, 12, 24):
-        sheet = bare(round(side / 1.414), side)
+        sheet = even_sheet(round(side / 1.414), side)
         assert not is_blank(write(sheet, digit, points, (0.5, 0.98), (40,) * 3)), points
 
 
 @pytest.mark.parametrize("ink", [(215, 215, 215), (255, 255, 160), (190, 215, 255), (255, 200, 200)])
-def test_pale_print_is_seen(ink: tuple[int, ...]) -> None:
-    """Grey print 40 levels below its paper and pale colours are seen, from 8 points on at 72 dpi."""
+def test_pale_print_is_found(ink: tuple[int, ...]) -> None:
+    """Grey print 40 levels below its paper and pale colours are found, from 8 points on at 72 dpi."""
     for seed in range(6):
         rng = random.Random(seed)
         place = rng.random(), rng.random()
-        assert not is_blank(write(bare(), "payable within 30 days", 8, place, ink)), seed
+        assert not is_blank(write(even_sheet(), "payable within 30 days", 8, place, ink)), seed
 
 
-def test_cut_out_lines_are_seen() -> None:
-    """A picture that is nothing but a line of writing, cut out closely, is not blank."""
+def test_a_cropped_line_is_not_blank() -> None:
+    """A picture that is nothing but a closely cropped line of writing is not blank."""
     for size in (14, 20, 40, 90):
         face = ImageFont.load_default(size)
         left, top, right, bottom = face.getbbox("Yours sincerely, J. Miller")
@@ -109,35 +112,35 @@ def test_cut_out_lines_are_seen() -> None:
         assert not is_blank(line)
 
 
-def test_a_soft_picture_is_seen() -> None:
-    """A picture without a sharp edge in it is not bare paper."""
-    sheet = bare()
+def test_a_soft_picture_is_not_blank() -> None:
+    """A picture without a sharp edge is not bare paper."""
+    sheet = even_sheet()
     spot = Image.radial_gradient("L").resize((300, 300))
     sheet.paste(spot.convert("RGB"), (150, 250))
     assert not is_blank(sheet)
 
 
 @pytest.mark.parametrize("spec", [RasterSpec(1000, split=False), RasterSpec(1000, find_blank=False)])
-def test_who_does_not_look_for_blank_pages_finds_none(spec: RasterSpec) -> None:
-    """A picture that is described, and a page of which nobody wants to know, is never blank."""
-    (image,) = make_images(bare(), PAGE, spec)
+def test_detection_can_be_off(spec: RasterSpec) -> None:
+    """A picture to be described is never blank, nor is a page when detection is off."""
+    (image,) = make_images(even_sheet(), PAGE, spec)
     assert not image.blank
-    (image,) = make_images(bare(), PAGE, RasterSpec(1000))
+    (image,) = make_images(even_sheet(), PAGE, RasterSpec(1000))
     assert image.blank
 
 
 def test_too_coarse_a_raster_is_never_blank() -> None:
-    """Where small print would be lost, nothing is said; where the picture itself is finer, it is looked at."""
-    assert not is_blank(bare(280, 396))
-    (small,) = make_images(write(bare(), "see note 3 overleaf", 6, (0.4, 0.4), (60,) * 3), PAGE, RasterSpec(200))
+    """A raster in which small print would be lost is not called blank; a finer original is inspected instead."""
+    assert not is_blank(even_sheet(280, 396))
+    (small,) = make_images(write(even_sheet(), "see note 3 overleaf", 6, (0.4, 0.4), (60,) * 3), PAGE, RasterSpec(200))
     assert not small.blank
-    (small,) = make_images(bare(), PAGE, RasterSpec(200))
+    (small,) = make_images(even_sheet(), PAGE, RasterSpec(200))
     assert small.blank
 
 
 @pytest.mark.parametrize(("side", "blank"), [(595, True), (2400, False)])
 def test_a_poster_drawn_too_coarsely_is_never_blank(side: float, blank: bool, tmp_path: Path) -> None:
-    """A page of known size is not called blank where its print would be too small to be seen."""
+    """A page of known size is not called blank where its print would be too small to be found."""
     pdf = PdfFile(as_file(pdf_bytes("", size=(side, side)), tmp_path))
     (image,) = pdf.load(PAGE, RasterSpec(800))
     pdf.close()
@@ -145,8 +148,8 @@ def test_a_poster_drawn_too_coarsely_is_never_blank(side: float, blank: bool, tm
 
 
 def test_a_strip_is_blank_as_a_whole() -> None:
-    """Of a strip that is cut, all parts are blank or none is: a line on one of them is enough."""
-    strip = bare(600, 6000)
+    """All parts of a split strip are blank or none is: a line on one of them is enough."""
+    strip = even_sheet(600, 6000)
     parts = make_images(strip, PAGE, RasterSpec(800))
     assert len(parts) > 3
     assert all(part.blank for part in parts)
@@ -158,7 +161,7 @@ def test_a_strip_is_blank_as_a_whole() -> None:
 @pytest.mark.parametrize("shade", [0, 90, 200, 255])
 def test_an_even_page_of_any_shade_is_blank(shade: int) -> None:
     """Black paper is as blank as white paper."""
-    assert is_blank(bare(shade=shade))
+    assert is_blank(even_sheet(shade=shade))
 
 
 @given(
@@ -166,8 +169,8 @@ def test_an_even_page_of_any_shade_is_blank(shade: int) -> None:
         lambda w: st.tuples(st.just(w), st.lists(st.lists(st.booleans(), min_size=w, max_size=w)))
     )
 )
-def test_runs_hold_all_pixels(drawn: tuple[int, list[list[bool]]]) -> None:
-    """The runs of a mask are its pixels; components divide them without losing or doubling any."""
+def test_runs_cover_all_pixels(drawn: tuple[int, list[list[bool]]]) -> None:
+    """The runs of a mask are its pixels; components partition them."""
     width, rows = drawn
     marked = {(y, x) for y, row in enumerate(rows) for x, on in enumerate(row[:-1]) if on}
     mask = bytes(SET if (y, x) in marked else 0 for y in range(len(rows)) for x in range(width))
@@ -177,7 +180,7 @@ def test_runs_hold_all_pixels(drawn: tuple[int, list[list[bool]]]) -> None:
 
 
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
-def test_components_are_what_touches(places: set[tuple[int, int]]) -> None:
+def test_components_are_connected_pixels(places: set[tuple[int, int]]) -> None:
     """Two pixels are in one component exactly when a chain of neighbours, corners included, joins them."""
     expected, left = [], set(places)
     while left:
@@ -196,8 +199,8 @@ def test_components_are_what_touches(places: set[tuple[int, int]]) -> None:
     assert sorted(sorted(component) for component in found) == sorted(expected)
 
 
-def test_the_set_is_large_enough() -> None:
-    """About half of the pages are blank, and the rasters are of many sizes."""
+def test_the_sample_set_is_balanced() -> None:
+    """About half of the pages are blank, and the rasters have many sizes."""
     assert (len(BLANK) + len(WRITTEN)) * EACH >= 240
     assert min(blank_pages.SIDES) <= 600
     assert max(blank_pages.SIDES) >= 2500

@@ -40,7 +40,7 @@ def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard input that is a terminal is a document error, not a wait for ever."""
+    """Standard input that is a terminal is a document error, not an endless wait."""
 
     class Terminal(io.BytesIO):
         def isatty(self) -> bool:
@@ -51,7 +51,7 @@ def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         read_content(Found("stdin", pipe=True))
 
 
-def test_large_pipes_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_pipes_are_kept_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too large for memory is kept in a temporary file, which can be deleted."""
     data = os.urandom(3 << 20)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
@@ -63,8 +63,8 @@ def test_large_pipes_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("memory", [1 << 10, 1 << 30])
-def test_endless_pipes_are_cut_off(memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A pipe that gives more than the limit is refused, and nothing stays on disk."""
+def test_endless_pipes_are_refused(memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A pipe that sends more than the limit is refused, and nothing stays on disk."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bytes(5 << 20))))
     with pytest.raises(DocumentError, match="larger than"):
@@ -106,8 +106,8 @@ def test_empty_file_is_an_error(tmp_path: Path) -> None:
         Content("a.pdf", str(tmp_path / "a.pdf")).identify()
 
 
-def test_what_is_no_document_is_refused_by_its_first_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of any size that is no document is refused at once: the rest of it is not read to be hashed."""
+def test_unknown_files_are_refused_by_their_first_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of any size that is no document is refused without hashing the rest of it."""
 
     class Words(io.RawIOBase):
         """Words without end, of which only the first are expected to be read."""

@@ -51,7 +51,7 @@ def test_directory_is_walked_in_natural_order(tmp_path: Path) -> None:
 
 
 def test_kinds_narrow_directories_only(tmp_path: Path) -> None:
-    """The kinds wanted choose among the files of a directory, not among files given by name."""
+    """The wanted kinds select files of a directory, not files given by name."""
     _touch(tmp_path, "a.pdf", "b.png")
     assert _names(list(discover([str(tmp_path)], recursive=True, kinds=[Kind.PDF])), tmp_path) == ["a.pdf"]
     assert [f.problem for f in discover([str(tmp_path / "b.png")], kinds=[Kind.PDF])] == [None]
@@ -77,7 +77,7 @@ def test_links_do_not_loop(tmp_path: Path) -> None:
 
 
 def test_walking_is_lazy(tmp_path: Path) -> None:
-    """The first file is there before the directories after it are looked at."""
+    """The first file is yielded before the directories after it are read."""
     _touch(tmp_path, "a/x.pdf", "b/y.pdf")
     walk = discover([str(tmp_path)], recursive=True)
     assert next(walk).name.endswith("x.pdf")
@@ -85,8 +85,8 @@ def test_walking_is_lazy(tmp_path: Path) -> None:
     assert len(list(walk)) == 2
 
 
-def test_absent_file_is_a_problem() -> None:
-    """A name with no file behind it is a problem of its own; the other files are still found."""
+def test_missing_file_is_a_problem() -> None:
+    """A path without a file is a problem of its own; the other files are still found."""
     gone, here = discover(["no such file.pdf", __file__])
     assert gone.problem is not None
     assert gone.problem.message == "no such file.pdf does not exist"
@@ -111,8 +111,8 @@ def test_special_files_are_refused(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.parametrize("name", ["a\nb.pdf", "quo'\"te.pdf", "😀 é.pdf", "-rf.pdf", "bad\udcff.pdf", " .pdf", "*.pdf"])
-def test_odd_names_work(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any name that a file can have is found, read and spoken of on one line."""
+def test_unusual_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any name that a file can have is found, and shown on one line."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(b"bytes")
     for paths, recursive in ([name], False), ([str(tmp_path)], True):

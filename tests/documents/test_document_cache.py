@@ -1,4 +1,4 @@
-"""Documents at hand, in the process that draws."""
+"""The cache of open documents in a raster process."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def times_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     begin: Any = document_cache.open_document
 
-    def counted(known: DocumentHandle, password: Any) -> Any:
-        names.append(Path(known.content.name).name)
-        return begin(known, password)
+    def counted(handle_of: DocumentHandle, password: Any) -> Any:
+        names.append(Path(handle_of.content.name).name)
+        return begin(handle_of, password)
 
     monkeypatch.setattr(document_cache, "open_document", counted)
     monkeypatch.setattr(document_cache, "_REOPEN_AFTER", 4)
@@ -45,13 +45,13 @@ def cache() -> Iterator[DocumentCache]:
     cache.close()
 
 
-def known(path: Path, number: int = 0, data: bytes = b"") -> DocumentHandle:
-    """A document as the process that draws is told of it."""
+def handle_of(path: Path, number: int = 0, data: bytes = b"") -> DocumentHandle:
+    """The handle of a document, as the raster process gets it."""
     content = Content(path.name, "", data) if data else Content(path.name, str(path))
     return DocumentHandle(number, content, "PDF", content.state())
 
 
-def draw(cache: DocumentCache, document: DocumentHandle, page: int) -> bytes:
+def render(cache: DocumentCache, document: DocumentHandle, page: int) -> bytes:
     """The bytes of a page's only image."""
     (image,) = cache.load(document, PageRef(document.content.name, page, PAGES), SPEC)
     return image.data
@@ -65,93 +65,93 @@ def letter(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_long_document_is_opened_anew(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
-    """What the library keeps of every page is given back from time to time; the pages are the same."""
-    document = known(letter)
-    pages = [draw(cache, document, page) for page in range(1, PAGES + 1)]
+def test_a_long_document_is_reopened(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
+    """After some pages a document is reopened to free what the library keeps; its pages are the same."""
+    document = handle_of(letter)
+    pages = [render(cache, document, page) for page in range(1, PAGES + 1)]
     assert times_opened == ["letter.pdf"] * 3
     assert len(set(pages)) == PAGES
     for page in (1, 5, 9):
-        assert draw(DocumentCache(), known(letter), page) == pages[page - 1]
+        assert render(DocumentCache(), handle_of(letter), page) == pages[page - 1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"else")], ids=["gone", "changed"])
-def test_what_was_replaced_stays_open(
+def test_a_replaced_file_stays_readable(
     change: Any, letter: Path, tmp_path: Path, cache: DocumentCache, times_opened: list[str]
 ) -> None:
-    """The pages of the file as it was are read to the end; once closed, it is not taken for what it was."""
-    document = known(letter)
-    whole = [draw(DocumentCache(), known(letter), page) for page in range(1, PAGES + 1)]
+    """A document stays readable after its file is replaced; once closed it is not confused with the new one."""
+    document = handle_of(letter)
+    whole = [render(DocumentCache(), handle_of(letter), page) for page in range(1, PAGES + 1)]
     times_opened.clear()
-    draw(cache, document, 1)
+    render(cache, document, 1)
     letter.rename(tmp_path / "aside.pdf")
     letter.touch()
     change(letter)
-    assert [draw(cache, document, page) for page in range(1, PAGES + 1)] == whole
+    assert [render(cache, document, page) for page in range(1, PAGES + 1)] == whole
     assert times_opened == ["letter.pdf"]
     with pytest.raises(DocumentError, match=r"changed while it was being read|cannot be read|does not exist"):
-        draw(DocumentCache(), document, 1)
+        render(DocumentCache(), document, 1)
 
 
-def test_nothing_is_drawn_after_the_end(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
-    """Pages that are still waited for would open the documents again, and draw while the program ends."""
-    document = known(letter)
-    draw(cache, document, 1)
+def test_nothing_is_rendered_after_close(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
+    """Pages that are still requested would reopen documents and render while the program ends."""
+    document = handle_of(letter)
+    render(cache, document, 1)
     cache.close()
     with pytest.raises(Interrupted):
-        draw(cache, document, 2)
+        render(cache, document, 2)
     with pytest.raises(Interrupted):
-        cache.count_pages(known(letter, 1), None)
+        cache.count_pages(handle_of(letter, 1), None)
     assert times_opened == ["letter.pdf"]
 
 
-def test_a_password_is_waited_for_alone(letter: Path, tmp_path: Path, cache: DocumentCache) -> None:
-    """Meanwhile other documents are drawn, and the end need not wait for the person who is asked."""
+def test_a_password_prompt_blocks_only_its_document(letter: Path, tmp_path: Path, cache: DocumentCache) -> None:
+    """While a password is asked for other documents are rendered, and closing does not wait for it."""
     secret = make_pdf(tmp_path / "secret.pdf", 1, password="sesame")
     drawn: list[bytes] = []
 
     def asked(name: str) -> str:
-        drawn.append(draw(cache, known(letter), 1))
+        drawn.append(render(cache, handle_of(letter), 1))
         return "sesame"
 
     def stopped(name: str) -> str:
         cache.close()
         return "sesame"
 
-    assert cache.count_pages(known(secret, 1), asked) == 1
+    assert cache.count_pages(handle_of(secret, 1), asked) == 1
     assert drawn
     with pytest.raises(Interrupted):
-        cache.count_pages(known(secret, 2), stopped)
+        cache.count_pages(handle_of(secret, 2), stopped)
 
 
-def test_bytes_of_a_pipe_are_not_asked_for_again(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
-    """They come with the first question only."""
-    document = known(letter, data=letter.read_bytes())
-    draw(cache, document, 1)
+def test_bytes_of_a_pipe_are_requested_once(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
+    """They come with the first request only."""
+    document = handle_of(letter, data=letter.read_bytes())
+    render(cache, document, 1)
     document.content = Content(letter.name)
     for page in range(1, PAGES + 1):
-        draw(cache, document, page)
+        render(cache, document, page)
     assert times_opened == ["letter.pdf"]
 
 
-def test_a_long_picture_stays_open(tmp_path: Path, cache: DocumentCache, times_opened: list[str]) -> None:
-    """Nothing is kept of its frames, and to find them again takes long."""
+def test_a_multi_frame_picture_stays_open(tmp_path: Path, cache: DocumentCache, times_opened: list[str]) -> None:
+    """A picture is not reopened: its frames use no memory, and finding them again takes long."""
     path = tmp_path / "frames.tif"
     frames = [Image.new("L", (60, 60), shade) for shade in range(PAGES)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
     content = Content(path.name, str(path))
     document = DocumentHandle(0, content, "TIFF", content.state())
-    assert len({draw(cache, document, page) for page in range(1, PAGES + 1)}) > 1
+    assert len({render(cache, document, page) for page in range(1, PAGES + 1)}) > 1
     assert times_opened == ["frames.tif"]
 
 
-def test_each_document_has_its_own_count(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
-    """Documents that are read in turns are not opened more often than one after the other; a few stay open."""
-    documents = [known(letter, number) for number in range(4)]
+def test_pages_are_counted_per_document(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:
+    """Alternating between documents reopens none of them more often; a few stay open."""
+    documents = [handle_of(letter, number) for number in range(4)]
     for page in range(1, 5):
         for document in documents:
-            draw(cache, document, page)
+            render(cache, document, page)
     assert len(times_opened) == 4
-    draw(cache, documents[0], 5)
+    render(cache, documents[0], 5)
     assert len(times_opened) == 5

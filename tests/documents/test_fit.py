@@ -42,8 +42,8 @@ def test_sizes(size: tuple[int, int], spec: RasterSpec, expected: tuple[int, int
     assert (image.width, image.height) == expected
 
 
-def test_padding_is_white_and_remarked() -> None:
-    """What is added around a narrow picture is white, and is said as information."""
+def test_padding_is_white_and_reported() -> None:
+    """The padding around a narrow picture is white, and is reported as information."""
     (image,) = make_images(Image.new("RGB", (400, 20), "black"), PAGE, SPEC)
     picture = decoded(image)
     assert near(colour(picture, 0.5, 0.05), (255, 255, 255))
@@ -62,7 +62,7 @@ _specs = st.builds(
 
 @given(_sizes, _specs)
 def test_layout_keeps_every_limit(size: tuple[int, int], spec: RasterSpec) -> None:
-    """For any size and limits: never enlarged, never too large, too long or too small, shape kept."""
+    """For any size and limits: never enlarged, never over a limit or too small, shape kept."""
     inner, outer = compute_layout(size, spec)
     assert inner[0] <= size[0]
     assert inner[1] <= size[1]
@@ -77,7 +77,7 @@ def test_layout_keeps_every_limit(size: tuple[int, int], spec: RasterSpec) -> No
 
 
 @given(_sizes, st.integers(1, 3000), st.none() | st.integers(784, 10**7))
-def test_fit_is_as_large_as_may_be(size: tuple[int, int], side: int, pixels: int | None) -> None:
+def test_fit_is_as_large_as_possible(size: tuple[int, int], side: int, pixels: int | None) -> None:
     """Nothing is shrunk that fits; what does not fit reaches a limit."""
     fitted = fit_size(size, side, pixels)
     side = max(side, 28)
@@ -164,8 +164,8 @@ def test_table_rules_do_not_hide_gaps() -> None:
     assert rows == 100
 
 
-def test_endless_strips_have_a_last_part() -> None:
-    """No strip is cut into more than 64 parts, and then it is said."""
+def test_number_of_parts_is_limited() -> None:
+    """A strip is split into at most 64 parts, and a finding says so."""
     parts = make_images(Image.new("RGB", (10, 30000), "white"), PAGE, RasterSpec(500))
     assert len(parts) == 64
     assert "the maximum" in parts[0].findings[0].message

@@ -31,8 +31,8 @@ from visionocr.documents.kinds import sniff, suggest_remedy
         (b"", None),
     ],
 )
-def test_content_decides(head: bytes, kind: str | None) -> None:
-    """The first bytes tell what a file is."""
+def test_kind_is_found_by_content(head: bytes, kind: str | None) -> None:
+    """The first bytes tell what kind a file is."""
     assert sniff(head) == kind
 
 

@@ -72,8 +72,8 @@ def test_rasters_have_the_exact_size(spec: dict[str, Any], size: tuple[int, int]
     decoded(image)
 
 
-def test_too_high_resolution_is_mentioned() -> None:
-    """Who asks for a resolution and gets less is told, without raising an alarm."""
+def test_reduced_resolution_is_reported() -> None:
+    """A resolution lower than requested is reported as information."""
     (finding,) = _load(_pdf(pdf_bytes()), max_side=1000, dpi=150).findings
     assert (finding.kind, finding.severity) == (FindingKind.ADJUSTED, Severity.INFO)
     assert "86 dpi instead of 150" in finding.message
@@ -171,10 +171,10 @@ def _pictured(page: Any) -> None:
 
 @pytest.mark.parametrize("change", [_marked, _blended, _turned, _pictured, lambda page: None])
 @pytest.mark.parametrize("side", [400, 999])
-def test_a_raster_is_what_the_library_draws(
+def test_rgba_rasters_equal_the_librarys_rgb(
     change: Callable[[Any], object], side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pixels of four channels on white paper show what its own call makes with three, but for rounding."""
+    """Pixels of four channels on white paper equal the library's three-channel pixmap, but for rounding."""
     seen: list[Any] = []
 
     def keep(picture: Any, *_: Any) -> tuple[PageImage, ...]:
@@ -196,7 +196,7 @@ def test_a_raster_is_what_the_library_draws(
 
 
 def test_annotations_are_drawn() -> None:
-    """What somebody wrote onto a page is part of it."""
+    """Annotations on a page are drawn."""
     pdf = _mupdf.open()
     annotation = pdf.new_page().add_rect_annot((100, 100, 500, 700))
     annotation.set_colors(stroke=(0, 0, 1), fill=(0, 0, 1))
@@ -229,7 +229,7 @@ def test_encrypted_without_password(answers: list[str] | None, words: str) -> No
     assert "--password-file" in caught.value.hint
 
 
-def test_stubborn_caller_is_not_asked_for_ever() -> None:
+def test_password_attempts_are_limited() -> None:
     """A caller that gives the same wrong password again and again is given up."""
     asked: list[str] = []
 
@@ -242,8 +242,8 @@ def test_stubborn_caller_is_not_asked_for_ever() -> None:
     assert len(asked) < 6
 
 
-def test_owner_password_does_not_matter() -> None:
-    """A PDF that only restricts copying opens without a question."""
+def test_owner_password_is_not_needed() -> None:
+    """A PDF whose password only restricts copying opens without one."""
     pdf = _pdf(encrypted(""), password=lambda _: pytest.fail("asked"))
     assert _load(pdf).width
 
@@ -261,8 +261,8 @@ def test_owner_password_does_not_matter() -> None:
     ],
     ids=["header", "binary", "stump", "html", "no pages", "huge count", "empty"],
 )
-def test_hopeless_files_are_refused(data: bytes) -> None:
-    """What cannot be opened is a document error on one line, with the document's name."""
+def test_unreadable_files_are_refused(data: bytes) -> None:
+    """A file that cannot be opened is a document error on one line, with the document's name."""
     with pytest.raises(DocumentError) as caught:
         _pdf(data)
     assert caught.value.message.startswith("doc.pdf ")
@@ -270,14 +270,14 @@ def test_hopeless_files_are_refused(data: bytes) -> None:
 
 
 def test_repaired_file_is_read_and_marked() -> None:
-    """A PDF whose end is missing is repaired; its pages say so, as information."""
+    """A PDF whose end is missing is repaired; its pages have a finding, as information."""
     pdf = _pdf(pdf_bytes("one", "two")[:-60])
     assert pdf.pages == 2
     (finding,) = _load(pdf).findings
     assert (finding.kind, finding.severity) == (FindingKind.DAMAGED, Severity.INFO)
 
 
-def test_bad_page_is_alone() -> None:
+def test_bad_page_fails_alone() -> None:
     """A page that does not exist in the file fails alone; the others are read."""
     pdf = _pdf(pdf_bytes("one", "two").replace(b"/Count 2", b"/Count 3"))
     assert pdf.pages == 3
@@ -288,14 +288,14 @@ def test_bad_page_is_alone() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 2])
-def test_pages_that_are_none_are_refused(number: int) -> None:
+def test_page_numbers_out_of_range_are_refused(number: int) -> None:
     """No number outside of the document is taken for another page."""
     with pytest.raises(DocumentError, match="no page"):
         _load(_pdf(pdf_bytes()), number)
 
 
-def test_damaged_content_is_mentioned() -> None:
-    """A page on which a picture cannot be decoded is drawn, and says so."""
+def test_damaged_content_is_reported() -> None:
+    """A page on which a picture cannot be decoded is drawn, with a finding."""
     photo = picture_bytes(Image.effect_noise((300, 200), 90), "JPEG")
     pdf = _mupdf.open()
     page = pdf.new_page()
@@ -307,8 +307,8 @@ def test_damaged_content_is_mentioned() -> None:
     assert _load(_pdf(pdf_bytes())).findings == ()
 
 
-def test_pages_of_which_nothing_is_left() -> None:
-    """A page that is less than a pixel wide at any length that can be drawn says so; the others are drawn."""
+def test_too_narrow_pages_are_refused() -> None:
+    """A page narrower than a pixel at any resolution is a document error; the others are drawn."""
     data = pdf_bytes("one", "two")
     box = re.search(rb"/MediaBox ?\[[^]]*\]", data)
     assert box is not None
@@ -318,8 +318,8 @@ def test_pages_of_which_nothing_is_left() -> None:
     assert _load(pdf, 2).width
 
 
-def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    """MuPDF's complaints reach neither standard output nor standard error."""
+def test_library_messages_are_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """MuPDF's messages reach neither standard output nor standard error."""
     _load(_pdf(pdf_bytes("one", "two")[:-60]))
     with pytest.raises(DocumentError):
         _pdf(b"%PDF-1.4\nnothing more")
@@ -341,8 +341,8 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         (b"(nonsense)", False),
     ],
 )
-def test_absurd_page_sizes(box: bytes, adjusted: bool) -> None:
-    """A page of any size gives a picture within the limits; what had to be done about its size is said."""
+def test_extreme_page_sizes(box: bytes, adjusted: bool) -> None:
+    """A page of any size gives a picture within the limits; changes to its size are reported."""
     image = _load(_pdf(_boxed(box)), max_side=500)
     assert min(image.width, image.height) >= 28
     assert max(image.width, image.height) <= 500
@@ -351,7 +351,7 @@ def test_absurd_page_sizes(box: bytes, adjusted: bool) -> None:
 
 @pytest.mark.parametrize("size", [(600.0, 20000.0), (20000.0, 600.0)])
 def test_long_pages_are_split(size: tuple[float, float]) -> None:
-    """A receipt of seven metres is drawn so fine that each of its parts uses the whole raster."""
+    """A receipt of seven metres is drawn at such a resolution that each of its parts uses the whole raster."""
     pdf = _pdf(pdf_bytes(size=size))
     images = pdf.load(PageRef("doc.pdf", 1, 1), RasterSpec(500))
     assert len(images) == 24
@@ -361,14 +361,14 @@ def test_long_pages_are_split(size: tuple[float, float]) -> None:
     assert _kinds(images[0].findings) == [FindingKind.ADJUSTED]
 
 
-def test_long_pages_are_padded_where_told() -> None:
+def test_long_pages_are_padded_without_splitting() -> None:
     """Without splitting a long page is one picture, no longer than four times its width."""
     image = _load(_pdf(pdf_bytes(size=(600, 20000))), max_side=500, split=False)
     assert (image.width, image.height) == (125, 500)
 
 
-def test_thread_of_paper_is_bounded() -> None:
-    """A page of 1 x 20000 points gives a bounded number of parts of bounded size."""
+def test_parts_of_a_very_long_page_are_limited() -> None:
+    """A page of 1 x 20000 points gives a limited number of parts of limited size."""
     images = _pdf(pdf_bytes(size=(1, 20000))).load(PageRef("doc.pdf", 1, 1), RasterSpec(500))
     assert 1 <= len(images) <= 64
     assert all(max(i.width, i.height) <= 4 * min(i.width, i.height) for i in images)
@@ -389,8 +389,8 @@ def test_coloured_letters_keep_their_colour() -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb.pdf", "quo'\"te.txt", "😀 é.jpg", "-rf.pdf", "bad\udcff.pdf"])
-def test_odd_names_open(tmp_path: Path, name: str) -> None:
-    """A PDF is opened whatever its name, and however wrong the suffix."""
+def test_unusual_names_open(tmp_path: Path, name: str) -> None:
+    """A PDF is opened whatever its name or suffix."""
     try:
         content = as_file(pdf_bytes(), tmp_path, name)
     except (OSError, UnicodeEncodeError):
@@ -400,8 +400,8 @@ def test_odd_names_open(tmp_path: Path, name: str) -> None:
     pdf.close()
 
 
-def test_many_pages_stay_small() -> None:
-    """Pages with a large picture each do not pile up in memory."""
+def test_memory_is_freed_between_pages() -> None:
+    """Pages with a large picture each do not accumulate in memory."""
     image = Image.new("RGB", (2000, 3000), "white")
     pdf = _mupdf.open()
     for number in range(12):
@@ -428,7 +428,7 @@ def test_many_pages_stay_small() -> None:
 
 
 @given(st.data())
-def test_broken_bytes_never_escape(data: st.DataObject) -> None:
+def test_any_replaced_byte(data: st.DataObject) -> None:
     """A PDF with any of its bytes replaced is read or refused with a document error."""
     broken = bytearray(_SOUND)
     for _ in range(data.draw(st.integers(1, 8))):

@@ -77,7 +77,7 @@ def test_formats(kind: str) -> None:
 )
 @pytest.mark.parametrize("side", [1000, 40])
 def test_modes(mode: str, kind: str, side: int) -> None:
-    """Whatever the mode, the ramp goes from black to white and is middle grey in the middle, shrunk or not."""
+    """In every mode the ramp goes from black to white with middle grey in the middle, shrunk or not."""
     if OLD_PILLOW and (mode, kind) == ("YCbCr", "TIFF"):
         pytest.skip("this Pillow writes it wrongly")
     source = _ramp("LA" if mode == "PA" else "RGB" if mode == "LAB" else "L" if mode in ("I", "F") else "RGB")
@@ -92,7 +92,7 @@ def test_modes(mode: str, kind: str, side: int) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
 @pytest.mark.parametrize("side", [1000, 60])
 def test_one_bit(kind: str, side: int) -> None:
-    """Black and white scans keep their sense, and become grey where they are shrunk."""
+    """Black and white scans are not inverted, and become grey where they are shrunk."""
     scan = Image.new("1", (400, 300), 1)
     scan.paste(0, (0, 0, 200, 300))
     image = decoded(_load(picture_bytes(scan, kind), max_side=side))
@@ -138,7 +138,7 @@ def test_adobe_cmyk_is_not_inverted() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("side", [1000, 40])
 def test_alpha_is_flattened_on_white(kind: str, side: int) -> None:
-    """What is transparent becomes white, whatever colour lies beneath; half of it half."""
+    """Transparent pixels become white, whatever colour they have; half-transparent ones half white."""
     picture = Image.new("RGBA", (120, 120), (0, 0, 0, 0))
     picture.paste((0, 0, 0, 255), (0, 0, 40, 120))
     picture.paste((0, 0, 0, 128), (80, 0, 120, 120))
@@ -205,7 +205,7 @@ def test_metadata_is_not_sent() -> None:
 
 
 def test_frames_of_a_tiff_are_pages() -> None:
-    """Each frame of a TIFF is a page of its own size, loaded in any order; smaller versions are none."""
+    """Each frame of a TIFF is a page of its own size, loaded in any order; thumbnails are not."""
     frames = [Image.new("RGB", (100 + 10 * n, 100), (0, 80 * n, 0)) for n in range(3)]
     picture = _file(picture_bytes(frames[0], "TIFF", save_all=True, append_images=frames[1:]))
     assert picture.pages == 3
@@ -250,8 +250,8 @@ def test_truncated_pictures_are_read_as_far_as_possible(kind: str) -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
-def test_wrong_checksum_is_forgiven() -> None:
-    """A PNG that cannot be opened strictly, for a wrong checksum of a minor chunk, is read, and the page is suspect."""
+def test_wrong_checksum_is_tolerated() -> None:
+    """A PNG with a wrong checksum of an ancillary chunk is read, and the page is suspect."""
     data = bytearray(picture_bytes(_ramp(), "PNG", dpi=(100, 100)))
     data[data.index(b"pHYs") + 4 + 9] ^= 1
     image = _load(bytes(data))
@@ -261,7 +261,7 @@ def test_wrong_checksum_is_forgiven() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
-def test_stumps_never_escape(kind: str, share: float, capfd: pytest.CaptureFixture[str]) -> None:
+def test_any_truncation(kind: str, share: float, capfd: pytest.CaptureFixture[str]) -> None:
     """The beginning of any picture is read or refused with a document error, silently."""
     data = picture_bytes(Image.effect_noise((300, 300), 60), kind)
     message = ""
@@ -279,7 +279,7 @@ _SAMPLES = {kind: picture_bytes(_ramp(size=(40, 30)), kind) for kind in ("JPEG",
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_broken_bytes_never_escape(data: st.DataObject) -> None:
+def test_any_replaced_byte(data: st.DataObject) -> None:
     """A picture with any of its bytes replaced is read or refused with a document error."""
     # Some breakage declares an enormous size, which is allowed but takes its time.
     with pytest.MonkeyPatch.context() as patch:
@@ -299,8 +299,8 @@ def _read_broken(data: st.DataObject) -> None:
         pass
 
 
-def test_bombs_are_refused_before_they_go_off() -> None:
-    """A picture of more pixels than memory should hold is refused from its header."""
+def test_decompression_bombs_are_refused_by_their_header() -> None:
+    """A picture of more pixels than memory should hold is refused without decoding it."""
     bomb = bytearray(picture_bytes(Image.new("1", (8, 8)), "PNG"))
     bomb[16:24] = (30000).to_bytes(4, "big") * 2
     crc = zlib.crc32(bomb[12:29])
@@ -310,8 +310,8 @@ def test_bombs_are_refused_before_they_go_off() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
 
 
-def test_memory_limit_counts_modes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is of memory: colour takes four times what grey takes."""
+def test_memory_limit_depends_on_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is in bytes: colour takes four times what grey takes."""
     monkeypatch.setattr(images, "MAX_MEMORY", 200 * 200 * 2)
     assert _load(picture_bytes(Image.new("L", (200, 200)), "PNG")).width == 200
     with pytest.raises(DocumentError, match="too large"):
@@ -329,16 +329,16 @@ def test_large_jpegs_are_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
         _load(data, max_side=4000)
 
 
-def test_pillow_large_picture_warning_is_not_ours() -> None:
-    """A picture above Pillow's own limit, which would be a warning or an error, is simply read."""
+def test_pillows_size_limit_does_not_apply() -> None:
+    """A picture above Pillow's own limit, which would be a warning or an error, is read."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         image = _load(picture_bytes(Image.new("L", (9500, 9500), 200), "PNG", compress_level=1))
     assert (image.width, image.height) == (1000, 1000)
 
 
-def test_reduced_in_bands_is_whole() -> None:
-    """A picture reduced band by band has no seams: it equals the one reduced at once."""
+def test_reduction_in_bands_has_no_seams() -> None:
+    """A picture reduced band by band equals the one reduced at once."""
     image = Image.effect_noise((3000, 3001), 60)
     assert images._reduce(image, 3).tobytes() == image.reduce(3).tobytes()
 
@@ -373,8 +373,8 @@ def test_heic_with_opener(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb.jpg", "bad\udcff.pdf", "😀.txt"])
-def test_odd_names_open(tmp_path: Path, name: str) -> None:
-    """A picture is opened whatever its name says."""
+def test_unusual_names_open(tmp_path: Path, name: str) -> None:
+    """A picture is opened whatever its name."""
     try:
         content = as_file(picture_bytes(_ramp(), "PNG"), tmp_path, name)
     except (OSError, UnicodeEncodeError):
@@ -384,8 +384,8 @@ def test_odd_names_open(tmp_path: Path, name: str) -> None:
     picture.close()
 
 
-def test_threads_do_not_disturb_switches(tmp_path: Path) -> None:
-    """Pillow's global switches are back in place after pictures were read in several threads."""
+def test_pillows_global_options_are_restored(tmp_path: Path) -> None:
+    """Pillow's global options are as before after pictures were read in several threads."""
     data = picture_bytes(Image.effect_noise((100, 100), 60), "PNG")
     threads = [threading.Thread(target=_load, args=(data[: -len(data) // (3 + n)],)) for n in range(6)]
     for thread in threads:
@@ -397,7 +397,7 @@ def test_threads_do_not_disturb_switches(tmp_path: Path) -> None:
 
 
 def test_flat_image_is_flat() -> None:
-    """The picture for finding out what a server does is one grey, in the size asked for."""
+    """The picture for checking a server is one grey, in the requested size."""
     picture = decoded(images.flat_image(PAGE, 200, 50, 77))
     assert picture.size == (200, 50)
     assert near(colour(picture, 0.5, 0.5), (77, 77, 77), 2)

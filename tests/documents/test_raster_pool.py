@@ -1,4 +1,4 @@
-"""Processes that draw: what goes wrong in one of them costs a page."""
+"""Raster processes: a fault in one of them costs one page."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def seven_pages(folder: Path) -> str:
     return str(path)
 
 
-def opened(path: str, pool: RasterPool) -> tuple[Source, list[PageRef]]:
-    """Source that *pool* draws, and their pages."""
+def open_documents(path: str, pool: RasterPool) -> tuple[Source, list[PageRef]]:
+    """A source that *pool* renders, and its pages."""
     documents = Source(discover([path]))
     documents._rasterizer = pool
     return documents, list(documents.pages())
 
 
-def test_processes_draw_what_is_drawn_here(tmp_path: Path) -> None:
-    """Images, findings and errors are the same, whoever draws, and with several hands at once."""
+def test_processes_give_the_same_pages(tmp_path: Path) -> None:
+    """Images, findings and errors equal those of rendering in this process, also when several render at once."""
     files = {
         "a.pdf": pdf_bytes("one", "two", "three"),
         "b.png": picture_bytes(Image.new("L", (90, 900)), "PNG"),
@@ -100,9 +100,9 @@ def test_processes_draw_what_is_drawn_here(tmp_path: Path) -> None:
     assert len(seen[0]) == 7
 
 
-def test_one_page_is_lost_and_no_more(tmp_path: Path) -> None:
-    """A crash, a fault, a nonsense answer cost their page, in words without line breaks; the others are drawn."""
-    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=command()))
+def test_a_fault_costs_one_page(tmp_path: Path) -> None:
+    """A crash, an error or an invalid answer costs its page, in one line of words; the others are rendered."""
+    documents, pages = open_documents(seven_pages(tmp_path), RasterPool(1, command=command()))
     with documents:
         words = {}
         for page in (page for page in pages if page.number != 3):
@@ -118,9 +118,9 @@ def test_one_page_is_lost_and_no_more(tmp_path: Path) -> None:
     assert len(words) == 4
 
 
-def test_a_page_without_end_is_given_up(tmp_path: Path) -> None:
-    """A page that takes too long is lost; the next one is drawn by a fresh process."""
-    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, limit=3, command=command()))
+def test_a_page_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """The page fails; the next one is rendered by a fresh process."""
+    documents, pages = open_documents(seven_pages(tmp_path), RasterPool(1, limit=3, command=command()))
     with documents:
         with pytest.raises(DocumentError, match=r"page 3 of .*: it took longer than 3 s"):
             documents.load(pages[2], SPEC)
@@ -128,9 +128,9 @@ def test_a_page_without_end_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_idle_process_that_died_is_replaced(tmp_path: Path) -> None:
-    """Whoever killed it, no page pays for it."""
+    """A process that was killed while idle costs no page."""
     pool = RasterPool(1)
-    documents, pages = opened(seven_pages(tmp_path), pool)
+    documents, pages = open_documents(seven_pages(tmp_path), pool)
     with documents:
         (idle,) = pool._pool._idle
         idle.close()
@@ -138,20 +138,20 @@ def test_an_idle_process_that_died_is_replaced(tmp_path: Path) -> None:
         assert pool._pool._idle != [idle]
 
 
-def test_a_process_that_does_not_start_is_nobodys_page(tmp_path: Path) -> None:
-    """Neither a missing program nor a broken installation is the document's fault."""
+def test_a_process_that_does_not_start_ends_the_run(tmp_path: Path) -> None:
+    """A missing program or a broken installation is not the document's fault."""
     worker = "visionocr.documents.raster_worker"
     broken = f"import runpy, sys; sys.modules[{worker!r}] = None; runpy.run_path(sys.argv[1], {{}}, '__main__')"
     for program in ([str(tmp_path / "missing")], [sys.executable, "-I", "-S", "-c", broken, worker_main.__file__]):
         with pytest.raises(ConfigurationError):
-            opened(seven_pages(tmp_path), RasterPool(1, command=program))
+            open_documents(seven_pages(tmp_path), RasterPool(1, command=program))
 
 
 def test_the_pool_grows_while_pages_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One process renders, a second one once callers have waited long enough, and never more than there may be."""
+    """A second process starts once callers have waited long enough, and never more than the maximum."""
     pool = RasterPool(limit=20)
     pool._pool._most = 2
-    documents, pages = opened(seven_pages(tmp_path), pool)
+    documents, pages = open_documents(seven_pages(tmp_path), pool)
 
     def at_once() -> int:
         with ThreadPoolExecutor(3) as threads:
@@ -166,11 +166,11 @@ def test_the_pool_grows_while_pages_are_waited_for(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_close_ends_what_runs(tmp_path: Path) -> None:
-    """Who waits for a page gets ``Interrupted``, at once, and so does who comes later."""
+def test_close_interrupts_callers(tmp_path: Path) -> None:
+    """A caller that waits for a page gets ``Interrupted`` at once, and so do later callers."""
     mark = tmp_path / "mark"
     os.mkfifo(mark)
-    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=command(str(mark))))
+    documents, pages = open_documents(seven_pages(tmp_path), RasterPool(1, command=command(str(mark))))
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(documents.load, pages[2], SPEC) for _ in range(2)]
         mark.read_bytes()  # it has come to the page
@@ -182,8 +182,8 @@ def test_close_ends_what_runs(tmp_path: Path) -> None:
         documents.load(pages[0], SPEC)
 
 
-def test_a_password_may_take_its_time(tmp_path: Path) -> None:
-    """While somebody types a password, the limit of time does not run; the page count comes after it."""
+def test_a_password_prompt_does_not_count_as_page_time(tmp_path: Path) -> None:
+    """While a password is typed the time limit does not run; the page count comes after it."""
     path = tmp_path / "locked.pdf"
     path.write_bytes(encrypted("secret"))
     typing = threading.Event()
@@ -202,7 +202,7 @@ def test_a_password_may_take_its_time(tmp_path: Path) -> None:
 
 
 def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that lie in no file are given to each process that needs them, and again to one that takes its place."""
+    """The bytes of a pipe are given to each process that needs them, and again to a replacement."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes(*"abcdefgh"))))
     with Source(list(discover(["-"])), workers=2) as documents:
         pages = list(documents.pages())
@@ -216,17 +216,17 @@ def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system enforces the limit")
 def test_memory_is_limited(tmp_path: Path) -> None:
-    """A process that draws cannot take more memory than it may."""
+    """A raster process cannot allocate more memory than its limit."""
     broken = command()
     broken[-1] = broken[-1].replace("os.abort()", "bytearray(3 << 29)")
-    documents, pages = opened(seven_pages(tmp_path), RasterPool(1, command=broken))
+    documents, pages = open_documents(seven_pages(tmp_path), RasterPool(1, command=broken))
     with documents, pytest.raises(DocumentError, match="MemoryError"):
         documents.load(pages[1], SPEC)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_it_dies_with_its_parent(tmp_path: Path) -> None:
-    """When a program is killed in the middle of a page, nothing of it goes on drawing."""
+def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
+    """When the program is killed in the middle of a page, its raster processes end."""
     mark = tmp_path / "mark"
     os.mkfifo(mark)
     script = tmp_path / "script.py"
@@ -251,10 +251,10 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
-def test_ctrl_c_is_not_for_it(tmp_path: Path) -> None:
-    """The signal that a terminal sends to everybody leaves it at work."""
+def test_processes_ignore_ctrl_c(tmp_path: Path) -> None:
+    """The terminal's signal to the whole process group does not end a raster process."""
     pool = RasterPool(1)
-    documents, pages = opened(seven_pages(tmp_path), pool)
+    documents, pages = open_documents(seven_pages(tmp_path), pool)
     with documents:
         (idle,) = pool._pool._idle
         os.kill(idle.pid, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Scanned pages: what is taken as it is shows what drawing would show, and whatever stands over it is drawn."""
+"""Scanned pages: a picture sent without rendering shows what rendering would show; other pages are rendered."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def difference(one: PageImage, other: PageImage) -> float:
     return float(max(ImageStat.Stat(ImageChops.difference(first.resize(size), second.resize(size))).mean))
 
 
-def over(paint: bytes) -> Any:
-    """Something painted after the picture."""
+def paint_over(paint: bytes) -> Any:
+    """A change that paints something over the picture."""
     return lambda scanned: scanned.write(scanned.content + b"\n" + paint)
 
 
@@ -92,8 +92,8 @@ def over(paint: bytes) -> Any:
 
 @pytest.mark.parametrize("max_side", [500, 1024, 1500, 1754, 4000])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_scan_looks_as_if_it_were_drawn(max_side: int, mode: str, tmp_path: Path) -> None:
-    """At every size: the picture that is sent shows what drawing shows, and has the same size unless that enlarges."""
+def test_a_scan_looks_like_the_rendered_page(max_side: int, mode: str, tmp_path: Path) -> None:
+    """At every size the picture sent shows what rendering shows, in the same size unless that enlarges."""
     taken, drawn, found = Scanned(jpeg(sheet(mode=mode))).read(tmp_path, RasterSpec(max_side))
     assert found
     assert difference(taken, drawn) < 3
@@ -101,8 +101,8 @@ def test_a_scan_looks_as_if_it_were_drawn(max_side: int, mode: str, tmp_path: Pa
     assert abs(taken.width / taken.height - drawn.width / drawn.height) < 0.01
 
 
-def test_a_scan_that_fits_is_sent_as_it_is(tmp_path: Path) -> None:
-    """Not a byte changes when nothing has to."""
+def test_a_scan_that_fits_is_sent_unchanged(tmp_path: Path) -> None:
+    """The JPEG's bytes are sent when nothing has to change."""
     scanned = Scanned()
     assert scanned.read(tmp_path, RasterSpec(1754))[0].data == scanned.data
     assert scanned.read(tmp_path, RasterSpec(1753))[0].data != scanned.data
@@ -110,8 +110,8 @@ def test_a_scan_that_fits_is_sent_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "kept"), [(2048, True), (2049, False)])
-def test_a_large_grey_scan_becomes_colour(side: int, kept: bool, tmp_path: Path) -> None:
-    """Servers of old shrink large pictures themselves, and garble those that have a single channel."""
+def test_a_large_grey_scan_is_sent_as_rgb(side: int, kept: bool, tmp_path: Path) -> None:
+    """Old servers shrink large pictures themselves, and garble those with a single channel."""
     scanned = Scanned(jpeg(Image.linear_gradient("L").resize((round(side * A4[0] / A4[1]), side))))
     taken, _, found = scanned.read(tmp_path, RasterSpec(4000))
     assert found
@@ -120,8 +120,8 @@ def test_a_large_grey_scan_becomes_colour(side: int, kept: bool, tmp_path: Path)
     assert Image.open(io.BytesIO(taken.data)).mode == ("L" if kept else "RGB")
 
 
-def test_a_scan_of_many_bytes_is_written_again(tmp_path: Path) -> None:
-    """A JPEG that carries more than a picture of its size needs is not sent as it is."""
+def test_an_oversized_scan_is_recompressed(tmp_path: Path) -> None:
+    """A JPEG with more bytes than a picture of its size needs is not sent unchanged."""
     fat = jpeg(sheet(), comment=b"x" * 60_000, exif=b"Exif\0\0" + bytes(60_000))
     fat = fat[:2] + (b"\xff\xed\xff\xff" + bytes(65_533)) * 34 + fat[2:]
     taken, _, found = Scanned(fat).read(tmp_path, RasterSpec(1754))
@@ -129,8 +129,8 @@ def test_a_scan_of_many_bytes_is_written_again(tmp_path: Path) -> None:
     assert len(taken.data) < len(fat) / 3
 
 
-def test_a_progressive_scan_is_written_again(tmp_path: Path) -> None:
-    """Not every server's decoder knows what came after baseline JPEG."""
+def test_a_progressive_scan_is_recompressed(tmp_path: Path) -> None:
+    """Some servers' decoders read baseline JPEG only."""
     scanned = Scanned(jpeg(sheet(), progressive=True))
     taken, drawn, found = scanned.read(tmp_path, RasterSpec(1754))
     assert found
@@ -139,8 +139,8 @@ def test_a_progressive_scan_is_written_again(tmp_path: Path) -> None:
     decoded(taken)
 
 
-def test_resolution_is_kept_to(tmp_path: Path) -> None:
-    """A fine scan is reduced to the resolution asked for, and to 300 dpi without."""
+def test_resolution_is_respected(tmp_path: Path) -> None:
+    """A fine scan is reduced to the requested resolution, by default to 300 dpi."""
     taken, drawn, found = Scanned(jpeg(sheet(2480, 3508))).read(tmp_path, RasterSpec(4000, dpi=100))
     assert found
     assert (taken.height, drawn.height) == (1169, 1169)
@@ -150,8 +150,8 @@ def test_resolution_is_kept_to(tmp_path: Path) -> None:
     assert taken.height == 1754
 
 
-def test_invisible_text_changes_nothing(tmp_path: Path) -> None:
-    """A scan that was made searchable is still one; text that can be seen makes it a page to draw."""
+def test_invisible_text_is_ignored(tmp_path: Path) -> None:
+    """A scan with a text layer is still a scan; a page with visible text is rendered."""
     for mode, expected in ((3, True), (0, False), (1, False), (7, False)):
         scanned = Scanned()
         scanned.page.insert_text((72, 300), "(in) the \\ text\nET Q W n", fontsize=40, render_mode=mode)
@@ -171,8 +171,8 @@ def test_a_blank_scan_is_blank(side: int, tmp_path: Path) -> None:
     assert not Scanned().read(tmp_path, RasterSpec(side))[0].blank
 
 
-def test_a_profile_that_everybody_has_is_none(tmp_path: Path) -> None:
-    """SRGB is what is shown anyway; another profile is applied, by drawing."""
+def test_only_other_profiles_than_srgb_are_rendered(tmp_path: Path) -> None:
+    """An sRGB profile changes nothing; a page with another profile is rendered."""
     usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     other = (
         usual.replace(b"s\0R\0G\0B", b"x\0R\0G\0B").replace(b"\0s\0R\0G\0B", b"\0x\0R\0G\0B").replace(b"sRGB", b"xRGB")
@@ -236,9 +236,9 @@ def _mask(scanned: Scanned) -> None:
 CHANGES: dict[str, Any] = {
     "a note": _note,
     "a redaction": _redaction,
-    "a line": over(b"q 5 w 100 100 m 400 400 l S Q"),
-    "a shape": over(b"q 1 0 0 rg 100 100 200 200 re f Q"),
-    "a picture within the text": over(b"q 100 0 0 100 50 50 cm BI /W 1/H 1/BPC 8/CS/G ID x EI Q"),
+    "a line": paint_over(b"q 5 w 100 100 m 400 400 l S Q"),
+    "a shape": paint_over(b"q 1 0 0 rg 100 100 200 200 re f Q"),
+    "a picture within the text": paint_over(b"q 100 0 0 100 50 50 cm BI /W 1/H 1/BPC 8/CS/G ID x EI Q"),
     "a second picture": _second_picture,
     "the same picture twice": _same_twice,
     "text": lambda scanned: scanned.page.insert_text((72, 300), "VOID", fontsize=80),
@@ -262,8 +262,8 @@ CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_whatever_changes_the_page_is_drawn(name: str, tmp_path: Path) -> None:
-    """Anything over, around or about the picture: what is sent is the page as it looks, not what lies below."""
+def test_changed_pages_are_rendered(name: str, tmp_path: Path) -> None:
+    """With anything over, around or about the picture, the page is sent as it looks, not the picture below."""
     scanned = Scanned()
     CHANGES[name](scanned)
     taken, drawn, found = scanned.read(tmp_path)
@@ -271,7 +271,7 @@ def test_whatever_changes_the_page_is_drawn(name: str, tmp_path: Path) -> None:
     assert taken.data == drawn.data
 
 
-def test_a_redaction_stays_one(tmp_path: Path) -> None:
+def test_redactions_are_respected(tmp_path: Path) -> None:
     """What a black box covers is black in what is sent."""
     scanned = Scanned()
     _redaction(scanned)
@@ -280,8 +280,8 @@ def test_a_redaction_stays_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "PNG", "JPEG2000", "one bit", "EXIF", "torn", "other size", "other shape"])
-def test_other_pictures_are_drawn(kind: str, tmp_path: Path) -> None:
-    """What is no plain JPEG, or does not show what the PDF says, goes the long way; nothing is lost on it."""
+def test_other_pictures_are_rendered(kind: str, tmp_path: Path) -> None:
+    """What is no plain JPEG, or does not show what the PDF says, is rendered without loss."""
     buffer = io.BytesIO()
     match kind:
         case "CMYK":
@@ -312,8 +312,8 @@ def test_other_pictures_are_drawn(kind: str, tmp_path: Path) -> None:
     assert (taken.width, taken.height) == (drawn.width, drawn.height)
 
 
-def test_a_damaged_pdf_says_so(tmp_path: Path) -> None:
-    """That a PDF had to be repaired is said of its scans too."""
+def test_a_repaired_pdf_is_reported(tmp_path: Path) -> None:
+    """The finding about a repaired PDF is on its scans too."""
     data = Scanned().pdf.tobytes().replace(b"startxref", b"startnada")
     content = as_file(data, tmp_path)
     (image,) = PdfFile(content).load(PageRef(content.name, 1, 1), SPEC)

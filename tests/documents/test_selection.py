@@ -1,4 +1,4 @@
-"""The language of ``--pages``."""
+"""The syntax of ``--pages``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from visionocr.errors import ExitCode, UsageError
     ],
 )
 def test_pages_are_selected(text: str, expected: list[int]) -> None:
-    """Every form of the language selects its pages of a document of ten, in order, once each."""
+    """Every form of the syntax selects its pages of a document of ten, in order, once each."""
     assert list(parse_pages(text).numbers(10)) == expected
 
 
@@ -60,8 +60,8 @@ def test_missing_pages_are_named(text: str, expected: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", ",", "0", "1-0", "a", "1-2-3", "1.5", "3-1", "-1--3", "-3-5", "١", "9" * 5000, "1;2", "--1"]
 )
-def test_nonsense_is_refused(text: str) -> None:
-    """What cannot be understood is a usage error with a hint, never anything else."""
+def test_invalid_selections(text: str) -> None:
+    """An invalid selection is a usage error with a hint."""
     with pytest.raises(UsageError) as caught:
         parse_pages(text)
     assert caught.value.hint
@@ -77,7 +77,7 @@ def test_backward_range_says_how_to_write_it() -> None:
 
 
 def test_numbers_are_lazy() -> None:
-    """The first pages of an enormous document are there at once."""
+    """The first pages of an enormous range are there at once."""
     assert list(itertools.islice(parse_pages("5-").numbers(10**9), 3)) == [5, 6, 7]
 
 
@@ -108,8 +108,8 @@ def test_selection_equals_its_definition(items: list[tuple[int, int]], count: in
 
 
 @given(st.text(alphabet="0123456789-, x", max_size=12))
-def test_any_text_is_understood_or_refused(text: str) -> None:
-    """Whatever is typed gives a selection or a usage error."""
+def test_any_text(text: str) -> None:
+    """Any text gives a selection or a usage error."""
     try:
         selection = parse_pages(text)
     except UsageError:

@@ -71,7 +71,7 @@ def test_pages_of_several_documents(tmp_path: Path) -> None:
 
 
 def test_documents_are_opened_when_their_turn_comes(tmp_path: Path) -> None:
-    """Nothing is looked for or opened before it is needed."""
+    """No document is looked for or opened before its first page is needed."""
     taken: list[str] = []
 
     def found() -> Iterator[Found]:
@@ -86,7 +86,7 @@ def test_documents_are_opened_when_their_turn_comes(tmp_path: Path) -> None:
 
 
 def test_bad_documents_keep_their_place(tmp_path: Path) -> None:
-    """A document that cannot be opened is a page 0 whose load says why; the others are read."""
+    """A document that cannot be opened is a page 0 whose load has the error; the others are read."""
     paths = _write(
         tmp_path,
         empty_pdf=b"",
@@ -129,7 +129,7 @@ def test_selection_applies_to_every_document(make: object, tmp_path: Path) -> No
     ("selection", "words"),
     [("2", "page 2 does not exist"), ("3-5", "pages 3, 4, 5 do not exist"), ("1--2", "none of them is selected")],
 )
-def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path) -> None:
+def test_empty_selection_is_reported(selection: str, words: str, tmp_path: Path) -> None:
     """A document of which no page was selected is reported."""
     (path,) = _write(tmp_path, a_pdf=pdf_bytes())
     documents = Source(discover([path]), selection=parse_pages(selection))
@@ -138,7 +138,7 @@ def test_selection_of_nothing_is_said(selection: str, words: str, tmp_path: Path
     assert _refusal(documents, page).message == f"{path} has 1 page; {words}"
 
 
-def test_pages_of_earlier_documents_still_load(tmp_path: Path) -> None:
+def test_pages_of_earlier_documents_can_be_loaded(tmp_path: Path) -> None:
     """A page can be loaded long after its document's turn; only a few documents are open at a time."""
     paths = _write(tmp_path, **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(1, 8)}, t_tif=_tiff(2))
     documents = Source(discover(paths), workers=0)
@@ -166,8 +166,8 @@ def test_password_is_asked_once(tmp_path: Path) -> None:
     assert "secret" not in repr(vars(documents))
 
 
-def test_changed_file_is_noticed(tmp_path: Path) -> None:
-    """A document that changes while it is being read is not read as if it were the same."""
+def test_changed_file_is_an_error(tmp_path: Path) -> None:
+    """A document that changes during the run is not read on as if it were the same."""
     paths = _write(tmp_path, **{f"d{n}_pdf": pdf_bytes("x" * n) for n in range(6)})
     documents = Source(discover(paths))
     pages = list(documents.pages())
@@ -177,8 +177,8 @@ def test_changed_file_is_noticed(tmp_path: Path) -> None:
     assert "cannot be read" in _refusal(documents, pages[1]).message
 
 
-def test_strange_pages_are_refused(tmp_path: Path) -> None:
-    """A page that this source never gave is a document error."""
+def test_unknown_pages_are_refused(tmp_path: Path) -> None:
+    """A page that this source never yielded is a document error."""
     documents = Source(discover(_write(tmp_path, a_pdf=pdf_bytes())))
     (page,) = documents.pages()
     for strange in (PageRef("other.pdf", 1), PageRef(page.document, 0, 1, page.digest), PageRef(page.document, 0)):
@@ -223,8 +223,8 @@ def test_named_pipe_is_a_document(tmp_path: Path) -> None:
     documents.close()
 
 
-def test_two_documents_of_one_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file called like standard input is not taken for it."""
+def test_a_file_named_like_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file with the name of standard input is not confused with it."""
     monkeypatch.chdir(tmp_path)
     Path("stdin").write_bytes(picture_bytes(Image.new("L", (70, 60)), "PNG"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes())))
@@ -232,8 +232,8 @@ def test_two_documents_of_one_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert [documents.load(page, SPEC)[0].width for page in list(documents.pages())] == [212, 70]
 
 
-class Known:
-    """A ``State`` that knows one document, and one whose output is complete, by the names of their files."""
+class FakeState:
+    """A ``State`` that has results of one document, and another one that is complete, by their file names."""
 
     def __init__(self, complete: str, known: str, document: tuple[str, int]) -> None:
         self.complete, self.known, self.document = complete, known, document
@@ -253,11 +253,11 @@ class Known:
 
 
 def test_known_documents_are_not_opened(tmp_path: Path) -> None:
-    """A document whose results are at hand has its pages unopened, in its place; a complete one is left out."""
+    """A document with known results yields its pages without being opened; a complete one is left out."""
     new = pdf_bytes("one", "two", "three")
     paths = _write(tmp_path, a_pdf=b"unread", b_pdf=b"unread", c_pdf=new)
     with Source(discover([*paths, str(tmp_path / "gone.pdf")]), selection=parse_pages("2-"), workers=0) as documents:
-        documents.earlier = state = Known(paths[0], paths[1], ("d" * 64, 2))
+        documents.earlier = state = FakeState(paths[0], paths[1], ("d" * 64, 2))
         pages = list(documents.pages())
     digest = hashlib.sha256(new).hexdigest()
     assert pages == [
@@ -268,8 +268,8 @@ def test_known_documents_are_not_opened(tmp_path: Path) -> None:
     assert state.registered == [(paths[1], signatures[1], "d" * 64, 2), (paths[2], signatures[2], digest, 3)]
 
 
-def test_every_document_has_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Another process can open what is read: absolute paths with their passwords, a file for standard input."""
+def test_every_document_has_a_location(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another process can open each document: absolute paths with passwords, a file for standard input."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spool"))
     (tmp_path / "spool").mkdir()
     data = pdf_bytes("piped")
@@ -285,7 +285,7 @@ def test_every_document_has_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_hints_are_kept_for_pages(tmp_path: Path) -> None:
-    """What can be done about a page that could not be loaded is at hand with its page."""
+    """The hint about a page that could not be loaded can be looked up by its page."""
     hints: dict[PageRef, str] = {}
     with Source(discover(_write(tmp_path, a_docx=b"PK\3\4")), hints=hints) as documents:
         (page,) = documents.pages()
@@ -293,7 +293,7 @@ def test_hints_are_kept_for_pages(tmp_path: Path) -> None:
     assert "export it as PDF" in hints[page]
 
 
-def test_importing_costs_nothing() -> None:
+def test_import_loads_no_library() -> None:
     """The package, and finding files, need neither the renderer nor the picture library."""
     code = (
         "import sys, visionocr.documents as p\n"

@@ -1,4 +1,4 @@
-"""The command line: options, errors, exit codes, and what each command says."""
+"""The command line: options, errors, exit codes, and the output of each command."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ KEY = "k3y-nobody-may-see"
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(autouse=True)
-def alone(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As everywhere, and lines of one length."""
+def isolated(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture ``isolated`` of conftest, with a fixed line length."""
     monkeypatch.setenv("COLUMNS", "100")
 
 
@@ -51,10 +51,10 @@ def alone(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def run() -> Run:
     """Run a command line: ``run("pdf", "a.pdf", stdin=b"")``."""
 
-    def run_it(*arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
+    def run_it(*arguments: str, stdin: bytes = b"", **environment: str) -> CommandResult:
         result = CliRunner().invoke(app, arguments, input=stdin, env=environment, prog_name="visionocr")
         assert isinstance(result.exception, SystemExit | None), result.exc_info
-        return Ran(result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode())
+        return CommandResult(result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode())
 
     return run_it
 
@@ -92,7 +92,7 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch, *arguments: str, **en
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_plain_and_fits(run: Run, command: str) -> None:
-    """Every command explains itself in plain text, without frames, types or cut sentences."""
+    """Every command's help is plain text, without frames, types or cut sentences."""
     ran = run(command, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"Usage: visionocr {command} [OPTIONS]")
@@ -118,8 +118,8 @@ def test_every_setting_is_an_option(run: Run, command: str) -> None:
             assert re.search(rf"^  (-\w, )?{option}\b[^\n]*(\n +)?[ ,]*[A-Z-]", text, re.MULTILINE), option
 
 
-def test_help_tells_defaults_and_words(run: Run) -> None:
-    """Defaults stand in the help, and the words that an option takes."""
+def test_help_tells_defaults_and_choices(run: Run) -> None:
+    """The help of an option has its default and its choices."""
     text = " ".join(run("pdf", "--help").out.split())
     assert "given up (default 300)." in text
     assert "--format md|txt|json|jsonl" in text
@@ -134,8 +134,8 @@ def test_without_a_command_help_is_shown(run: Run) -> None:
 
 
 def test_version(run: Run) -> None:
-    """One line: name and version."""
-    assert run("--version") == Ran(0, f"visionocr {__version__}\n", "")
+    """``--version`` prints one line: name and version."""
+    assert run("--version") == CommandResult(0, f"visionocr {__version__}\n", "")
 
 
 # --- options and settings ----------------------------------------------------------------------------------
@@ -180,13 +180,13 @@ VALUES: dict[str, tuple[str, object]] = {
 
 
 def test_the_table_of_values_is_complete() -> None:
-    """A new setting must be tried here too."""
+    """The table below has a value for every setting."""
     assert set(VALUES) == {field.name for field in fields(Settings)} - {"origins"}
 
 
 @pytest.mark.parametrize("name", VALUES)
 def test_an_option_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What is typed arrives with its type, and is known to come from the flag; the rest stays as it is."""
+    """An option's value arrives with its type and the flag as its origin; other settings keep their defaults."""
     text, value = VALUES[name]
     option = "--" + name.replace("_", "-")
     arguments = [option] if value is True else [option, text]
@@ -230,10 +230,10 @@ def test_a_named_config_file_replaces_the_usual_one(run: Run, monkeypatch: pytes
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX systems")
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True), (0o640, True)])
-def test_a_key_in_a_file_for_everybody_is_warned_of(
+def test_a_key_in_a_world_readable_file_is_a_warning(
     run: Run, server: FakeKoboldCpp, tmp_path: Path, mode: int, warned: bool
 ) -> None:
-    """A config file with a key should be its owner's alone; the warning does not show the key."""
+    """A config file with a key that others can read is a warning, which does not show the key."""
     file = tmp_path / "own.toml"
     file.write_text(f'api_key = "{KEY}"\n')
     file.chmod(mode)
@@ -248,7 +248,7 @@ def test_a_prompt_can_come_from_a_file(run: Run, monkeypatch: pytest.MonkeyPatch
     assert settings_of(run, monkeypatch, "pdf", "--prompt", "@prompt.txt").prompt == "Read é"
 
 
-def test_a_key_can_be_asked_for(run: Run, server: FakeKoboldCpp) -> None:
+def test_the_key_can_be_read_from_a_prompt(run: Run, server: FakeKoboldCpp) -> None:
     """``--api-key -`` takes it from the terminal, or from standard input where there is none."""
     server.password = KEY
     pdf_file("a.pdf")
@@ -258,8 +258,8 @@ def test_a_key_can_be_asked_for(run: Run, server: FakeKoboldCpp) -> None:
     assert "no API key was given" in ran.err
 
 
-def test_words_are_completed() -> None:
-    """The shell can complete the words that an option takes."""
+def test_choices_are_completed() -> None:
+    """Shell completion offers the choices of an option."""
     environment = {
         "_VISIONOCR_COMPLETE": "complete_bash",
         "COMP_WORDS": "visionocr pdf --format j",
@@ -272,8 +272,8 @@ def test_words_are_completed() -> None:
 # --- errors ------------------------------------------------------------------------------------------------
 
 
-def errors_of(text: str) -> list[tuple[str, str]]:
-    """Messages with their hints; anything else on standard error is a mistake."""
+def parse_errors(text: str) -> list[tuple[str, str]]:
+    """Error messages with their hints; fails on any other line on standard error."""
     lines = text.splitlines()
     found: list[tuple[str, str]] = []
     for line in lines:
@@ -315,7 +315,7 @@ USAGE: dict[str, tuple[list[str], str, str]] = {
 
 @pytest.mark.parametrize("case", USAGE)
 def test_usage_errors(run: Run, case: str) -> None:
-    """A command line without sense: code 2, one line what is wrong, one what to do, no server asked, no output."""
+    """A usage error is code 2 with a message and a hint, before a server is asked and without output."""
     arguments, message, hint = USAGE[case]
     pdf_file("a.pdf")
     pdf_file("b.pdf")
@@ -323,7 +323,7 @@ def test_usage_errors(run: Run, case: str) -> None:
     before = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
     ran = run(*arguments, VISIONOCR_API_URL="" if "--api-url" in arguments else "http://127.0.0.1:9")
     assert (ran.code, ran.out) == (2, "")
-    ((said, advice),) = errors_of(ran.err)
+    ((said, advice),) = parse_errors(ran.err)
     assert message in said
     assert advice.startswith(hint) if hint else not advice
     assert {path: path.read_bytes() for path in Path().iterdir() if path.is_file()} == before
@@ -343,7 +343,7 @@ CONFIGURATION: dict[str, tuple[list[str], str, str]] = {
 
 @pytest.mark.parametrize("case", CONFIGURATION)
 def test_configuration_errors(run: Run, case: str) -> None:
-    """What is wrong with a setting, preset, task or config file: code 3, before a server is asked."""
+    """A bad setting, preset, task or config file is code 3, before a server is asked."""
     arguments, message, hint = CONFIGURATION[case]
     pdf_file("a.pdf")
     Path("unknown.toml").write_text("apiurl = 1\n")
@@ -351,34 +351,34 @@ def test_configuration_errors(run: Run, case: str) -> None:
     Path("broken.toml").write_text("timeout =\n")
     ran = run("pdf", "a.pdf", *arguments, VISIONOCR_API_URL="http://127.0.0.1:9")
     assert (ran.code, ran.out) == (3, "")
-    ((said, advice),) = errors_of(ran.err)
+    ((said, advice),) = parse_errors(ran.err)
     assert message in said
     assert advice.startswith(hint) if hint else not advice
 
 
 def test_a_bad_variable_is_a_configuration_error(run: Run) -> None:
-    """The variable is named."""
+    """The message names the environment variable."""
     pdf_file("a.pdf")
     ran = run("pdf", "a.pdf", VISIONOCR_DPI="x")
     assert (ran.code, ran.err) == (3, "error: VISIONOCR_DPI: 'x' is not a number\n")
 
 
 def test_missing_documents_end_the_run_before_a_server_is_asked(run: Run) -> None:
-    """With nothing to read: code 4, each problem with its remedy, no output."""
+    """Without a readable document: code 4, each problem with its remedy, no output."""
     Path("folder").mkdir()
     ran = run("pdf", "none.pdf", "folder", VISIONOCR_API_URL="http://127.0.0.1:9")
     assert (ran.code, ran.out) == (4, "")
-    assert errors_of(ran.err) == [
+    assert parse_errors(ran.err) == [
         ("none.pdf does not exist", "check the name"),
         ("folder is a directory", "use -r to read the documents in it"),
     ]
     ran = run("pdf", "folder", "-r", VISIONOCR_API_URL="http://127.0.0.1:9")
     assert (ran.code, ran.out) == (4, "")
-    assert errors_of(ran.err) == [("folder holds no document", "files with the suffixes .pdf are read")]
+    assert parse_errors(ran.err) == [("folder holds no document", "files with the suffixes .pdf are read")]
 
 
 def test_a_bad_document_does_not_stop_the_others(run: Run, server: FakeKoboldCpp) -> None:
-    """Others are read, each gap is marked, told with its remedy, and the code is 4."""
+    """The others are read; the bad one is marked in the output and reported with its remedy; the code is 4."""
     pdf_file("a.pdf")
     pdf_file("locked.pdf", password="sesame")
     Path("corrupt.pdf").write_bytes(Path("a.pdf").read_bytes()[:200])
@@ -393,13 +393,13 @@ def test_a_bad_document_does_not_stop_the_others(run: Run, server: FakeKoboldCpp
         ("empty.pdf", None, "failed"),
         ("a.pdf", 1, "ok"),
     ]
-    told = dict(errors_of(ran.err))
+    told = dict(parse_errors(ran.err))
     assert set(told) == {record["findings"][0]["message"] for record in records[:4]}
     assert "--password-file" in told["locked.pdf is encrypted"]
 
 
-def test_nothing_readable_leaves_an_old_result_alone(run: Run, server: FakeKoboldCpp) -> None:
-    """A document that cannot be opened does not replace the result of yesterday."""
+def test_an_unreadable_document_keeps_the_old_output(run: Run, server: FakeKoboldCpp) -> None:
+    """A document that cannot be opened does not replace an existing output."""
     Path("corrupt.pdf").write_bytes(b"%PDF-1.7\nnonsense")
     Path("out.md").write_text("yesterday")
     assert run("pdf", "corrupt.pdf", "-o", "out.md").code == 4
@@ -412,7 +412,7 @@ def test_a_page_that_does_not_exist(run: Run, server: FakeKoboldCpp) -> None:
     ran = run("pdf", "a.pdf", "--pages", "2,7", "-f", "txt", "-q")
     assert ran.code == 4
     assert page_text(2) in ran.out
-    assert errors_of(ran.err) == [("a.pdf has 3 pages; page 7 does not exist", "see --pages")]
+    assert parse_errors(ran.err) == [("a.pdf has 3 pages; page 7 does not exist", "see --pages")]
 
 
 SERVERS: dict[str, tuple[dict[str, Any], list[str], str]] = {
@@ -425,14 +425,14 @@ SERVERS: dict[str, tuple[dict[str, Any], list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", SERVERS)
-def test_servers_that_cannot_do_it(run: Run, case: str) -> None:
-    """Code 5, what is wrong and what to do, in the run, its plan and the check; and no output."""
+def test_unsuitable_servers_are_exit_code_5(run: Run, case: str) -> None:
+    """A run, its dry run and the check say what is wrong and what to do, with code 5 and no output."""
     options, arguments, remedy = SERVERS[case]
     pdf_file("a.pdf")
     with FakeKoboldCpp(model=MODEL, **options) as server:
         ran = run("pdf", "a.pdf", "-o", "out.md", "-q", "--api-url", server.url, *arguments)
         assert (ran.code, ran.out) == (5, "")
-        ((_, advice),) = errors_of(ran.err)
+        ((_, advice),) = parse_errors(ran.err)
         assert advice.startswith(remedy)
         checked = run("check", server.url, *arguments)
         assert (checked.code, checked.err) == (5, "")
@@ -444,13 +444,13 @@ def test_servers_that_cannot_do_it(run: Run, case: str) -> None:
     assert not Path("out.md").exists()
 
 
-def test_nobody_answers(run: Run, koboldcpp: FakeKoboldCpp) -> None:
-    """A server that is not there: code 5 and where it was looked for."""
+def test_an_unreachable_server_is_exit_code_5(run: Run, koboldcpp: FakeKoboldCpp) -> None:
+    """A server that cannot be reached is code 5, and the message has its address."""
     koboldcpp.close()
     pdf_file("a.pdf")
     ran = run("pdf", "a.pdf", "--api-url", koboldcpp.url)
     assert (ran.code, ran.out) == (5, "")
-    ((message, advice),) = errors_of(ran.err)
+    ((message, advice),) = parse_errors(ran.err)
     assert koboldcpp.url in message
     assert "--api-url" in advice
 
@@ -458,7 +458,7 @@ def test_nobody_answers(run: Run, koboldcpp: FakeKoboldCpp) -> None:
 def test_an_unexpected_error_is_reported_without_traceback(
     run: Run, server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of ours: code 1, one line; the traceback comes with ``-vv`` only."""
+    """A bug is code 1 and one line; the traceback comes with ``-vv`` only."""
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("oops")
@@ -467,7 +467,7 @@ def test_an_unexpected_error_is_reported_without_traceback(
     pdf_file("a.pdf")
     ran = run("pdf", "a.pdf")
     assert (ran.code, ran.out) == (1, "")
-    assert errors_of(ran.err)[0][0] == "unexpected error: RuntimeError: oops"
+    assert parse_errors(ran.err)[0][0] == "unexpected error: RuntimeError: oops"
     assert "Traceback" in run("pdf", "a.pdf", "-vv").err
 
 
@@ -475,22 +475,22 @@ def test_an_unexpected_error_is_reported_without_traceback(
 
 
 def test_the_result_and_nothing_else_is_on_standard_output(run: Run, server: FakeKoboldCpp) -> None:
-    """Text on one stream, talk on the other; with ``-q`` there is no talk."""
+    """Results go to standard output, messages to standard error; with ``-q`` there are none."""
     pdf_file("a.pdf", 2)
     ran = run("pdf", "a.pdf", "-f", "txt")
     assert (ran.code, ran.out) == (0, f"{page_text(1)}\n\f{page_text(2)}\n")
     assert [line for line in ran.err.splitlines() if line.startswith("page 2 of a.pdf: ok")]
-    assert run("pdf", "a.pdf", "-f", "txt", "-q") == Ran(0, ran.out, "")
+    assert run("pdf", "a.pdf", "-f", "txt", "-q") == CommandResult(0, ran.out, "")
 
 
 def test_an_output_file_and_its_folder(run: Run, server: FakeKoboldCpp) -> None:
     """``-o FILE`` holds what standard output would; a missing folder is an output error."""
     pdf_file("a.pdf", 2)
     text = run("pdf", "a.pdf", "-q").out
-    assert run("pdf", "a.pdf", "-q", "-o", "out.md") == Ran(0, "", "")
+    assert run("pdf", "a.pdf", "-q", "-o", "out.md") == CommandResult(0, "", "")
     assert Path("out.md").read_bytes() == text.encode()
     ran = run("pdf", "a.pdf", "-o", "none/out.md")
-    assert (ran.code, errors_of(ran.err)[0][0]) == (6, "there is no folder none")
+    assert (ran.code, parse_errors(ran.err)[0][0]) == (6, "there is no folder none")
 
 
 def test_an_output_folder(run: Run, server: FakeKoboldCpp) -> None:
@@ -509,7 +509,7 @@ def test_an_output_folder(run: Run, server: FakeKoboldCpp) -> None:
 
 
 def test_a_file_given_twice_is_read_once(run: Run, server: FakeKoboldCpp) -> None:
-    """However it is spelled; and it is said."""
+    """Two spellings of one path are one document, and a message says so."""
     pdf_file("a.pdf", 1)
     ran = run("pdf", "a.pdf", "./a.pdf", ".", "-r", "-f", "txt")
     assert ran.out == f"{page_text(1)}\n"
@@ -518,8 +518,8 @@ def test_a_file_given_twice_is_read_once(run: Run, server: FakeKoboldCpp) -> Non
 
 
 @pytest.mark.parametrize("name", ["new\nline.pdf", "emoji 🎉.pdf", "-dash.pdf", "bad\udcff.pdf", "  .pdf", "%s{}.pdf"])
-def test_odd_names(run: Run, server: FakeKoboldCpp, name: str) -> None:
-    """Any name that the system allows is read, told on one line, and gets an output file."""
+def test_unusual_file_names(run: Run, server: FakeKoboldCpp, name: str) -> None:
+    """A document with any name that the system allows is read, reported on one line, and gets an output file."""
     try:
         pdf_file("plain.pdf", 1).rename(name)
     except OSError:
@@ -532,7 +532,7 @@ def test_odd_names(run: Run, server: FakeKoboldCpp, name: str) -> None:
 
 
 def test_standard_input(run: Run, server: FakeKoboldCpp) -> None:
-    """``-`` is a document, PDF or picture; nothing in it is an error of the document."""
+    """``-`` is a document, PDF or picture; empty standard input is an error of the document."""
     data = pdf_file("a.pdf", 2).read_bytes()
     assert run("pdf", "-", "-q", "-f", "txt", "--pages", "2", stdin=data).out == f"{page_text(2)}\n"
     assert run("image", "-", "-q", "-f", "txt", stdin=make_image("c.png", 3).read_bytes()).out == f"{page_text(3)}\n"
@@ -548,7 +548,7 @@ def test_pages_of_pictures(run: Run, server: FakeKoboldCpp) -> None:
 
 
 def test_passwords_come_from_a_file(run: Run, server: FakeKoboldCpp) -> None:
-    """Every line is tried; the passwords are never shown."""
+    """Every line of the file is tried; passwords are never shown."""
     pdf_file("a.pdf", 1, password="sesame")
     Path("passwords").write_text("wrong\nsesame\n")
     ran = run("pdf", "a.pdf", "--password-file", "passwords", "-f", "txt", "-vv")
@@ -557,11 +557,11 @@ def test_passwords_come_from_a_file(run: Run, server: FakeKoboldCpp) -> None:
     Path("passwords").write_text("wrong\n")
     ran = run("pdf", "a.pdf", "--password-file", "passwords", "-q")
     assert ran.code == 4
-    assert errors_of(ran.err)[0][0] == "a.pdf is encrypted, and the password is wrong"
+    assert parse_errors(ran.err)[0][0] == "a.pdf is encrypted, and the password is wrong"
 
 
-def test_strict_minds_suspect_pages(run: Run, server: FakeKoboldCpp) -> None:
-    """A doubtful page is kept and marked; only ``--strict`` makes it a failure of the run."""
+def test_strict_makes_suspect_pages_a_failure(run: Run, server: FakeKoboldCpp) -> None:
+    """A suspect page is kept and marked; with ``--strict`` it makes the run fail."""
     server.plan[2] = faults.Truncated()
     pdf_file("a.pdf", 3)
     plain, strict = run("pdf", "a.pdf", "-q"), run("pdf", "a.pdf", "-q", "--strict")
@@ -572,7 +572,7 @@ def test_strict_minds_suspect_pages(run: Run, server: FakeKoboldCpp) -> None:
 
 
 def test_failed_pages_are_code_7(run: Run, server: FakeKoboldCpp) -> None:
-    """The run goes to its end, the gap is in its place."""
+    """A run with failed pages goes to its end, and marks them in their places."""
     server.plan[2] = faults.Empty()
     pdf_file("a.pdf", 3)
     ran = run("pdf", "a.pdf", "-q", "-o", "out.md")
@@ -584,8 +584,8 @@ def test_failed_pages_are_code_7(run: Run, server: FakeKoboldCpp) -> None:
 # --- describe ----------------------------------------------------------------------------------------------
 
 
-def caption(number: int) -> str:
-    """What the server's model says of a picture, as a caption."""
+def expected_caption(number: int) -> str:
+    """The caption that the fake server gives for a picture."""
     return " ".join(page_text(number).split())
 
 
@@ -593,18 +593,21 @@ def test_one_caption_or_several(run: Run, server: FakeKoboldCpp) -> None:
     """One picture: the caption alone; several: with their names."""
     make_image("a.png", 1)
     make_image("b.png", 2)
-    assert run("describe", "a.png", "-q").out == f"{caption(1)}\n"
-    assert run("describe", "a.png", "b.png", "-q", "-f", "txt").out == f"a.png: {caption(1)}\nb.png: {caption(2)}\n"
+    assert run("describe", "a.png", "-q").out == f"{expected_caption(1)}\n"
+    assert (
+        run("describe", "a.png", "b.png", "-q", "-f", "txt").out
+        == f"a.png: {expected_caption(1)}\nb.png: {expected_caption(2)}\n"
+    )
     assert run("describe", "a.png", "b.png", "-q").out.startswith("**a.png**: ")
 
 
 def test_sidecars_are_written_once(run: Run, server: FakeKoboldCpp) -> None:
-    """Captions stand beside their pictures; those that are there are left alone, unless forced."""
+    """Captions are written beside their pictures; existing ones are kept, unless ``--force`` is given."""
     make_image("a.png", 1)
     make_image("a.jpg", 2, "JPEG")
-    assert run("describe", "a.png", "a.jpg", "--sidecar", ".txt", "-q") == Ran(0, "", "")
-    assert Path("a.txt").read_text() == f"{caption(1)}\n"
-    assert Path("a.jpg.txt").read_text() == f"{caption(2)}\n"
+    assert run("describe", "a.png", "a.jpg", "--sidecar", ".txt", "-q") == CommandResult(0, "", "")
+    assert Path("a.txt").read_text() == f"{expected_caption(1)}\n"
+    assert Path("a.jpg.txt").read_text() == f"{expected_caption(2)}\n"
     Path("a.txt").write_text("mine")
     make_image("c.png", 3)
     arguments = "describe", "a.png", "a.jpg", "c.png", "--sidecar", "txt", "-q"
@@ -612,11 +615,11 @@ def test_sidecars_are_written_once(run: Run, server: FakeKoboldCpp) -> None:
     assert Path("a.txt").read_text() == "mine"
     assert (server.asked[1], server.asked[2], server.asked[3]) == (1, 1, 1)
     assert run(*arguments, "--force", "--prefix", "<", "--suffix", ">").code == 0
-    assert Path("a.txt").read_text() == f"<{caption(1)}>\n"
+    assert Path("a.txt").read_text() == f"<{expected_caption(1)}>\n"
 
 
-def test_nothing_left_to_describe(run: Run) -> None:
-    """When every picture has its caption the command says so, without looking for a server."""
+def test_describe_without_new_pictures_needs_no_server(run: Run) -> None:
+    """When every picture has its caption the command says so and connects to no server."""
     make_image("a.png", 1)
     Path("a.txt").write_text("mine")
     ran = run("describe", "a.png", "--sidecar", ".txt", VISIONOCR_API_URL="http://127.0.0.1:9")
@@ -625,7 +628,7 @@ def test_nothing_left_to_describe(run: Run) -> None:
 
 
 def test_a_caption_never_overwrites_another_picture(run: Run, server: FakeKoboldCpp) -> None:
-    """Not even when forced."""
+    """Not even with ``--force``."""
     make_image("a.jpg", 1, "JPEG")
     before = make_image("a.png", 2).read_bytes()
     ran = run("describe", "a.jpg", "--sidecar", ".png", "--force")
@@ -652,7 +655,7 @@ def test_a_dry_run_asks_for_no_page(run: Run, server: FakeKoboldCpp, monkeypatch
     assert not Path("out.md").exists()
 
 
-def test_a_dry_run_ends_as_the_run_would(run: Run, server: FakeKoboldCpp) -> None:
+def test_a_dry_run_has_the_exit_code_of_the_run(run: Run, server: FakeKoboldCpp) -> None:
     """Documents that cannot be read are code 4, with what to do."""
     pdf_file("a.pdf", 1)
     pdf_file("locked.pdf", 1, password="sesame")
@@ -662,8 +665,8 @@ def test_a_dry_run_ends_as_the_run_would(run: Run, server: FakeKoboldCpp) -> Non
     assert "total    1 page of 1 document\n" in ran.out
 
 
-def test_a_dry_run_may_ask_for_two_pages(run: Run, server: FakeKoboldCpp) -> None:
-    """With --probe-pages two pages that are not blank are really asked for, and the time for all is foretold."""
+def test_probe_pages_estimates_the_duration(run: Run, server: FakeKoboldCpp) -> None:
+    """With ``--probe-pages`` two pages that are not blank are read, and the duration of the run is estimated."""
     server.service_seconds = 0.1
     pdf_file("a.pdf", 9)
     ran = run("pdf", "a.pdf", "-o", "out.md", "--dry-run", "--probe-pages")
@@ -674,8 +677,8 @@ def test_a_dry_run_may_ask_for_two_pages(run: Run, server: FakeKoboldCpp) -> Non
     assert not Path("out.md").exists()
 
 
-def test_probing_when_nothing_can_be_read(run: Run, server: FakeKoboldCpp) -> None:
-    """Without a page to ask for there is no forecast, and without --dry-run no probe."""
+def test_probe_pages_needs_a_page_and_a_dry_run(run: Run, server: FakeKoboldCpp) -> None:
+    """Without a readable page there is no estimate, and without ``--dry-run`` nothing is probed."""
     ran = run("pdf", "none.pdf", "--dry-run", "--probe-pages")
     assert ran.code == 4
     assert "forecast no page could be asked for" in ran.out
@@ -683,8 +686,8 @@ def test_probing_when_nothing_can_be_read(run: Run, server: FakeKoboldCpp) -> No
     assert (ran.code, ran.err) == (2, "error: --probe-pages needs --dry-run\n")
 
 
-def test_check_says_everything_is_good(run: Run, server: FakeKoboldCpp) -> None:
-    """Server, key, vision, model, preset, context and images, each with ``ok``; no colours in a pipe, no question."""
+def test_check_of_a_good_server(run: Run, server: FakeKoboldCpp) -> None:
+    """Server, key, vision, model, preset, context and images have ``ok`` each; no colours in a pipe."""
     ran = run("check", "--no-chart")
     assert (ran.code, ran.err) == (0, "")
     topics = re.findall(r"^ok   (\w+) +\S", ran.out, re.MULTILINE)
@@ -694,7 +697,7 @@ def test_check_says_everything_is_good(run: Run, server: FakeKoboldCpp) -> None:
 
 
 def test_check_as_json(run: Run, server: FakeKoboldCpp) -> None:
-    """The same for programs: exact keys, also when something is wrong."""
+    """The JSON report has exact keys, also when something is wrong."""
     for vision, code in ((True, 0), (False, 5)):
         server.vision = vision
         ran = run("check", server.url, "--json", "--no-chart")
@@ -725,8 +728,8 @@ def test_check_shows_where_settings_come_from(run: Run, server: FakeKoboldCpp) -
     assert table["seed"] == ["-", "(default)"]
 
 
-def test_check_knows_unknown_models(run: Run) -> None:
-    """A model that no preset knows is told, and is no failure; a preset that is named counts."""
+def test_check_reports_an_unknown_model(run: Run) -> None:
+    """A model without a preset is reported but is no failure; a preset that is named counts."""
     with FakeKoboldCpp(model="mystery") as server:
         ran = run("check", server.url, "--no-chart")
         assert ran.code == 0
@@ -735,7 +738,7 @@ def test_check_knows_unknown_models(run: Run) -> None:
 
 
 def test_check_of_the_embedded_engine(run: Run) -> None:
-    """``local:`` needs no server."""
+    """``check`` with ``local:`` needs no server."""
     pytest.importorskip("faster_paddle")
     ran = run("check", "local:", "--no-chart")
     assert (ran.code, ran.err) == (0, "")
@@ -758,7 +761,7 @@ def test_check_of_the_embedded_engine(run: Run) -> None:
 )
 @pytest.mark.parametrize("password", [KEY, "another", ""])
 def test_the_key_is_never_shown(run: Run, server: FakeKoboldCpp, arguments: list[str], password: str) -> None:
-    """Not in results, reports, errors or tracebacks; whether it is right, wrong or not needed, flag or variable."""
+    """The key is in no result, report, error or traceback: right, wrong or unneeded, from flag or variable."""
     pdf_file("a.pdf")
     make_image("c.png", 1)
     server.password = password
@@ -769,7 +772,7 @@ def test_the_key_is_never_shown(run: Run, server: FakeKoboldCpp, arguments: list
 
 
 def test_presets_are_listed(run: Run) -> None:
-    """Every preset has a line; as JSON every one is an object."""
+    """Every preset has a line, or an object with ``--json``."""
     known = [preset.name for preset in Library().presets()]
     lines = run("presets").out.splitlines()
     assert lines[0].split()[0] == "PRESET"
@@ -778,17 +781,17 @@ def test_presets_are_listed(run: Run) -> None:
 
 
 def test_a_preset_is_shown(run: Run) -> None:
-    """Everything that is known of one model, as text and as JSON."""
+    """All fields of a preset, as text and as JSON."""
     text = run("presets", "qwen2.5-vl").out
     assert "user_start: '<|im_start|>user\\n'" in text
     assert "longest_side: 2128" in text
     assert json.loads(run("presets", "qwen2.5-vl", "--json").out)["image"]["longest_side"] == 2128
     ran = run("presets", "qwen2.5-v")
     assert (ran.code, ran.out) == (3, "")
-    assert errors_of(ran.err) == [("there is no preset 'qwen2.5-v'", "Did you mean qwen2.5-vl?")]
+    assert parse_errors(ran.err) == [("there is no preset 'qwen2.5-v'", "Did you mean qwen2.5-vl?")]
 
 
-def test_own_presets_and_tasks_win(run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
+def test_own_presets_and_tasks_override_shipped_ones(run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """Files in the config folder are listed, shown and used."""
     folder = tmp_path / "config" / "visionocr"
     (folder / "models").mkdir(parents=True)

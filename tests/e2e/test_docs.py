@@ -31,8 +31,8 @@ def command_after(comment: str) -> str:
     return README.split(f"# {comment}\n", 1)[1].split("\n", 1)[0]
 
 
-def help_of(*command: str) -> str:
-    """What the program says of itself, as plain text of 100 columns."""
+def help_text(*command: str) -> str:
+    """The program's help as plain text of 100 columns."""
     environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
     result = subprocess.run(
         [sys.executable, "-m", "visionocr", *command, "--help"], capture_output=True, env=environment, check=True
@@ -44,7 +44,7 @@ def test_the_help_in_the_readme_is_the_programs() -> None:
     """What stands between the markers is what ``visionocr pdf --help`` prints."""
     shown = re.search(r"<!-- help pdf -->\n```text\n(.*?)\n```\n<!-- /help -->", README, re.DOTALL)
     assert shown is not None
-    assert shown[1] == help_of("pdf")
+    assert shown[1] == help_text("pdf")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -89,8 +89,8 @@ def test_the_number_of_presets_and_the_tasks_are_true() -> None:
     assert set(re.findall(r"`([\w-]+)`", listed)) == {task.name for task in library.tasks()}
 
 
-def test_every_link_leads_somewhere() -> None:
-    """Links to files of the repository name files that are there."""
+def test_links_name_existing_files() -> None:
+    """Links to files of the repository name files that exist."""
     for document in ("README.md", "CONTRIBUTING.md", "examples/README.md"):
         text = (ROOT / document).read_text("utf-8")
         for target in re.findall(r"\]\(([^)#]+)\)", text):
@@ -119,8 +119,8 @@ def test_the_example_config_file_holds_every_common_setting_and_loads() -> None:
     assert set(keys) <= names
 
 
-def test_contributing_draws_the_house_as_it_is() -> None:
-    """Every room and file that the drawing names exists, and every room is drawn."""
+def test_contributing_lists_every_package() -> None:
+    """Every package and file in CONTRIBUTING's drawing exists, and every package is in it."""
     drawing = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("```")[1]
     source = ROOT / "src" / "visionocr"
     packages = {path.name + "/" for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}

@@ -1,4 +1,4 @@
-"""From documents to results, with everything in between: a server that misbehaves in every way that is known."""
+"""From documents to results, with a server that fails in every known way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, fixed, page_text
 from fakes.pictures import encode, make_frames, make_image, picture
 from fakes.pictures import make_pdf as pdf_file
-from states import recorded
+from states import read_state
 from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
 from visionocr.errors import ServerError, UsageError
@@ -32,8 +32,8 @@ Damaged = tuple[int, str, list[dict[str, Any]], str]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No configuration of the person who runs the tests counts; pictures and answers are small and quick."""
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The fixture ``isolated`` of conftest, with small pictures and short answers."""
     home = str(tmp_path_factory.mktemp("home"))
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
@@ -49,8 +49,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents and results of a test lie in its own folder."""
+def in_tmp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the test's own folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -66,8 +66,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
 
 
 @pytest.fixture
-def in_order(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages are drawn one after the other and take their time at the server: requests arrive in page order."""
+def sequential_requests(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make requests arrive in page order: pages are rendered one by one and take their time at the server."""
     monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
     server.service_seconds = 0.1
 
@@ -83,8 +83,8 @@ def command(*arguments: str) -> tuple[int, str, str]:
 
 
 @dataclass(frozen=True)
-class Story:
-    """What the server does with a page, and what must become of the page."""
+class Scenario:
+    """A server's behaviour for a page, and the expected result."""
 
     plan: Any
     status: Status
@@ -93,50 +93,52 @@ class Story:
     retries: int = 0
 
 
-BAD: dict[str, Story] = {
-    "empty": Story(faults.Empty(), Status.FAILED, FindingKind.EMPTY, 3),
-    "nothing generated": Story(faults.Nothing(), Status.FAILED, FindingKind.SERVER, 3),
-    "engine error": Story(faults.EngineError(), Status.FAILED, FindingKind.SERVER, 3),
+BAD: dict[str, Scenario] = {
+    "empty": Scenario(faults.Empty(), Status.FAILED, FindingKind.EMPTY, 3),
+    "nothing generated": Scenario(faults.AbortedInQueue(), Status.FAILED, FindingKind.SERVER, 3),
+    "engine error": Scenario(faults.EngineError(), Status.FAILED, FindingKind.SERVER, 3),
     # Between slow ones, as all are in reality: what a server says of its last generation is asked for when it has
     # the next at work.
-    "loop of words": Story(faults.Loop("words", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
-    "aborted by a stranger": Story(faults.Aborted(), Status.SUSPECT, FindingKind.INTERRUPTED, 3),
-    "loop of lines": Story(faults.Loop("lines", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
-    "loop of rows": Story(faults.Loop("rows"), Status.SUSPECT, FindingKind.REPETITION, 3),
-    "cut off": Story(faults.Truncated(), Status.SUSPECT, FindingKind.TRUNCATED, 3),
-    "refusal": Story(faults.Says("I'm sorry, but I can't help with that."), Status.FAILED, FindingKind.REFUSAL, 3),
-    "prompt comes back": Story(faults.Echo(), Status.FAILED, FindingKind.PROMPT_ECHO, 3),
-    "picture ignored": Story(faults.ImageIgnored(), Status.FAILED, FindingKind.IMAGE_NOT_USED, 3),
-    "endless thinking": Story(faults.Think(closed=False), Status.FAILED, FindingKind.EMPTY, 3),
-    "null": Story(faults.Null(), Status.FAILED, FindingKind.SERVER, 3),
-    "half JSON": Story(faults.NotJson(), Status.FAILED, FindingKind.SERVER, 3),
-    "no UTF-8": Story(faults.NotUtf8(), Status.FAILED, FindingKind.SERVER, 3),
-    "web page": Story(faults.Html(), Status.FAILED, FindingKind.SERVER, 3),
-    "server error": Story(faults.Raw(500, b"oops"), Status.FAILED, FindingKind.SERVER, 3),
-    "refused request": Story(faults.Raw(400, b"{}"), Status.FAILED, FindingKind.SERVER, 1),
-    "wrong shape": Story(faults.WRONG_TYPES[3], Status.FAILED, FindingKind.SERVER, 3),
-    "closed connection": Story(faults.Closed(), Status.FAILED, FindingKind.SERVER, 3),
-    "reset connection": Story(faults.Reset(), Status.FAILED, FindingKind.SERVER, 3),
-    "half an answer": Story(faults.CutBody(), Status.FAILED, FindingKind.SERVER, 3),
+    "loop of words": Scenario(faults.Loop("words", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "aborted by a stranger": Scenario(faults.Aborted(), Status.SUSPECT, FindingKind.INTERRUPTED, 3),
+    "loop of lines": Scenario(faults.Loop("lines", of=faults.Slow(0.2)), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "loop of rows": Scenario(faults.Loop("rows"), Status.SUSPECT, FindingKind.REPETITION, 3),
+    "cut off": Scenario(faults.Truncated(), Status.SUSPECT, FindingKind.TRUNCATED, 3),
+    "refusal": Scenario(
+        faults.FixedText("I'm sorry, but I can't help with that."), Status.FAILED, FindingKind.REFUSAL, 3
+    ),
+    "prompt comes back": Scenario(faults.Echo(), Status.FAILED, FindingKind.PROMPT_ECHO, 3),
+    "picture ignored": Scenario(faults.ImageIgnored(), Status.FAILED, FindingKind.IMAGE_NOT_USED, 3),
+    "endless thinking": Scenario(faults.Think(closed=False), Status.FAILED, FindingKind.EMPTY, 3),
+    "null": Scenario(faults.Null(), Status.FAILED, FindingKind.SERVER, 3),
+    "half JSON": Scenario(faults.NotJson(), Status.FAILED, FindingKind.SERVER, 3),
+    "no UTF-8": Scenario(faults.NotUtf8(), Status.FAILED, FindingKind.SERVER, 3),
+    "web page": Scenario(faults.Html(), Status.FAILED, FindingKind.SERVER, 3),
+    "server error": Scenario(faults.Raw(500, b"oops"), Status.FAILED, FindingKind.SERVER, 3),
+    "refused request": Scenario(faults.Raw(400, b"{}"), Status.FAILED, FindingKind.SERVER, 1),
+    "wrong shape": Scenario(faults.WRONG_TYPES[3], Status.FAILED, FindingKind.SERVER, 3),
+    "closed connection": Scenario(faults.Closed(), Status.FAILED, FindingKind.SERVER, 3),
+    "reset connection": Scenario(faults.Reset(), Status.FAILED, FindingKind.SERVER, 3),
+    "half an answer": Scenario(faults.CutBody(), Status.FAILED, FindingKind.SERVER, 3),
 }
-HEALED: dict[str, Story] = {
-    "busy at first": Story([faults.Busy()], Status.OK, retries=1),
-    "empty at first": Story([faults.Empty()], Status.OK, asks=2),
-    "null at first": Story([faults.Null()], Status.OK, asks=2),
-    "loop at first": Story([faults.Loop()], Status.OK, asks=2),
-    "reset at first": Story([faults.Reset()], Status.OK, asks=2),
-    "half at first": Story([faults.CutBody()], Status.OK, asks=2),
-    "blind at first": Story([faults.ImageIgnored()], Status.OK, asks=2),
-    "polite": Story(faults.Preamble(), Status.OK),
-    "fenced": Story(faults.Fence(), Status.OK),
-    "thoughtful": Story(faults.Think(), Status.OK),
-    "all of these": Story(faults.Think(of=faults.Preamble(of=faults.Fence())), Status.OK),
+HEALED: dict[str, Scenario] = {
+    "busy at first": Scenario([faults.Busy()], Status.OK, retries=1),
+    "empty at first": Scenario([faults.Empty()], Status.OK, asks=2),
+    "null at first": Scenario([faults.Null()], Status.OK, asks=2),
+    "loop at first": Scenario([faults.Loop()], Status.OK, asks=2),
+    "reset at first": Scenario([faults.Reset()], Status.OK, asks=2),
+    "half at first": Scenario([faults.CutBody()], Status.OK, asks=2),
+    "blind at first": Scenario([faults.ImageIgnored()], Status.OK, asks=2),
+    "polite": Scenario(faults.Preamble(), Status.OK),
+    "fenced": Scenario(faults.Fence(), Status.OK),
+    "thoughtful": Scenario(faults.Think(), Status.OK),
+    "all of these": Scenario(faults.Think(of=faults.Preamble(of=faults.Fence())), Status.OK),
 }
 PAGES = 40
 
 
-def planned() -> dict[int, tuple[str, Story]]:
-    """The stories by page number, good pages between them."""
+def scenarios_by_page() -> dict[int, tuple[str, Scenario]]:
+    """The scenarios by page number, with good pages between them."""
     stories = [*BAD.items(), *HEALED.items()]
     return dict(enumerate(stories, PAGES - len(stories)))
 
@@ -150,7 +152,7 @@ def damaged_run(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
     outcomes = []
     for form in ("md", "jsonl"):
         with FakeKoboldCpp(model=MODEL) as fake:
-            for number, (_, story) in planned().items():
+            for number, (_, story) in scenarios_by_page().items():
                 fake.plan[number] = list(story.plan) if isinstance(story.plan, list) else story.plan
             output = folder / f"out.{form}"
             code, out, err = command(*arguments, "-f", form, "-o", str(output), "--api-url", fake.url)
@@ -162,7 +164,7 @@ def damaged_run(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
 
 
 def test_a_run_with_failures_is_code_7(damaged_run: Damaged) -> None:
-    """It goes to its end, and the exit code tells that not all is well."""
+    """A run with failed pages goes to its end and exits with code 7."""
     code, _, _, err = damaged_run
     assert code == 7
     bad = [story.status for story in BAD.values()]
@@ -172,19 +174,19 @@ def test_a_run_with_failures_is_code_7(damaged_run: Damaged) -> None:
 
 
 def test_every_page_is_there_once_in_order(damaged_run: Damaged) -> None:
-    """No page is lost, doubled or moved, in Markdown and in JSON."""
+    """No page is lost, duplicated or moved, in Markdown and in JSON."""
     _, text, records, _ = damaged_run
     numbers = [int(number) for number in re.findall(r'^<!-- visionocr page="(\d+)"', text, re.MULTILINE)]
     assert numbers == [record["page"] for record in records] == list(range(1, PAGES + 1))
 
 
-def test_every_text_stands_in_its_place(damaged_run: Damaged) -> None:
-    """A page that was read has its own text, whole, and no other page's; the others have none of anybody's."""
+def test_every_page_has_its_own_text(damaged_run: Damaged) -> None:
+    """A page that was read has its own whole text; a failed one has no other page's text."""
     _, text, records, _ = damaged_run
     sections = re.split(r"^<!-- visionocr [^\n]* -->\n", text, flags=re.MULTILINE)[1:]
-    stories = planned()
+    stories = scenarios_by_page()
     for number, (section, entry) in enumerate(zip(sections, records, strict=True), 1):
-        name, story = stories.get(number, ("good", Story(None, Status.OK)))
+        name, story = stories.get(number, ("good", Scenario(None, Status.OK)))
         whole = page_text(number)
         if story.status is Status.OK:
             assert section.strip() == entry["text"] == whole, name
@@ -201,9 +203,9 @@ def test_every_text_stands_in_its_place(damaged_run: Damaged) -> None:
 
 @pytest.mark.parametrize("name", [*BAD, *HEALED])
 def test_every_failure_is_reported(damaged_run: Damaged, name: str) -> None:
-    """Status, finding, asks and retries in the record; and what is not good in the file and on standard error."""
+    """A page's record has status, finding, asks and retries; problems are in the file and on standard error."""
     _, text, records, err = damaged_run
-    number, story = next((number, story) for number, (other, story) in planned().items() if other == name)
+    number, story = next((number, story) for number, (other, story) in scenarios_by_page().items() if other == name)
     entry = records[number - 1]
     assert (entry["status"], entry["asks"], entry["retries"]) == (story.status, story.asks, story.retries)
     if story.finding is None:
@@ -215,8 +217,8 @@ def test_every_failure_is_reported(damaged_run: Damaged, name: str) -> None:
     assert re.search(rf'^<!-- visionocr page="{number}" status="{story.status}" findings="[^"]+" ', text, re.MULTILINE)
 
 
-def test_a_refusal_in_other_words(server: FakeKoboldCpp) -> None:
-    """The commonest words of a refusal are no page's text."""
+def test_other_refusals_are_recognized(server: FakeKoboldCpp) -> None:
+    """Common phrases of refusal are not taken for a page's text."""
     server.plan[1] = faults.Refusal()
     (page,) = transcribe([pdf_file("a.pdf")])
     assert page.status is Status.FAILED
@@ -233,7 +235,7 @@ def read(*files: str | Path, **settings: Any) -> tuple[list[PageResult], list[Ev
 
 @pytest.mark.parametrize("batch", [2, 3, 4])
 def test_batches_give_each_page_its_text(server: FakeKoboldCpp, batch: int) -> None:
-    """Several pages share a request; the last one may have fewer; costs are shared, not multiplied."""
+    """Several pages share a request and its cost, each with its own text; the last request may have fewer."""
     results, _ = read(pdf_file("a.pdf", 7), batch=batch)
     assert [result.text for result in results] == [page_text(number) for number in range(1, 8)]
     requests = sorted(arrival.numbers for arrival in server.generated)  # two are under way at once
@@ -247,7 +249,7 @@ def test_batches_give_each_page_its_text(server: FakeKoboldCpp, batch: int) -> N
 @pytest.mark.parametrize("batch", [2, 3, 4])
 @pytest.mark.parametrize("missing", [None, 1, 2])
 def test_a_batch_without_marks_is_asked_page_by_page(server: FakeKoboldCpp, batch: int, missing: int | None) -> None:
-    """Where a mark is missing no text is guessed: each page is asked alone, and it is said."""
+    """Where a mark is missing each page is asked alone, and a message says so."""
     server.plan[1] = [faults.Unmarked(missing)]
     results, _ = read(pdf_file("a.pdf", batch), batch=batch)
     assert [result.text for result in results] == [page_text(number) for number in range(1, batch + 1)]
@@ -257,7 +259,7 @@ def test_a_batch_without_marks_is_asked_page_by_page(server: FakeKoboldCpp, batc
 
 
 def test_a_bad_page_of_a_batch_is_asked_alone(server: FakeKoboldCpp) -> None:
-    """The others of the batch are not asked again."""
+    """The other pages of the batch are not asked again."""
 
     def text_of(number: int) -> str:
         return "I'm sorry, but I can't help with that." if number == 2 else page_text(number)
@@ -269,8 +271,8 @@ def test_a_bad_page_of_a_batch_is_asked_alone(server: FakeKoboldCpp) -> None:
     assert results[2].text == page_text(3)
 
 
-def test_a_batch_never_exceeds_what_the_server_uses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures that a small context has no room for are not sent; it is said that the batch is smaller."""
+def test_a_batch_fits_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that the context has no room for are not sent; a message says that the batch is smaller."""
     with FakeKoboldCpp(model="llava-v1.5-7b", context=2048, image_tokens=fixed(576)) as small:
         monkeypatch.setenv("VISIONOCR_API_URL", small.url)
         results, events = read(pdf_file("a.pdf", 4), batch=4, max_length=300)
@@ -284,7 +286,7 @@ def test_a_batch_never_exceeds_what_the_server_uses(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_busy_server_is_waited_for(server: FakeKoboldCpp) -> None:
-    """The same request again, with a key of its own, counted as retries; the page was asked once."""
+    """The request is sent again with a new key and counted as a retry; the page counts as asked once."""
     server.plan[1] = [faults.Busy(2)]
     (result,), events = read(pdf_file("a.pdf"))
     assert (result.status, result.asks, result.retries) == (Status.OK, 1, 2)
@@ -294,8 +296,8 @@ def test_a_busy_server_is_waited_for(server: FakeKoboldCpp) -> None:
     assert len(set(server.genkeys)) == 3
 
 
-def test_a_bad_answer_is_asked_for_differently(server: FakeKoboldCpp) -> None:
-    """Another seed and some temperature, up to ``max_asks`` times; the observer hears why."""
+def test_a_bad_answer_is_asked_again_with_other_sampling(server: FakeKoboldCpp) -> None:
+    """Seed and temperature change, up to ``max_asks`` times; the observer gets the reason."""
     server.plan[1] = [faults.Empty(), faults.Loop()]
     (result,), events = read(pdf_file("a.pdf"), max_asks=4)
     assert (result.status, result.asks, result.text) == (Status.OK, 3, page_text(1))
@@ -309,7 +311,7 @@ def test_a_bad_answer_is_asked_for_differently(server: FakeKoboldCpp) -> None:
 
 
 def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:
-    """What was read before an interruption is worth more than a refusal."""
+    """The text of an interrupted answer is kept rather than an empty answer."""
     server.plan[1] = [faults.Aborted(30), faults.Empty(), faults.Empty()]
     (result,), _ = read(pdf_file("a.pdf"))
     assert (result.status, result.asks) == (Status.SUSPECT, 3)
@@ -319,7 +321,7 @@ def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:
 
 @pytest.mark.parametrize("version", ["1.77", "1.86", "1.99", "1.104", "1.110", "1.115.1"])
 def test_old_and_new_servers(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    """Every version that counts its tokens reads the same, and shows when it ignores a picture."""
+    """Every version that counts its tokens gives the same text, and reveals when it ignores a picture."""
     with FakeKoboldCpp(model=MODEL, version=version) as fake:
         monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
         monkeypatch.setenv("VISIONOCR_WAIT_SERVER", "0")
@@ -381,7 +383,7 @@ def test_pdf_pages_of_all_kinds(server: FakeKoboldCpp, options: dict[str, Any]) 
 
 
 def test_the_api_yields_what_the_command_writes(server: FakeKoboldCpp) -> None:
-    """Same documents, same settings, same results, in the same order."""
+    """The API and the command give the same results in the same order."""
     server.plan[2], server.plan[3] = faults.Empty(), faults.Truncated()
     pdf_file("a.pdf", 4)
     make_image("c.png", 9)
@@ -401,9 +403,9 @@ def test_the_api_yields_what_the_command_writes(server: FakeKoboldCpp) -> None:
     )
 
 
-@pytest.mark.usefixtures("in_order")
-def test_the_api_gives_pages_as_they_come(server: FakeKoboldCpp) -> None:
-    """The first page is there while the second is still being read; whoever stops early stops the server."""
+@pytest.mark.usefixtures("sequential_requests")
+def test_the_api_yields_pages_as_they_are_read(server: FakeKoboldCpp) -> None:
+    """The first page is yielded while the second is being read; closing the iterator stops the server."""
     server.plan[2] = faults.Hang()
     pages = transcribe([pdf_file("a.pdf", 5)])
     assert next(pages).text == page_text(1)
@@ -415,8 +417,8 @@ def test_the_api_gives_pages_as_they_come(server: FakeKoboldCpp) -> None:
     assert server.asked[4] == 0
 
 
-def test_the_api_asks_for_passwords(server: FakeKoboldCpp) -> None:
-    """A function gives them; without it the document is a failed result, not an exception."""
+def test_the_api_takes_a_password_callback(server: FakeKoboldCpp) -> None:
+    """A function gives passwords; without one an encrypted document is a failed result, not an exception."""
     pdf_file("a.pdf", 1, password="sesame")
     given = iter(["wrong", "sesame"])
     (result,) = transcribe(["a.pdf"], password=lambda _: next(given))
@@ -426,8 +428,8 @@ def test_the_api_asks_for_passwords(server: FakeKoboldCpp) -> None:
     assert result.findings[0].kind is FindingKind.UNREADABLE
 
 
-def test_the_api_raises_what_is_wrong(server: FakeKoboldCpp) -> None:
-    """Nonsense is raised with the first page, as an error with words and a code."""
+def test_the_api_raises_errors_with_the_first_page(server: FakeKoboldCpp) -> None:
+    """Invalid arguments and unsuitable servers are raised when the first page is asked for."""
     pdf_file("a.pdf")
     with pytest.raises(UsageError, match="not a page"):
         next(transcribe(["a.pdf"], pages="x"))
@@ -439,15 +441,15 @@ def test_the_api_raises_what_is_wrong(server: FakeKoboldCpp) -> None:
 # --- a server that dies ------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("in_order")
-def test_a_server_that_dies_keeps_what_was_read(server: FakeKoboldCpp) -> None:
-    """Code 5, the page is named, what was read is in the journal, an older result stays as it was."""
+@pytest.mark.usefixtures("sequential_requests")
+def test_results_are_kept_when_the_server_dies(server: FakeKoboldCpp) -> None:
+    """Code 5; the page is named, results are in the journal, an older output stays as it was."""
     server.plan[4] = faults.Die()
     pdf_file("a.pdf", 6)
     Path("out.md").write_text("yesterday")
     code, out, err = command("pdf", "a.pdf", "-o", "out.md")
     assert (code, out) == (5, "")
-    pages = [(result.page.number, result.text) for result in recorded(Path("out.md.journal"))]
+    pages = [(result.page.number, result.text) for result in read_state(Path("out.md.journal"))]
     assert pages == [(n, page_text(n)) for n in (1, 2, 3)]
     assert Path("out.md").read_text() == "yesterday"
     assert not Path("out.md.part").exists()
@@ -458,9 +460,9 @@ def test_a_server_that_dies_keeps_what_was_read(server: FakeKoboldCpp) -> None:
     assert "start it again" in lines[-1]
 
 
-@pytest.mark.usefixtures("in_order")
-def test_a_server_that_dies_does_not_spoil_standard_output(server: FakeKoboldCpp) -> None:
-    """What was read is printed, the lost page is marked, and nothing follows it."""
+@pytest.mark.usefixtures("sequential_requests")
+def test_standard_output_when_the_server_dies(server: FakeKoboldCpp) -> None:
+    """The results are printed, the lost page is marked, and nothing follows it."""
     server.plan[3] = faults.Die()
     pdf_file("a.pdf", 6)
     code, out, _ = command("pdf", "a.pdf", "-f", "jsonl", "-q")
@@ -469,9 +471,9 @@ def test_a_server_that_dies_does_not_spoil_standard_output(server: FakeKoboldCpp
     assert [entry["status"] for entry in records] == ["ok", "ok", "failed"]
 
 
-@pytest.mark.usefixtures("in_order")
+@pytest.mark.usefixtures("sequential_requests")
 def test_the_api_raises_when_the_server_dies(server: FakeKoboldCpp) -> None:
-    """The results that are there come first, the lost page among them."""
+    """The results come first, the lost page among them, then the exception."""
     server.plan[3] = faults.Die()
     pages = transcribe([pdf_file("a.pdf", 6)])
     got = [next(pages) for _ in range(3)]
@@ -480,9 +482,9 @@ def test_the_api_raises_when_the_server_dies(server: FakeKoboldCpp) -> None:
         next(pages)
 
 
-@pytest.mark.usefixtures("in_order")
-def test_finished_documents_of_a_folder_stay(server: FakeKoboldCpp) -> None:
-    """In ``-o DIR/`` what was complete before the server died is in place; the rest is in the journal."""
+@pytest.mark.usefixtures("sequential_requests")
+def test_finished_documents_stay_when_the_server_dies(server: FakeKoboldCpp) -> None:
+    """In ``-o DIR/`` finished documents are in place; the other results are in the journal."""
     server.plan[3] = faults.Die()
     pdf_file("a.pdf", numbers=[1])
     pdf_file("b.pdf", numbers=[2, 3])
@@ -492,9 +494,9 @@ def test_finished_documents_of_a_folder_stay(server: FakeKoboldCpp) -> None:
     assert "2 pages are in out/.visionocr.journal" in err
 
 
-@pytest.mark.usefixtures("in_order")
-def test_a_key_that_is_refused_in_the_middle(server: FakeKoboldCpp) -> None:
-    """It ends the run: the next pages would meet the same."""
+@pytest.mark.usefixtures("sequential_requests")
+def test_a_key_refused_during_the_run_ends_it(server: FakeKoboldCpp) -> None:
+    """The run ends: the next pages would be refused as well."""
     server.plan[2] = faults.Raw(401, b'{"detail": {"msg": "no"}}')
     pdf_file("a.pdf", 4)
     code, out, err = command("pdf", "a.pdf", "-f", "jsonl", "-q")

@@ -23,7 +23,7 @@ from visionocr.output.formats import PagesText
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.types import FileSignature
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture

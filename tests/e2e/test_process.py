@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from exit_hook import with_last_words
+from exit_hook import with_exit_hook
 from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import FakeKoboldCpp, page_text
@@ -72,7 +72,7 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
         process.communicate()
 
 
-def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+def wait_for_end(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, (out or b"").decode(), (err or b"").decode()
@@ -83,7 +83,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 
 def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
     """The top-level packages that are loaded when a command line has been answered."""
-    script = with_last_words("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
+    script = with_exit_hook("print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr, flush=True)")
     result = subprocess.run(
         [sys.executable, "-c", script, *arguments], env=environment, capture_output=True, check=True
     )
@@ -92,21 +92,21 @@ def loaded_by(environment: dict[str, str], *arguments: str) -> set[str]:
     return loaded
 
 
-def test_the_version_costs_nothing(environment: dict[str, str]) -> None:
-    """Scripts ask for it often: no library is loaded."""
-    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "msgspec"}
+def test_version_loads_no_library(environment: dict[str, str]) -> None:
+    """``--version`` loads no library: scripts call it often."""
+    heavy = {"typer", "rich", "requests", "pymupdf", "PIL", "numpy", "faster_paddle", "msgspec"}
     assert not loaded_by(environment, "--version") & heavy
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["pdf", "--help"], ["presets"]])
-def test_help_and_presets_are_quick(environment: dict[str, str], arguments: list[str]) -> None:
-    """Nothing that opens documents, servers or terminals is loaded to answer from memory."""
-    heavy = {"requests", "urllib3", "pymupdf", "PIL", "numpy", "tenacity", "faster_paddle", "rich"}
+def test_help_and_presets_load_no_heavy_library(environment: dict[str, str], arguments: list[str]) -> None:
+    """Libraries for documents, servers and the terminal are not loaded for help and presets."""
+    heavy = {"requests", "urllib3", "pymupdf", "PIL", "numpy", "faster_paddle", "rich"}
     assert not loaded_by(environment, *arguments) & heavy
 
 
 def test_module_and_script_are_the_same(environment: dict[str, str]) -> None:
-    """``python -m visionocr`` and ``visionocr`` answer alike, and call themselves ``visionocr``."""
+    """``python -m visionocr`` and ``visionocr`` give the same output and call themselves ``visionocr``."""
     script = Path(sysconfig.get_path("scripts"), "visionocr")
     for arguments in (["--version"], ["pdf"]):
         answers = [
@@ -122,8 +122,8 @@ def test_module_and_script_are_the_same(environment: dict[str, str]) -> None:
 # --- streams -----------------------------------------------------------------------------------------------
 
 
-def test_standard_output_is_the_product(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """However much there is to say: every command's output is its result, byte for byte."""
+def test_standard_output_holds_only_the_result(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """Every command's standard output is its result, byte for byte; messages go elsewhere."""
     server.plan[2] = [faults.Busy(), faults.Empty()]
     pdf_file(tmp_path / "a.pdf", 2)
     data = (tmp_path / "a.pdf").read_bytes()
@@ -138,7 +138,7 @@ def test_standard_output_is_the_product(start: Start, server: FakeKoboldCpp, tmp
         "describe": start("describe", "c.png", *url),
         "json": start("image", "c.png", "-f", "json", *url),
     }
-    results = {name: ended(process) for name, process in running.items()}
+    results = {name: wait_for_end(process) for name, process in running.items()}
     assert all(code == 0 and "KoboldCpp at" in err for code, _, err in results.values()), results
     assert results["pdf"][1] == results["torn"][1] == f"{page_text(1)}\n\f{page_text(2)}\n"
     assert results["image"][1] == f"{said}\n"
@@ -149,7 +149,7 @@ def test_standard_output_is_the_product(start: Start, server: FakeKoboldCpp, tmp
         "presets": start("presets", "--json", "-vv"),
     }
     for process in checked.values():
-        code, out, err = ended(process)
+        code, out, err = wait_for_end(process)
         assert (code, err) == (0, "")
         json.loads(out)
 
@@ -163,25 +163,25 @@ def test_a_pipe_that_closes_early_ends_the_run_quietly(start: Start, server: Fak
     assert process.stdout.readline().startswith(b"<!-- visionocr page=")
     process.stdout.close()
     process.stdout = None
-    code, _, err = ended(process)
+    code, _, err = wait_for_end(process)
     assert (code, err) == (0, "")
     assert len(server.generated) < 30
 
 
 @pytest.mark.parametrize("arguments", [["presets", "--json"], ["pdf", "--help"], ["--version"]])
-def test_a_reader_that_never_was(start: Start, arguments: list[str]) -> None:
-    """Output that nobody takes is no error to talk about."""
+def test_a_closed_standard_output_is_no_error(start: Start, arguments: list[str]) -> None:
+    """Output into a pipe that nobody reads causes no message."""
     read, write = os.pipe()
     os.close(read)
     process = start(*arguments, stdout=write)
     os.close(write)
-    _, _, err = ended(process)
+    _, _, err = wait_for_end(process)
     assert err == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_output_error(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """Whatever was to be printed: code 6 and one line, never a traceback."""
+    """Whatever was to be printed: code 6 and one line, without a traceback."""
     pdf_file(tmp_path / "a.pdf")
     url = ["--api-url", server.url]
     with open("/dev/full", "wb") as full:
@@ -197,20 +197,20 @@ def test_a_full_disk_is_an_output_error(start: Start, server: FakeKoboldCpp, tmp
             )
         ]
         for process in running:
-            code, _, err = ended(process)
+            code, _, err = wait_for_end(process)
             assert (code, err) == (6, "error: cannot write to standard output: No space left on device\n")
     process = start("pdf", "a.pdf", "-q", "-o", "/dev/full", *url)
-    assert ended(process) == (6, "", "error: cannot write /dev/full: No space left on device\n")
+    assert wait_for_end(process) == (6, "", "error: cannot write /dev/full: No space left on device\n")
 
 
 # --- signals -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_the_run_tidily(
+def test_a_signal_ends_the_run_and_keeps_results(
     start: Start, server: FakeKoboldCpp, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Within two seconds: code 130, the generation aborted by its own key, what was read kept and named."""
+    """Within two seconds: code 130, the generation aborted by its own key, the results kept and named."""
     pdf_file(tmp_path / "a.pdf", 5)
     server.plan[3] = faults.Hang()
     server.service_seconds = 0.1  # with pages drawn one after the other, they arrive in their order
@@ -220,7 +220,7 @@ def test_a_signal_stops_the_run_tidily(
     keys = set(server.genkeys[-2:])
     began = time.monotonic()
     process.send_signal(number)
-    code, out, err = ended(process)
+    code, out, err = wait_for_end(process)
     assert time.monotonic() - began < PROMPTLY
     assert (code, out) == (130, "")
     assert err.endswith("2 pages are in out.md.journal: repeat the command to go on\nstopped\n")
@@ -230,7 +230,7 @@ def test_a_signal_stops_the_run_tidily(
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md.journal"}
     process = start(*command)
     server.plan.clear()
-    assert ended(process)[0] == 0
+    assert wait_for_end(process)[0] == 0
     assert [server.asked[number] for number in range(1, 6)] == [1, 1, 2, 2, 1]
     assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "out.md"}
     assert all(page_text(number) in (tmp_path / "out.md").read_text() for number in range(1, 6))
@@ -246,12 +246,12 @@ def test_an_ignored_signal_stays_ignored(start: Start, server: FakeKoboldCpp, tm
     process = start(program=[sys.executable, "-c", script, *arguments])
     server.wait_for(lambda: server.asked[1] == 1, PATIENCE)
     process.send_signal(signal.SIGHUP)
-    code, out, _ = ended(process)
+    code, out, _ = wait_for_end(process)
     assert (code, out.count("Here ends page")) == (0, 3)
 
 
-def test_ctrl_c_while_python_still_imports(start: Start, tmp_path: Path) -> None:
-    """It ends with 130 and without a traceback."""
+def test_ctrl_c_during_imports(start: Start, tmp_path: Path) -> None:
+    """The process ends with code 130 and without a traceback."""
     script = """
 import os, signal, sys
 class Strike:
@@ -262,35 +262,35 @@ sys.meta_path.insert(0, Strike())
 from visionocr.__main__ import main
 main()
 """
-    assert ended(start(program=[sys.executable, "-c", script, "presets"])) == (130, "", "")
+    assert wait_for_end(start(program=[sys.executable, "-c", script, "presets"])) == (130, "", "")
 
 
-def test_a_second_signal_leaves_at_once(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """Who presses Ctrl-C twice does not wait for a server that takes no notice."""
+def test_a_second_signal_exits_at_once(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """A second Ctrl-C does not wait for a server that does not answer the abort."""
     pdf_file(tmp_path / "a.pdf")
     server.plan[1] = faults.Hang()
-    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    server.plan["/api/extra/abort"] = faults.ServerFault(Answer(body=b" " * 1000, pause=1.0))
     process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
     server.wait_for(lambda: server.running is not None, PATIENCE)
     process.send_signal(signal.SIGINT)
     server.wait_for(lambda: any(arrival.path.endswith("abort") for arrival in server.requests))
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    code, out, err = ended(process)
+    code, out, err = wait_for_end(process)
     assert time.monotonic() - began < 0.5
     assert (code, out, err) == (130, "", "")
 
 
-def test_a_server_that_takes_no_notice_does_not_hold_us(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """One Ctrl-C is enough: the abort is not waited for longer than two seconds."""
+def test_an_unanswered_abort_is_not_waited_for(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """After one Ctrl-C the abort is waited for two seconds at most."""
     pdf_file(tmp_path / "a.pdf")
     server.plan[1] = faults.Hang()
-    server.plan["/api/extra/abort"] = faults.Door(Answer(body=b" " * 1000, pause=1.0))
+    server.plan["/api/extra/abort"] = faults.ServerFault(Answer(body=b" " * 1000, pause=1.0))
     process = start("pdf", "a.pdf", "-q", "--api-url", server.url)
     server.wait_for(lambda: server.running is not None, PATIENCE)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert ended(process) == (130, "", "stopped\n")
+    assert wait_for_end(process) == (130, "", "stopped\n")
     assert time.monotonic() - began < PROMPTLY + 0.5
 
 
@@ -354,8 +354,10 @@ def terminal(start: Start) -> Iterator[Callable[..., Terminal]]:
         one.close()
 
 
-def test_a_password_is_typed_unseen(terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """It is asked for again while it is wrong, and shows nowhere."""
+def test_a_password_prompt_does_not_echo(
+    terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
+) -> None:
+    """The prompt is repeated while the password is wrong, and the password is never shown."""
     pdf_file(tmp_path / "a.pdf", 1, password="sesame")
     screen = terminal("pdf", "a.pdf", "-f", "txt", "--api-url", server.url)
     for word in ("wrong", "sesame"):
@@ -369,10 +371,10 @@ def test_a_password_is_typed_unseen(terminal: Callable[..., Terminal], server: F
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_ctrl_c_while_a_password_is_asked_for(
+def test_ctrl_c_at_the_password_prompt(
     workers: str, terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
 ) -> None:
-    """The command ends, and the terminal shows again what is typed."""
+    """The command ends, and the terminal echoes what is typed again."""
     pdf_file(tmp_path / "a.pdf", 1, password="sesame")
     screen = terminal("pdf", "a.pdf", "--api-url", server.url, "--raster-workers", workers)
     screen.until("Password of a.pdf: ")
@@ -386,7 +388,7 @@ def test_ctrl_c_while_a_password_is_asked_for(
 def test_text_and_progress_share_a_terminal(
     terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
 ) -> None:
-    """Every line of the pages stands alone on its line: the bar is taken away before, and is gone at the end."""
+    """Page text appears on lines of its own: the progress bar is cleared before each, and is gone at the end."""
     pdf_file(tmp_path / "a.pdf", 3)
     screen = terminal("pdf", "a.pdf", "-f", "txt", "--api-url", server.url)
     screen.until("pages/min")
@@ -400,8 +402,8 @@ def test_text_and_progress_share_a_terminal(
 
 
 @pytest.mark.parametrize("profiled", [False, True])
-def test_the_process_ends_at_once(profiled: bool, tmp_path: Path, environment: dict[str, str]) -> None:
-    """Nothing is tidied up after the last word, unless a profiler has something to say; all words arrive."""
+def test_the_process_exits_without_cleanup(profiled: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Interpreter cleanup is skipped, except under a profiler; all output arrives."""
     script = "import atexit, sys; atexit.register(print, 'tidied', file=sys.stderr); sys.argv[1:] = ['presets']; "
     script += "sys.setprofile(lambda *_: None); " * profiled + "from visionocr.__main__ import main; main()"
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -412,14 +414,14 @@ def test_the_process_ends_at_once(profiled: bool, tmp_path: Path, environment: d
 
 
 @pytest.mark.parametrize("last", ["", "sys.exit(3)", "for page in pages: sys.exit(3)", "1 / 0"])
-def test_a_program_may_end_with_pages_unread(
+def test_a_script_may_end_with_an_unfinished_iterator(
     last: str, server: FakeKoboldCpp, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Whoever uses the library need not read to the end: the program ends, and what the server works on is aborted."""
+    """A script that leaves results unread ends, and the request that runs is aborted."""
     pdf_file(tmp_path / "a.pdf", pages=12)
     stuck: list[Arrival] = []
 
-    def hang(arrival: Arrival) -> faults.Kind | None:
+    def hang(arrival: Arrival) -> faults.Fault | None:
         answered = {number for earlier in server.generated if earlier.status for number in earlier.numbers}
         if not {1, 2} <= answered:  # two pages are asked at once, in either order
             return None
@@ -433,7 +435,7 @@ def test_a_program_may_end_with_pages_unread(
     process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, **pipes)
     try:
         server.wait_for(lambda: bool(stuck) and server.waiting == 1, PATIENCE)
-        code, out, err = ended(process)
+        code, out, err = wait_for_end(process)
     finally:
         process.kill()
         process.communicate()

@@ -1,4 +1,4 @@
-"""What may never happen: the key is seen, a terminal is steered, a file outside is written."""
+"""Security: the key is not shown, the terminal gets no control characters, no file outside is written."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="links and names of POSIX")
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
     @property
-    def said(self) -> str:
-        """Everything."""
+    def output(self) -> str:
+        """Standard output and standard error together."""
         return self.out + self.err
 
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(autouse=True)
-def alone(alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As everywhere, with small pictures; an empty folder to stand in."""
+def isolated(isolated: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The fixture ``isolated`` of conftest, with small pictures."""
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "400")
     monkeypatch.setenv("VISIONOCR_PRESET", "qwen2.5-vl")
     (tmp_path / "here").mkdir()
@@ -75,10 +75,10 @@ def alone(alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def run() -> Run:
     """Run a command line in this process."""
 
-    def run_it(*arguments: str, **environment: str) -> Ran:
+    def run_it(*arguments: str, **environment: str) -> CommandResult:
         result = CliRunner().invoke(app, arguments, env=environment, prog_name="visionocr")
         assert isinstance(result.exception, SystemExit | None), result.exc_info
-        return Ran(result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode())
+        return CommandResult(result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode())
 
     return run_it
 
@@ -103,27 +103,27 @@ def files_of(folder: Path) -> dict[str, bytes]:
 # --- the key -----------------------------------------------------------------------------------------------
 
 
-def echo(status: int, body: str) -> faults.Door:
-    """An answer that gives the key back."""
+def echo_key(status: int, body: str) -> faults.ServerFault:
+    """An answer that repeats the request's key."""
     return faults.Raw(status, body.encode())
 
 
-def slashed(text: str) -> str:
-    """As JSON with the slashes escaped."""
+def escape_slashes(text: str) -> str:
+    """JSON with its slashes escaped, as PHP writes it."""
     return json.dumps({"detail": {"msg": text}}).replace("/", "\\/")
 
 
-BETRAYALS: dict[str, tuple[str, faults.Kind]] = {
-    "right": ("", faults.Voice()),
-    "401 JSON": ("/generate", echo(401, json.dumps({"detail": {"msg": f"the key {KEY} is wrong"}}))),
-    "401 text": ("/generate", echo(401, f"Bearer {KEY} is wrong")),
-    "401 page": ("/generate", echo(401, f"<html><b>{KEY}</b></html>")),
-    "403 at the door": ("/version", echo(403, f"{KEY}")),
-    "404": ("/generate", echo(404, f"no {KEY}")),
-    "400": ("/generate", echo(400, f'{{"error": "{KEY}"}}')),
-    "500": ("/generate", echo(500, f'{{"error": ["{KEY}"]}}')),
-    "503": ("/generate", faults.Door(faults.Raw(503, f'{{"msg": "{KEY}"}}'.encode()).answer, times=1)),
-    "no JSON": ("/generate", echo(200, f"{KEY} {{")),
+KEY_LEAKS: dict[str, tuple[str, faults.Fault]] = {
+    "right": ("", faults.OutputFault()),
+    "401 JSON": ("/generate", echo_key(401, json.dumps({"detail": {"msg": f"the key {KEY} is wrong"}}))),
+    "401 text": ("/generate", echo_key(401, f"Bearer {KEY} is wrong")),
+    "401 page": ("/generate", echo_key(401, f"<html><b>{KEY}</b></html>")),
+    "403 to the probe": ("/version", echo_key(403, f"{KEY}")),
+    "404": ("/generate", echo_key(404, f"no {KEY}")),
+    "400": ("/generate", echo_key(400, f'{{"error": "{KEY}"}}')),
+    "500": ("/generate", echo_key(500, f'{{"error": ["{KEY}"]}}')),
+    "503": ("/generate", faults.ServerFault(faults.Raw(503, f'{{"msg": "{KEY}"}}'.encode()).answer, times=1)),
+    "no JSON": ("/generate", echo_key(200, f"{KEY} {{")),
     "redirect": ("/generate", faults.Redirect(f"http://127.0.0.2:9/{KEY}?key={KEY}")),
     "redirect to a name": ("/generate", faults.Redirect(f"http://user:{KEY}@127.0.0.2:9/")),
     "cut": ("/generate", faults.CutBody()),
@@ -135,18 +135,16 @@ BETRAYALS: dict[str, tuple[str, faults.Kind]] = {
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        *(("pdf", name) for name in BETRAYALS),
-        *((command, name) for command in ("check", "check json", "plan") for name in ("right", "403 at the door")),
+        *(("pdf", name) for name in KEY_LEAKS),
+        *((command, name) for command in ("check", "check json", "plan") for name in ("right", "403 to the probe")),
         *((command, name) for command in ("json", "describe") for name in ("right", "401 JSON", "500", "redirect")),
     ],
 )
-def test_the_key_is_in_nothing_that_is_said_or_written(
-    command: str, name: str, run: Run, server: FakeKoboldCpp, tmp_path: Path
-) -> None:
-    """Output, errors, tracebacks, reports, results, journals: none shows the key, whatever the server gives back."""
+def test_the_key_is_in_no_output(command: str, name: str, run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """Output, errors, tracebacks, reports, results, journals: none shows the key, whatever the server repeats."""
     make_pdf("a.pdf")
     make_image("c.png", 2)
-    path, kind = BETRAYALS[name]
+    path, kind = KEY_LEAKS[name]
     server.password = KEY
     if path:
         server.plan[path] = [kind] if "503" in name else kind
@@ -159,19 +157,19 @@ def test_the_key_is_in_nothing_that_is_said_or_written(
         "plan": ["pdf", "a.pdf", "--dry-run", "-vv"],
     }
     ran = run(*lines[command], VISIONOCR_API_KEY=KEY)
-    assert ran.said
+    assert ran.output
     assert ran.code != 1
     for spelling in (KEY, KEY.replace("/", "\\/"), KEY.replace("+", "%2B")):
-        assert spelling not in ran.said
+        assert spelling not in ran.output
         assert not any(spelling.encode() in data for data in files_of(tmp_path).values())
     if command in {"pdf", "json"} and name == "right":
         assert page_text(1)[:20] in ran.out + "".join(path.read_text() for path in Path("out").glob("[!.]*"))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
-def test_the_key_in_other_letters(status: int, server: FakeKoboldCpp) -> None:
-    """A server that writes the key with JSON's escapes, as PHP does with slashes, betrays it no more than others."""
-    server.plan["/generate"] = echo(status, slashed(f"{KEY} is wrong"))
+def test_an_escaped_key_is_not_shown_either(status: int, server: FakeKoboldCpp) -> None:
+    """A server that repeats the key with JSON escapes does not get it shown."""
+    server.plan["/generate"] = echo_key(status, escape_slashes(f"{KEY} is wrong"))
     with pytest.raises(ServerError) as caught:
         Http(server.url, KEY).post("/api/v1/generate", {})
     assert KEY not in caught.value.message
@@ -181,10 +179,8 @@ def test_the_key_in_other_letters(status: int, server: FakeKoboldCpp) -> None:
     ("path", "status"),
     [("/version", 301), ("/model", 302), ("/tokencount", 307), *(("/generate", code) for code in (300, 303, 307, 308))],
 )
-def test_a_redirect_carries_nothing_away(
-    path: str, status: int, run: Run, server: FakeKoboldCpp, tmp_path: Path
-) -> None:
-    """Whichever answer sends us to another host: that host hears nothing, neither key nor picture."""
+def test_redirects_are_not_followed(path: str, status: int, run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """A redirect to another host sends that host nothing, neither key nor picture."""
     make_pdf("a.pdf")
     server.password = KEY
     with FakeKoboldCpp(model=MODEL) as other:
@@ -192,12 +188,12 @@ def test_a_redirect_carries_nothing_away(
         ran = run("pdf", "a.pdf", "-vv", "--api-key", KEY)
         assert other.requests == []
     assert any(arrival.path.endswith(path) for arrival in server.requests)
-    assert KEY not in ran.said
+    assert KEY not in ran.output
     assert ran.code in {0, 5, 7}
 
 
-def test_no_object_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
-    """In the middle of a run nothing of ours has the key in its ``repr``: a debugger or a log may show it."""
+def test_no_repr_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
+    """During a run the key is in the ``repr`` of no object of the package."""
     make_pdf("a.pdf")
     server.password = KEY
     seen: dict[str, str] = {}
@@ -218,15 +214,15 @@ def test_no_object_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
     assert not leaks - {"ReadOptions"}
 
 
-def test_what_was_typed_does_not_show_the_key() -> None:
-    """The command line's own record of a command hides the key, too."""
+def test_the_parsed_command_line_hides_the_key() -> None:
+    """The ``repr`` of a command's parsed options does not show the key."""
     from visionocr.cli.read_options import ReadOptions
 
     assert KEY not in repr(ReadOptions(["a.pdf"], "pdf", "transcribe", {"api_key": KEY}))
 
 
 def test_no_exception_shows_the_key(server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """Neither an error nor anything that caused it, in Python."""
+    """Neither an exception nor any of its causes shows the key."""
     make_pdf("a.pdf")
     server.password = "another"
     with pytest.raises(VisionOcrError) as caught:
@@ -238,17 +234,17 @@ def test_no_exception_shows_the_key(server: FakeKoboldCpp, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("key", ["line\nbreak", "é\u20ac", "tab\t"])
-def test_a_key_that_cannot_be_sent_is_not_shown(key: str, run: Run, server: FakeKoboldCpp) -> None:
-    """The complaint about a key does not quote it."""
+def test_the_error_about_an_invalid_key_does_not_quote_it(key: str, run: Run, server: FakeKoboldCpp) -> None:
+    """The error about a key that no header can carry does not quote it."""
     make_pdf("a.pdf")
     ran = run("pdf", "a.pdf", "-vv", "--api-key", key)
     assert ran.code in {2, 3}
-    assert key not in ran.said
-    assert key.encode("unicode_escape").decode() not in ran.said
+    assert key not in ran.output
+    assert key.encode("unicode_escape").decode() not in ran.output
 
 
-def test_a_process_is_as_silent(server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """A real process with the key in its environment, and a server that wants another: the key is nowhere."""
+def test_a_process_does_not_show_a_refused_key(server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """A process with a wrong key in its environment does not show it."""
     make_pdf("a.pdf")
     server.password = "another"
     environment = {**os.environ, "VISIONOCR_API_KEY": KEY}
@@ -263,20 +259,20 @@ def test_a_process_is_as_silent(server: FakeKoboldCpp, tmp_path: Path) -> None:
 # --- terminals ---------------------------------------------------------------------------------------------
 
 
-def is_harmless(ran: Ran) -> None:
-    """Nothing in it steers a terminal or turns a line around."""
+def is_printable(ran: CommandResult) -> None:
+    """Whether a text has no control characters and no bidirectional overrides."""
     assert not STEERING.search(ran.out), repr(ran.out)
     assert not STEERING.search(ran.err.replace("\f", "?")), repr(ran.err)
 
 
 @pytest.mark.parametrize("form", ["md", "txt", "json", "jsonl"])
 @pytest.mark.parametrize("command", ["pdf", "describe"])
-def test_what_a_model_says_cannot_steer(command: str, form: str, run: Run, server: FakeKoboldCpp) -> None:
-    """Escape sequences and overrides in a model's answer reach neither Markdown nor text nor JSON nor the console."""
+def test_control_characters_of_a_model_are_removed(command: str, form: str, run: Run, server: FakeKoboldCpp) -> None:
+    """Escape sequences and overrides in a model's answer reach no output format and not the console."""
     make_pdf("a.pdf")
-    server.plan[ANY] = faults.Says(f"before {EVIL} after " + "word " * 20)
+    server.plan[ANY] = faults.FixedText(f"before {EVIL} after " + "word " * 20)
     ran = run(command, "a.pdf", "-v", "-f", form)
-    is_harmless(ran)
+    is_printable(ran)
     text = ran.out if form in {"md", "txt"} else json.loads(ran.out.strip("[]\n"))["text"]
     assert not STEERING.search(text)
     assert "before red" in text
@@ -287,17 +283,17 @@ def test_what_a_model_says_cannot_steer(command: str, form: str, run: Run, serve
     ("path", "status"),
     [("/version", 200), ("/version", 401), *(("/generate", status) for status in (200, 400, 401, 500, 502))],
 )
-def test_what_a_server_complains_cannot_steer(path: str, status: int, run: Run, server: FakeKoboldCpp) -> None:
-    """Error bodies are quoted as one harmless line: on the console, in Markdown, in reports."""
+def test_error_messages_of_a_server_are_sanitized(path: str, status: int, run: Run, server: FakeKoboldCpp) -> None:
+    """Error bodies are quoted as one printable line: on the console, in Markdown, in reports."""
     make_pdf("a.pdf")
     body = f'{{"detail": "{EVIL}"}}' if status == 500 else f"{EVIL}\nsecond line"
     answer = Answer(status, body.encode("utf-8", "replace"), length=None)
-    server.plan[path] = faults.Door(answer) if status != 502 else [faults.Door(answer, times=1)]
+    server.plan[path] = faults.ServerFault(answer) if status != 502 else [faults.ServerFault(answer, times=1)]
     checks = [["check", "-v"], ["check", "--json"]] if path == "/version" else [["pdf", "a.pdf", "-f", "txt"]]
     for line in (["pdf", "a.pdf", "-vv"], *checks):
         ran = run(*line)
         assert ran.code != 1
-        is_harmless(ran)
+        is_printable(ran)
 
 
 @pytest.mark.parametrize(
@@ -310,14 +306,14 @@ def test_what_a_server_complains_cannot_steer(path: str, status: int, run: Run, 
         ["pdf", "a.pdf", "--dry-run"],
     ],
 )
-def test_what_a_server_calls_itself_cannot_steer(command: list[str], run: Run, server: FakeKoboldCpp) -> None:
-    """Names of models and versions are shown, but harmless."""
+def test_model_names_of_a_server_are_sanitized(command: list[str], run: Run, server: FakeKoboldCpp) -> None:
+    """Names of models and versions are shown without control characters."""
     make_pdf("a.pdf")
-    _call_itself(server, EVIL)
+    _serve_model_name(server, EVIL)
     ran = run(*command)
     assert ran.code == 0, ran
-    assert "evil" in ran.said
-    is_harmless(ran)
+    assert "evil" in ran.output
+    is_printable(ran)
 
 
 @pytest.mark.parametrize(
@@ -328,16 +324,16 @@ def test_what_a_server_calls_itself_cannot_steer(command: list[str], run: Run, s
         ["pdf", "a.pdf", "--dry-run"],
     ],
 )
-def test_what_a_server_calls_itself_is_one_line(command: list[str], run: Run, server: FakeKoboldCpp) -> None:
-    """A line break in the name of a model does not let the server write lines that look like ours."""
+def test_model_names_are_shown_on_one_line(command: list[str], run: Run, server: FakeKoboldCpp) -> None:
+    """A line break in a model's name does not start a new line of the output."""
     make_pdf("a.pdf")
-    _call_itself(server, "\nerror: your disk is full")
+    _serve_model_name(server, "\nerror: your disk is full")
     ran = run(*command)
-    assert "evil" in ran.said
-    assert not re.search("^error: your disk", ran.said, re.MULTILINE)
+    assert "evil" in ran.output
+    assert not re.search("^error: your disk", ran.output, re.MULTILINE)
 
 
-def _call_itself(server: FakeKoboldCpp, name: str) -> None:
+def _serve_model_name(server: FakeKoboldCpp, name: str) -> None:
     server.model = f"evil{name}"
     facts = {"result": "KoboldCpp", "version": f"1.115.1{name}", "vision": True, "llm": True, "protected": False}
     server.plan["/api/extra/version"] = faults.Json(facts)
@@ -346,8 +342,8 @@ def _call_itself(server: FakeKoboldCpp, name: str) -> None:
 @POSIX
 @pytest.mark.parametrize("form", ["md", "txt", "json"])
 @pytest.mark.parametrize("output", [[], ["-o", "out/"]])
-def test_what_a_document_is_called_cannot_steer(output: list[str], form: str, run: Run, server: FakeKoboldCpp) -> None:
-    """Names of documents, good and bad, are harmless in outputs, on the console and as names of outputs."""
+def test_document_names_are_sanitized(output: list[str], form: str, run: Run, server: FakeKoboldCpp) -> None:
+    """Document names are printable in outputs, on the console and in the names of output files."""
     evil = EVIL.replace("\0", "").replace("/", "")
     make_pdf(f"good{evil}.pdf")
     Path(f"bad{evil}.pdf").write_bytes(b"nothing")
@@ -365,7 +361,7 @@ def test_what_a_document_is_called_cannot_steer(output: list[str], form: str, ru
         *output,
     )
     assert ran.code == 4
-    is_harmless(ran)
+    is_printable(ran)
     for name, data in files_of(Path("out")).items() if output else ():
         assert name.isprintable()
         if name != FOLDER_STATE:  # which is no text
@@ -380,8 +376,8 @@ def test_what_a_document_is_called_cannot_steer(output: list[str], form: str, ru
 
 
 @POSIX
-def test_a_name_cannot_leave_the_folder(run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
-    """However documents are named, their outputs are inside the folder, each under its own name, and nowhere else."""
+def test_document_names_cannot_escape_the_output_folder(run: Run, server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """Whatever a document is called, its output is a file of its own inside the folder; none is elsewhere."""
     (tmp_path / "above").mkdir()
     make_pdf(tmp_path / "above" / "one.pdf")
     Path("deep/..").mkdir(parents=True, exist_ok=True)
@@ -403,8 +399,8 @@ def test_a_name_cannot_leave_the_folder(run: Run, server: FakeKoboldCpp, tmp_pat
 
 
 @pytest.fixture
-def victim(tmp_path: Path) -> Path:
-    """A file that must stay as it is."""
+def protected_file(tmp_path: Path) -> Path:
+    """A file that must not change."""
     path = tmp_path / "victim"
     path.write_text("precious")
     return path
@@ -415,17 +411,17 @@ def victim(tmp_path: Path) -> Path:
     "name", ["a.md", "a.md.part", ".visionocr-x.part", f"{FOLDER_STATE}.lock", f"{FOLDER_STATE}-journal"]
 )
 @pytest.mark.parametrize("there", [True, False])
-def test_links_that_lie_in_wait_are_not_followed(
-    there: bool, name: str, run: Run, server: FakeKoboldCpp, victim: Path
+def test_links_at_output_paths_are_not_followed(
+    there: bool, name: str, run: Run, server: FakeKoboldCpp, protected_file: Path
 ) -> None:
-    """A link in the folder under a name that we may use: what it points at is neither changed nor made."""
+    """The target of a link that stands where an output may be written is neither changed nor created."""
     make_pdf("a.pdf")
     Path("out").mkdir()
     if not there:
-        victim.unlink()
-    Path("out", name).symlink_to(victim)
+        protected_file.unlink()
+    Path("out", name).symlink_to(protected_file)
     run("pdf", "a.pdf", "-o", "out/")
-    assert victim.read_text() == "precious" if there else not victim.exists()
+    assert protected_file.read_text() == "precious" if there else not protected_file.exists()
 
 
 @POSIX
@@ -433,32 +429,32 @@ def test_links_that_lie_in_wait_are_not_followed(
     ("name", "there"),
     [("out/.visionocr.journal", True), ("out/.visionocr.journal", False), ("b.md.journal", False)],
 )
-def test_links_under_our_own_names_are_not_followed(
-    name: str, there: bool, run: Run, server: FakeKoboldCpp, victim: Path
+def test_links_at_state_paths_are_not_followed(
+    name: str, there: bool, run: Run, server: FakeKoboldCpp, protected_file: Path
 ) -> None:
-    """The same where the state is kept."""
+    """The same for links under the names of the state files."""
     make_pdf("a.pdf")
     Path("out").mkdir()
     if not there:
-        victim.unlink()
-    Path(name).symlink_to(victim)
+        protected_file.unlink()
+    Path(name).symlink_to(protected_file)
     wrote = []
 
     def look(_arrival: Arrival) -> None:
-        wrote.append(victim.exists())
+        wrote.append(protected_file.exists())
 
     server.plan[ANY] = look
     run("pdf", "a.pdf", "-o", "b.md" if name.startswith("b") else "out/")
-    assert victim.read_text() == "precious" if there else not victim.exists()
+    assert protected_file.read_text() == "precious" if there else not protected_file.exists()
     assert there or not any(wrote)
 
 
 @POSIX
 @pytest.mark.parametrize("output", ["out/", "out/a.md"])
 def test_a_link_swapped_in_during_the_run_is_not_followed(
-    output: str, run: Run, server: FakeKoboldCpp, victim: Path
+    output: str, run: Run, server: FakeKoboldCpp, protected_file: Path
 ) -> None:
-    """A link that takes the output's place while a page is read is replaced, not written through."""
+    """A link that replaces the output while a page is read is replaced, not written through."""
     make_pdf("a.pdf", 30)
     Path("out").mkdir()
     ended = threading.Event()
@@ -470,7 +466,7 @@ def test_a_link_swapped_in_during_the_run_is_not_followed(
         while not ended.wait(0.002) and not being_written():
             pass
         Path("out/a.md").unlink(missing_ok=True)
-        Path("out/a.md").symlink_to(victim)
+        Path("out/a.md").symlink_to(protected_file)
         server.wait_for(lambda: server.running is not None)
         server.plan.clear()
         while not ended.wait(0.002):
@@ -483,26 +479,28 @@ def test_a_link_swapped_in_during_the_run_is_not_followed(
     ended.set()
     swapping.join()
     assert code == 0
-    assert victim.read_text() == "precious"
+    assert protected_file.read_text() == "precious"
     assert not Path("out/a.md").is_symlink()
     assert page_text(30) in Path("out/a.md").read_text()
 
 
 @POSIX
 @pytest.mark.parametrize("there", [True, False])
-def test_a_caption_is_not_written_through_a_link(there: bool, run: Run, server: FakeKoboldCpp, victim: Path) -> None:
-    """A link where a sidecar goes: what it points at is neither changed nor made, even with --force."""
+def test_a_caption_is_not_written_through_a_link(
+    there: bool, run: Run, server: FakeKoboldCpp, protected_file: Path
+) -> None:
+    """The target of a link at a sidecar's path is neither changed nor created, even with ``--force``."""
     make_image("c.png", 1)
     if not there:
-        victim.unlink()
-    Path("c.txt").symlink_to(victim)
+        protected_file.unlink()
+    Path("c.txt").symlink_to(protected_file)
     run("describe", "c.png", "--sidecar", ".txt", "--force")
-    assert victim.read_text() == "precious" if there else not victim.exists()
+    assert protected_file.read_text() == "precious" if there else not protected_file.exists()
     assert not Path("c.txt").is_symlink()
 
 
-def test_a_journal_may_hold_anything(tmp_path: Path) -> None:
-    """A record of a journal that lacks what a result needs costs its page, not the run."""
+def test_malformed_state_costs_only_its_pages(tmp_path: Path) -> None:
+    """Lines of a journal that lack what a result needs cost their page, not the run."""
     path = tmp_path / "a.journal"
     page = PageRef("a.pdf", 1, 1, "d")
     state = State(path, {})
@@ -532,8 +530,8 @@ def short_tiff() -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(rows)) + table + bytes(4)
 
 
-def noisy_files() -> list[str]:
-    """Documents about which MuPDF, Pillow and libtiff have something to say."""
+def files_with_library_warnings() -> list[str]:
+    """Documents about which MuPDF, Pillow and libtiff print warnings."""
     make_pdf("whole.pdf")
     data = Path("whole.pdf").read_bytes()
     Path("torn.pdf").write_bytes(data[: data.rindex(b"startxref")])
@@ -547,8 +545,8 @@ def noisy_files() -> list[str]:
 def test_libraries_do_not_write_to_standard_output(
     run: Run, server: FakeKoboldCpp, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What MuPDF, Pillow and libtiff complain about goes nowhere; from this process to standard error."""
-    names = noisy_files()
+    """Warnings of MuPDF, Pillow and libtiff go nowhere, or to standard error when rendering in this process."""
+    names = files_with_library_warnings()
     ran = run("pdf", *names, "-f", "jsonl")
     assert capfd.readouterr() == ("", "")
     assert [json.loads(line)["document"] for line in ran.out.splitlines()] == names
@@ -560,9 +558,9 @@ def test_libraries_do_not_write_to_standard_output(
     assert "libtiff" in native.err or "ZIPDecode" in native.err  # else this test shows nothing
 
 
-def test_a_process_writes_results_to_standard_output(server: FakeKoboldCpp) -> None:
-    """The same of a real process: every byte of standard output belongs to a result."""
-    names = noisy_files()
+def test_a_process_writes_only_results_to_standard_output(server: FakeKoboldCpp) -> None:
+    """In a process, too, every byte of standard output belongs to a result."""
+    names = files_with_library_warnings()
     ran = subprocess.run(
         [sys.executable, "-m", "visionocr", "pdf", *names, "-f", "jsonl"], capture_output=True, check=False
     )

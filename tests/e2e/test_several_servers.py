@@ -1,4 +1,4 @@
-"""Several servers on the command line: sharing, summary, order, models, who is missing, stopping."""
+"""Several servers on the command line: sharing, summary, order, models, unusable servers, stopping."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PATIENCE = 30
 
 
 @pytest.fixture(autouse=True)
-def alone(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As everywhere, with small pictures."""
+def isolated(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture ``isolated`` of conftest, with small pictures."""
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
 
 
@@ -49,8 +49,8 @@ def command(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode()
 
 
-def urls(servers: list[FakeKoboldCpp]) -> list[str]:
-    """The option for each."""
+def api_url_options(servers: list[FakeKoboldCpp]) -> list[str]:
+    """An ``--api-url`` option for each server."""
     return [word for server in servers for word in ("--api-url", server.url)]
 
 
@@ -63,9 +63,9 @@ def _empty(server: FakeKoboldCpp) -> bool:
 
 
 def test_two_servers_read_one_document(pair: list[FakeKoboldCpp]) -> None:
-    """The output is that of one server, in order; each page says who read it, and the summary what each did."""
+    """The output equals that of one server, in page order; pages name their server, and the summary tells shares."""
     make_pdf(Path("a.pdf"), 20)
-    code, out, err = command("pdf", "a.pdf", "-f", "jsonl", *urls(pair))
+    code, out, err = command("pdf", "a.pdf", "-f", "jsonl", *api_url_options(pair))
     assert code == 0
     records = [json.loads(line) for line in out.splitlines()]
     assert [(entry["page"], entry["text"]) for entry in records] == [(n, page_text(n)) for n in range(1, 21)]
@@ -76,18 +76,18 @@ def test_two_servers_read_one_document(pair: list[FakeKoboldCpp]) -> None:
         assert re.search(rf"^  {server.url}: {len(mine)} pages?, \d+\.\d s of work, \d+ tokens/s$", err, re.MULTILINE)
 
 
-def test_a_journal_goes_on_with_another_number_of_servers(pair: list[FakeKoboldCpp]) -> None:
-    """How many servers there are is no reason to read anything again."""
+def test_a_run_can_be_resumed_with_other_servers(pair: list[FakeKoboldCpp]) -> None:
+    """A change in the number of servers is no reason to read pages again."""
     make_pdf(Path("a.pdf"), 4)
-    assert command("pdf", "a.pdf", "-o", "out.md", "--keep-journal", *urls(pair[:1]))[0] == 0
-    code, _, err = command("pdf", "a.pdf", "-o", "out.md", *urls(pair))
+    assert command("pdf", "a.pdf", "-o", "out.md", "--keep-journal", *api_url_options(pair[:1]))[0] == 0
+    code, _, err = command("pdf", "a.pdf", "-o", "out.md", *api_url_options(pair))
     assert code == 0
     assert "going on: 4 pages" in err
     assert sum(server.asked[number] for server in pair for number in range(1, 5)) == 4
 
 
 def test_addresses_from_the_environment_and_python(pair: list[FakeKoboldCpp], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One variable holds several; the Python API takes one address or a list."""
+    """One environment variable holds several addresses; the Python API takes one address or a list."""
     make_pdf(Path("a.pdf"), 6)
     both = [server.url for server in pair]
     monkeypatch.setenv("VISIONOCR_API_URL", ", ".join(both))
@@ -98,38 +98,38 @@ def test_addresses_from_the_environment_and_python(pair: list[FakeKoboldCpp], mo
     assert {page.server for page in transcribe(["a.pdf"], api_url=[both[0], both[0] + "/api/v1/"])} == {both[0]}
 
 
-def test_the_strictest_server_decides(pair: list[FakeKoboldCpp]) -> None:
-    """What is sent fits the smallest context, whoever gets it."""
+def test_requests_fit_the_smallest_server(pair: list[FakeKoboldCpp]) -> None:
+    """Requests fit the smallest context of all servers, whichever server gets them."""
     pair[1].context = 3000
     make_pdf(Path("a.pdf"), 6)
-    assert command("pdf", "a.pdf", "-o", "a.md", *urls(pair))[0] == 0
+    assert command("pdf", "a.pdf", "-o", "a.md", *api_url_options(pair))[0] == 0
     for server in pair:
         assert {arrival.body["max_length"] for arrival in server.generated} == {3000 * 2 // 5}
 
 
-def test_different_models(pair: list[FakeKoboldCpp]) -> None:
-    """They are a warning that names them, and an error under --strict before anything is asked."""
+def test_different_models_are_a_warning_or_with_strict_an_error(pair: list[FakeKoboldCpp]) -> None:
+    """A warning names the models; with ``--strict`` it is an error before any request."""
     pair[1].model = "gemma-3-12b-it"
     make_pdf(Path("a.pdf"), 2)
-    code, _, err = command("pdf", "a.pdf", "-o", "a.md", *urls(pair))
+    code, _, err = command("pdf", "a.pdf", "-o", "a.md", *api_url_options(pair))
     assert code == 0
     said = f"the servers run different models ({MODEL} at {pair[0].url}; gemma-3-12b-it at {pair[1].url})"
     assert f"warning: {said}: all are asked as the first one is" in err
     for server in pair:
         server.requests.clear()
-    code, _, err = command("pdf", "a.pdf", "-o", "b.md", "--strict", *urls(pair))
+    code, _, err = command("pdf", "a.pdf", "-o", "b.md", "--strict", *api_url_options(pair))
     assert code == 3
     assert err.startswith("error: the servers run different models: ")
     assert not any(server.generated for server in pair)
 
 
-def test_who_is_not_there_is_left_out(pair: list[FakeKoboldCpp]) -> None:
-    """A missing server, one that wants another key and one that sees nothing are named, and the rest goes on."""
+def test_unusable_servers_are_left_out_with_a_warning(pair: list[FakeKoboldCpp]) -> None:
+    """A server that is absent, refuses the key or has no projector is named in a warning; the others do the work."""
     make_pdf(Path("a.pdf"), 3)
     pair[1].password = "sesame"
     with FakeKoboldCpp(model=MODEL, vision=False) as blind:
         code, out, err = command(
-            "pdf", "a.pdf", "-f", "txt", "--page-breaks", "none", *urls([*pair, blind]), "--api-url", NOBODY
+            "pdf", "a.pdf", "-f", "txt", "--page-breaks", "none", *api_url_options([*pair, blind]), "--api-url", NOBODY
         )
     assert code == 0
     assert all(page_text(number) in out for number in (1, 2, 3))
@@ -138,16 +138,16 @@ def test_who_is_not_there_is_left_out(pair: list[FakeKoboldCpp]) -> None:
     assert not blind.generated
 
 
-def test_nobody_is_there() -> None:
-    """The error is that of a single server: nobody to wait for was ever seen."""
+def test_all_servers_unreachable_at_start_is_exit_code_5() -> None:
+    """The error is that of a single unreachable server, without waiting: no server was ever there."""
     make_pdf(Path("a.pdf"))
     code, out, err = command("pdf", "a.pdf", "--api-url", NOBODY, "--api-url", "http://127.0.0.1:10")
     assert (code, out) == (5, "")
     assert err.startswith(f"error: cannot reach {NOBODY}")
 
 
-def test_the_engine_inside_stands_alone() -> None:
-    """It is no server to share work with."""
+def test_the_embedded_engine_cannot_be_combined_with_servers() -> None:
+    """``local:`` beside an address is a usage error, and so is a list with something that is no address."""
     make_pdf(Path("a.pdf"))
     code, _, err = command("pdf", "a.pdf", "--api-url", "local:", "--api-url", NOBODY)
     assert code == 2
@@ -156,19 +156,19 @@ def test_the_engine_inside_stands_alone() -> None:
         next(transcribe(["a.pdf"], api_url=[NOBODY, "ftp://x"]))
 
 
-def test_all_die(pair: list[FakeKoboldCpp]) -> None:
-    """What was read is kept, and the run ends with code 5 when nobody comes back in time."""
+def test_results_are_kept_when_all_servers_die(pair: list[FakeKoboldCpp]) -> None:
+    """When no server comes back within ``--wait-server`` the run ends with code 5, and its results are kept."""
     make_pdf(Path("a.pdf"), 12)
     for server in pair:
         server.plan[ANY] = [None, None, faults.Die()]
-    code, _, err = command("pdf", "a.pdf", "-o", "out.md", "--wait-server", "0.3", *urls(pair))
+    code, _, err = command("pdf", "a.pdf", "-o", "out.md", "--wait-server", "0.3", *api_url_options(pair))
     assert code == 5
     assert "no server is left: waiting up to 0 s" in err
     assert re.search(r"^[3-6] pages are in out.md.journal: repeat the command to go on$", err, re.MULTILINE)
 
 
-def test_a_page_that_kills_costs_itself_only() -> None:
-    """Two servers die over it one after the other; the others read the rest, and it is marked."""
+def test_a_page_that_crashes_two_servers_fails_alone() -> None:
+    """A page over which two servers died is marked as failed; the remaining server reads the others."""
     make_pdf(Path("a.pdf"), 12)
     with ExitStack() as stack:
         servers = [stack.enter_context(FakeKoboldCpp(model=MODEL, service_seconds=0.02)) for _ in range(3)]
@@ -181,13 +181,14 @@ def test_a_page_that_kills_costs_itself_only() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_stops_everywhere(pair: list[FakeKoboldCpp]) -> None:
-    """Within two seconds nothing runs or waits on any server, by keys of its own."""
+def test_ctrl_c_aborts_the_requests_on_all_servers(pair: list[FakeKoboldCpp]) -> None:
+    """Within two seconds no request runs or waits on any server; each was aborted by its own key."""
     make_pdf(Path("a.pdf"), 9)
     for server in pair:
         server.plan[ANY] = [None, faults.Hang(), faults.Hang()]
     process = subprocess.Popen(
-        [sys.executable, "-m", "visionocr", "pdf", "a.pdf", "-o", "out.md", *urls(pair)], stderr=subprocess.PIPE
+        [sys.executable, "-m", "visionocr", "pdf", "a.pdf", "-o", "out.md", *api_url_options(pair)],
+        stderr=subprocess.PIPE,
     )
     try:
         for server in pair:

@@ -1,4 +1,4 @@
-"""What people type as an address, and the base URL that comes of it."""
+"""Addresses as users type them, and their base URLs."""
 
 from __future__ import annotations
 
@@ -91,19 +91,19 @@ WITH_PASSWORD = [
 
 
 @pytest.mark.parametrize(("address", "base"), GOOD.items())
-def test_forms(address: str, base: str) -> None:
-    """Every usual form of an address gives the same base, and a prefix path survives."""
+def test_address_forms(address: str, base: str) -> None:
+    """Every usual form of an address gives the same base, and a prefix path is kept."""
     assert base_url(address) == base
 
 
 @pytest.mark.parametrize("address", GOOD)
-def test_stable(address: str) -> None:
-    """A base URL is its own base URL."""
+def test_normalization_is_idempotent(address: str) -> None:
+    """Normalizing a base URL gives the same base URL."""
     assert base_url(base_url(address)) == base_url(address)
 
 
 @pytest.mark.parametrize("address", RUBBISH)
-def test_rubbish(address: str) -> None:
+def test_invalid_addresses(address: str) -> None:
     """What is no HTTP address is refused with the address itself and an example."""
     with pytest.raises(UsageError, match="is not an address") as caught:
         base_url(address)
@@ -123,8 +123,8 @@ def test_credentials(address: str) -> None:
 @given(
     st.text(alphabet=st.characters(max_codepoint=0x2FFF), max_size=30) | st.from_regex(r"https?://\S*", fullmatch=True)
 )
-def test_anything(text: str) -> None:
-    """Any text at all either becomes an HTTP base without credentials, or is refused as a usage error."""
+def test_any_text(text: str) -> None:
+    """Any text becomes an HTTP base without credentials, or is refused as a usage error."""
     try:
         base = base_url(text)
     except UsageError:
@@ -144,8 +144,8 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_private(host: str) -> None:
-    """The machine itself under all its names, and the addresses of private networks, as the system understands them."""
+def test_private_hosts(host: str) -> None:
+    """All names of this machine, and the addresses of private networks, are private."""
     assert is_private(host)
 
 
@@ -162,6 +162,6 @@ def test_private(host: str) -> None:
         "",
     ],
 )
-def test_public(host: str) -> None:
-    """Everything else may need a proxy."""
+def test_public_hosts(host: str) -> None:
+    """All other hosts are public: a proxy may be needed."""
     assert not is_private(host)

@@ -1,4 +1,4 @@
-"""Bodies of requests: the bytes are those of the dialect's own JSON, whatever the short cut."""
+"""Request bodies: the fast encoding gives the same bytes as the dialect's JSON."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def picture(number: int, size: int) -> PageImage:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.NAME)
-def test_pictures_stand_where_the_dialect_puts_them(dialect: Dialect, count: int) -> None:
-    """No byte differs from what the dialect's request looks like in JSON; equal pictures are no difficulty."""
+def test_request_bytes_equal_the_dialects_json(dialect: Dialect, count: int) -> None:
+    """The bytes equal the dialect's request encoded as JSON, also with equal pictures."""
     images = [picture(number // 2, 1000 + number) for number in range(count)]
     parts: tuple[str | PageImage, ...] = ("before \u20ac", *images, *images[:1], "after")
     request = Request(Prompt("Be exact.", parts, MARKS), Sampler(), 50, stop_sequences=("<|end|>",))

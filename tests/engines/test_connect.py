@@ -1,4 +1,4 @@
-"""Addresses become one engine: several questions at the same time, and stopping while they are asked."""
+"""Connecting to servers: concurrent probes, their errors, and stops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visionocr.stop import Stop
 VERSION = "/api/extra/version"
 
 
-def test_together() -> None:
+def test_calls_run_concurrently() -> None:
     """All calls run at the same time; their results come in the order of the values."""
     meeting = threading.Barrier(3, timeout=5)
 
@@ -31,8 +31,8 @@ def test_together() -> None:
     assert together(meet, []) == []
 
 
-def test_together_raises_the_first_error() -> None:
-    """What one call raises is raised, after all of them."""
+def test_the_first_error_is_raised() -> None:
+    """An error of one call is raised after all calls have ended."""
 
     def fail(value: int) -> None:
         raise ServerUnreachable(f"no {value}")
@@ -41,8 +41,8 @@ def test_together_raises_the_first_error() -> None:
         together(fail, [1, 2], Stop())
 
 
-def test_together_is_stopped() -> None:
-    """A call that does not come back, such as a name look-up, holds nobody up when the run is stopped."""
+def test_a_stop_does_not_wait_for_calls() -> None:
+    """A call that does not return, such as a name look-up, does not delay the end of a stopped run."""
     release, stop = threading.Event(), Stop()
     threading.Timer(0.1, stop.request).start()
     try:
@@ -61,8 +61,8 @@ def test_together_is_stopped() -> None:
     ],
     ids=["connect", "one of them", "two of them"],
 )
-def test_probing_is_stopped(ask: Callable[[str, Stop], object], koboldcpp: FakeKoboldCpp) -> None:
-    """Ctrl-C while a server is probed that does not answer ends that at once."""
+def test_a_stop_ends_the_probe(ask: Callable[[str, Stop], object], koboldcpp: FakeKoboldCpp) -> None:
+    """A stop ends the probe of a server that does not answer at once."""
     koboldcpp.plan[VERSION] = faults.Hang()
     stop = Stop()
     with ThreadPoolExecutor(1) as pool:
@@ -78,8 +78,8 @@ def test_probing_is_stopped(ask: Callable[[str, Stop], object], koboldcpp: FakeK
             koboldcpp.release()
 
 
-def test_an_engine_outlives_the_flag_it_was_probed_under(koboldcpp: FakeKoboldCpp) -> None:
-    """The flag of the run ends the probing only; an engine is stopped by ``cancel``."""
+def test_the_stop_flag_of_the_probe_does_not_stop_the_engine(koboldcpp: FakeKoboldCpp) -> None:
+    """The run's flag ends the probe only; an engine is stopped by ``cancel``."""
     stop = Stop()
     engine = connect_all(Settings(api_url=(koboldcpp.url,)), stop=stop)
     assert servers_of(engine) == (engine,)

@@ -1,4 +1,4 @@
-"""One request, one connection: what is sent, what is refused, and what every kind of answer turns into."""
+"""HTTP requests: what is sent, what is refused, and the result of every kind of answer."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_no_connection_stays(koboldcpp: FakeKoboldCpp) -> None:
     "kind", [faults.Huge(200_000), faults.Endless(), faults.Drip(0.02), faults.NotJson()], ids=repr
 )
 def test_no_connection_stays_after_a_fault(
-    kind: faults.Kind, koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+    kind: faults.Fault, koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that is given up in the middle leaves no connection open either."""
     monkeypatch.setattr(module, "MAX_ANSWER", 100_000)
@@ -180,7 +180,7 @@ def test_key_in_no_quoted_page(status: int, mocked: responses.RequestsMock) -> N
 def test_no_part_of_the_key_is_quoted(
     status: int, json_body: bool, filling: str, mocked: responses.RequestsMock
 ) -> None:
-    """Where a long complaint is cut off, no beginning of the key is left of it."""
+    """No beginning of the key is left where a long message is cut off."""
     body = f"{filling}{LONG_KEY} and more"
     mocked.add("POST", BASE + GENERATE, body=json.dumps({"detail": body}) if json_body else body, status=status)
     with pytest.raises(ServerError) as caught:
@@ -225,8 +225,8 @@ def test_no_redirect(status: int, koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "", "//", "http://[::1", "http://[x/"])
-def test_odd_redirect(location: str, koboldcpp: FakeKoboldCpp) -> None:
-    """A redirect to a path, to nothing or to rubbish is refused like any other."""
+def test_invalid_redirect(location: str, koboldcpp: FakeKoboldCpp) -> None:
+    """A redirect to a path, to nothing or to an invalid address is refused like any other."""
     koboldcpp.plan[ANY] = faults.Redirect(location)
     with pytest.raises(ServerRefused, match="redirects to another address"):
         Http(koboldcpp.url).post(GENERATE, {"prompt": "x"})
@@ -236,7 +236,7 @@ def test_odd_redirect(location: str, koboldcpp: FakeKoboldCpp) -> None:
 def test_endless_redirect(status: int, koboldcpp: FakeKoboldCpp) -> None:
     """The body of a redirect is bounded like any other."""
     headers = (("Location", "http://127.0.0.1:9/"),)
-    koboldcpp.plan[ANY] = faults.Door(Answer(status, headers=headers, more=itertools.repeat(b"x" * 65536)))
+    koboldcpp.plan[ANY] = faults.ServerFault(Answer(status, headers=headers, more=itertools.repeat(b"x" * 65536)))
     with pytest.raises(AnswerUnusable, match="more than"):
         Http(koboldcpp.url, KEY).post(GENERATE, {"prompt": "x"})
 
@@ -258,7 +258,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST"])
 def test_no_proxy_for_this_machine(host: str, proxy: FakeKoboldCpp, koboldcpp: FakeKoboldCpp) -> None:
-    """What goes to this machine passes by no proxy of the environment, whatever the machine is called."""
+    """Requests to this machine use no proxy of the environment, whatever the machine is called."""
     base = koboldcpp.url.replace("127.0.0.1", host)
     try:
         Http(base, KEY).get(VERSION)
@@ -268,16 +268,16 @@ def test_no_proxy_for_this_machine(host: str, proxy: FakeKoboldCpp, koboldcpp: F
 
 
 @pytest.mark.parametrize("host", ["127.1", "0.0.0.0", "[::ffff:127.0.0.1]", "192.168.1.5", socket.gethostname()])
-def test_no_proxy_in_this_network(host: str, proxy: FakeKoboldCpp) -> None:
-    """Nor does what goes to this machine by its other names, or to a private network."""
+def test_no_proxy_for_private_networks(host: str, proxy: FakeKoboldCpp) -> None:
+    """Neither do requests to this machine's other names, or to a private network."""
     settings = open_session(f"http://{host}:5001", Connection()).merge_environment_settings(
         f"http://{host}:5001/", {}, True, None, None
     )
     assert not settings["proxies"]
 
 
-def test_proxy_for_the_world(proxy: FakeKoboldCpp) -> None:
-    """The proxy of the environment is used for other hosts."""
+def test_proxy_for_public_hosts(proxy: FakeKoboldCpp) -> None:
+    """The proxy of the environment is used for public hosts."""
     Http("http://ocr.example").get(VERSION)
     assert [arrival.path for arrival in proxy.requests] == [f"http://ocr.example{VERSION}"]
 
@@ -366,7 +366,7 @@ def test_retry_after_on_the_wire(koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Html(), faults.NotJson(), faults.NotUtf8(), faults.Nested(), faults.Raw()])
-def test_not_json(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
+def test_not_json(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
     """A web page, half a JSON, other encodings, deep nesting and nothing at all are unusable answers."""
     koboldcpp.plan[ANY] = kind
     with pytest.raises(AnswerUnusable, match="not JSON") as caught:
@@ -375,15 +375,15 @@ def test_not_json(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("body", ["[" * 50_000, "\x1b[2J\x00\u202e" * 99, "x" * 100_000])
-def test_quotes_are_harmless(body: str, mocked: responses.RequestsMock) -> None:
-    """What is quoted of a server's answer is short, on one line, and has nothing that a terminal obeys."""
+def test_quoted_answers_are_sanitized(body: str, mocked: responses.RequestsMock) -> None:
+    """A quotation of a server's answer is short, on one line and printable."""
     error = mocked_error(mocked, 500, body)
     assert len(error.message) < 500
     assert error.message.isprintable()
 
 
-def test_server_words() -> None:
-    """A message is found inside the JSON of an error, and tags are taken out of a page."""
+def test_error_messages_are_extracted() -> None:
+    """The message is taken from the JSON of an error, or from a page without its tags."""
     assert server_words(b'{"detail": {"msg": "busy", "type": "x"}}') == "busy"
     assert server_words(b'{"error": {"message": "no"}}') == "no"
     assert server_words(b'{"error": "no"}') == "no"
@@ -404,7 +404,7 @@ def test_size_limit(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -
         http.post(GENERATE, {"prompt": "x"})
 
 
-def test_endless(koboldcpp: FakeKoboldCpp) -> None:
+def test_endless_answer(koboldcpp: FakeKoboldCpp) -> None:
     """An answer without an end is given up at the limit."""
     koboldcpp.plan[ANY] = faults.Endless()
     with pytest.raises(AnswerUnusable, match="more than 16 MiB"):
@@ -417,7 +417,7 @@ def test_slow_but_whole(koboldcpp: FakeKoboldCpp) -> None:
     assert Http(koboldcpp.url).get(VERSION).data["result"] == "KoboldCpp"
 
 
-def test_drip(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trickling_body_times_out(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that trickles in is given up after its time, though no single wait is long."""
     monkeypatch.setattr(module, "BODY_TIMEOUT", 0.15)
     koboldcpp.plan[ANY] = faults.Drip(0.05)  # some 600 bytes: half a minute
@@ -428,16 +428,16 @@ def test_drip(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
-def test_cut(part: float, koboldcpp: FakeKoboldCpp) -> None:
-    """An answer that breaks off before its announced length is a lost connection, wherever it breaks."""
+def test_truncated_answer(part: float, koboldcpp: FakeKoboldCpp) -> None:
+    """An answer shorter than its announced length is a lost connection, wherever it breaks off."""
     koboldcpp.plan[ANY] = faults.CutBody(part)
     with pytest.raises(ConnectionLost, match="closed the connection"):
         Http(koboldcpp.url).post(GENERATE, {"prompt": "x"})
 
 
 @pytest.mark.parametrize("kind", [faults.Closed(), faults.Reset()])
-def test_closed(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
-    """A connection that ends without a byte is lost: an answer that cannot be used, not an absent server."""
+def test_connection_closed_without_an_answer(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
+    """The error is an unusable answer, not an unreachable server."""
     koboldcpp.plan[ANY] = kind
     with pytest.raises(ConnectionLost):
         Http(koboldcpp.url).post(GENERATE, {"prompt": "x"})
@@ -481,7 +481,7 @@ RAW: list[tuple[bytes, type[Any]]] = [
 
 
 @pytest.mark.parametrize(("answer", "kind"), RAW, ids=[answer[:60].decode("latin-1") for answer, _ in RAW])
-def test_raw(answer: bytes, kind: type[Any]) -> None:
+def test_any_bytes(answer: bytes, kind: type[Any]) -> None:
     """Whatever bytes come back, the result is a reply or one of our errors, never a library's."""
     for base in raw_server(answer):
         if kind is Reply:
@@ -496,8 +496,8 @@ def test_raw(answer: bytes, kind: type[Any]) -> None:
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def test_stream() -> None:
-    """Events are heard one by one, however they are cut into chunks, and all of them are in the reply."""
+def test_stream_events() -> None:
+    """Events are delivered one by one, however they are cut into chunks, and are all in the reply."""
     heard: list[Any] = []
     for base in raw_server(STREAM + b'a\r\ndata: {"a"\r\n10\r\n: 1}\n\ndata: [2]\n\r\n0\r\n\r\n'):
         reply = Http(base).post(GENERATE, {}, on_event=heard.append)
@@ -524,7 +524,7 @@ def test_stream_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each costs far more memory than its bytes."""
+    """The number of events is limited: each takes far more memory than its bytes."""
     monkeypatch.setattr(module, "_MOST_EVENTS", 100)
     body = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
     for count, fine in ((100, True), (101, False)):
@@ -533,7 +533,7 @@ def test_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert len(Http(base).post(GENERATE, {}, on_event=lambda event: None).events) == count
 
 
-def test_stream_is_heard_only_where_somebody_listens() -> None:
+def test_stream_without_a_listener() -> None:
     """Without a listener a stream is an answer that is not JSON; an error is never taken for a stream."""
     answer = b"HTTP/1.1 %s\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
     for base in raw_server(answer % b"200 OK"):
@@ -547,8 +547,8 @@ def test_stream_is_heard_only_where_somebody_listens() -> None:
 # --- nobody there, and silence -------------------------------------------------------------------------
 
 
-def test_refused() -> None:
-    """Where nobody listens the server is unreachable, and the hint says that a loading model does not answer."""
+def test_connection_refused() -> None:
+    """The server is unreachable, and the hint says that a loading model does not answer."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -569,8 +569,8 @@ def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("host", ["a" * 70, "a..b", ".", "a b", "x" * 300 + ".y"])
-def test_impossible_host(host: str) -> None:
-    """A host name that no host can have is an unusable address, not a crash."""
+def test_invalid_host_name(host: str) -> None:
+    """An invalid host name is an unusable address, not a crash."""
     with pytest.raises(ServerUnreachable, match="not a usable address"):
         Http(f"http://{host}:5001").get(VERSION)
 
@@ -596,8 +596,8 @@ def test_long_request_times_out(koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.release()
 
 
-def test_close(koboldcpp: FakeKoboldCpp) -> None:
-    """A request without an end of its own ends when its connection is closed, and the server sees the connection go."""
+def test_close_ends_a_request(koboldcpp: FakeKoboldCpp) -> None:
+    """Closing a connection ends its request, and the server sees the connection go."""
     koboldcpp.plan[ANY] = faults.Hang()
     connection = Connection()
     with ThreadPoolExecutor(1) as pool:
@@ -614,8 +614,8 @@ def test_close(koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.wait_for(lambda: koboldcpp.open_connections == 0)
 
 
-def test_close_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
-    """A connection that was closed before it was there carries nothing."""
+def test_closed_connection_sends_nothing(koboldcpp: FakeKoboldCpp) -> None:
+    """A connection that was closed before its request sends nothing."""
     connection = Connection()
     connection.close()
     connection.close()
@@ -624,8 +624,8 @@ def test_close_before_the_call(koboldcpp: FakeKoboldCpp) -> None:
     assert not koboldcpp.generated
 
 
-def test_small_question_times_out(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small question does not wait as long as a page may take."""
+def test_short_request_times_out(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short request has a shorter time-out than a page."""
     monkeypatch.setattr(module, "PROBE_TIMEOUT", 0.1)
     koboldcpp.plan[ANY] = faults.Hang()
     with pytest.raises(TimedOut, match="nothing for 0 s"):
@@ -666,8 +666,8 @@ def test_untrusted_certificate() -> None:
 
 
 @pytest.mark.parametrize("base", ["https://ocr.example", "https://127.0.0.1:5001"])
-def test_certificates_that_are_not_there(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of certificates that does not exist is an error that names it and the variable, not a crash."""
+def test_missing_certificate_file(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate file that does not exist is an error that names it and the variable."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -678,8 +678,8 @@ def test_certificates_that_are_not_there(base: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("kind", [faults.Hang(), faults.Drip(0.05)], ids=repr)
-def test_stop_cuts_a_small_question(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
-    """A small question ends as soon as the run is stopped; later ones are not asked, long requests go their own way."""
+def test_stop_ends_short_requests(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
+    """A stop ends a short request at once and refuses later ones; long requests are ended by their engine."""
     koboldcpp.plan[GENERATE] = kind
     stop = Stop()
     http = Http(koboldcpp.url, stop=stop)
@@ -701,8 +701,8 @@ def test_stop_cuts_a_small_question(kind: faults.Kind, koboldcpp: FakeKoboldCpp)
     assert http.post("/api/extra/tokencount", {"prompt": "x"}, connection=Connection()).status == 200
 
 
-def test_story(mocked: responses.RequestsMock) -> None:
-    """The same value serves a story of several answers: it keeps nothing between requests."""
+def test_http_keeps_no_state_between_requests(mocked: responses.RequestsMock) -> None:
+    """One ``Http`` gets several different answers without keeping anything between requests."""
     mocked.add("GET", BASE + VERSION, status=503)
     mocked.add("GET", BASE + VERSION, status=401)
     mocked.add("GET", BASE + VERSION, json={"fine": True})

@@ -43,7 +43,7 @@ def table(cells: Sequence[Sequence[str]], top: float = 100, step: float = 200, p
     ]
 
 
-def flat(groups: Iterable[Iterable[T]]) -> list[T]:
+def flatten(groups: Iterable[Iterable[T]]) -> list[T]:
     """All members of all groups."""
     return [member for group in groups for member in group]
 
@@ -76,7 +76,7 @@ def test_three_columns_and_a_heading_between() -> None:
     ]
     middle = Line(100, 320, 1050, 345, "Between the two halves")
     expected = [f"{n}{i}" for n in "abc" for i in range(5)] + ["Between"] + [f"{n}{i}" for n in "def" for i in range(5)]
-    assert order([*flat(low), middle, *flat(top)]) == expected
+    assert order([*flatten(low), middle, *flatten(top)]) == expected
 
 
 def test_a_narrow_gutter_is_enough() -> None:
@@ -89,7 +89,7 @@ def test_a_narrow_gutter_is_enough() -> None:
 def test_a_table_is_read_by_rows() -> None:
     """Short cells are no columns of text, however clear the gutters are."""
     cells = [[f"r{r}c{c}" for c in range(4)] for r in range(6)]
-    assert order(table(cells)) == flat(cells)
+    assert order(table(cells)) == flatten(cells)
 
 
 def test_a_tilted_row_stays_a_row() -> None:
@@ -224,8 +224,8 @@ def test_only_what_would_change_meaning_is_escaped(line: str, expected: str) -> 
     assert page_text(text_lines([line]), markdown=False) == line
 
 
-def test_nothing_gives_nothing() -> None:
-    """No lines, or only blank ones, are an empty page."""
+def test_no_lines_give_an_empty_page() -> None:
+    """No lines, or only blank ones, give an empty page."""
     assert page_text([]) == ""
     assert page_text([Line(0, 0, 10, 10, " ")]) == ""
 

@@ -1,4 +1,4 @@
-"""A model without any server: what the settings may say, what the child may do, and what is left of it."""
+"""A model run without a server: its settings, and the behaviour and the end of its child process."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-def child(*lines: str, address: object = "http://127.0.0.1:1") -> list[str]:
-    """The worker as ever, but for llama.cpp in it, which does what it is told here."""
+def fake_worker(*lines: str, address: object = "http://127.0.0.1:1") -> list[str]:
+    """The worker with a fake llama.cpp that does what each test says."""
     return [sys.executable, "-I", "-S", "-c", FAKE.format(lines=lines, address=address), worker_main.__file__]
 
 
@@ -72,8 +72,10 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"api_url": "http://x"}, {"VISIONOCR_GGUF": "a", "VISIONOCR_MMPROJ": "b"}, False),
     ],
 )
-def test_what_is_wanted(flags: dict[str, str], environment: dict[str, str], expected: bool) -> None:
-    """A model is run when it is named; between it and an address the nearer layer decides."""
+def test_model_files_and_addresses_have_layers(
+    flags: dict[str, str], environment: dict[str, str], expected: bool
+) -> None:
+    """A model that is set is run; between it and an address the setting of the nearer layer decides."""
     assert llama.is_configured(load_settings(flags, environment=environment)) is expected
 
 
@@ -86,8 +88,8 @@ def test_what_is_wanted(flags: dict[str, str], environment: dict[str, str], expe
         ({"gguf": "a", "mmproj": "b", "api_url": "local:"}, "exclude each other"),
     ],
 )
-def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
-    """Half a pair, or a pair and an address at once, is a mistake in the command line, also for ``check``."""
+def test_contradicting_options(flags: dict[str, str], words: str) -> None:
+    """Half a pair, or a pair and an address in one layer, is a usage error, also for ``check``."""
     settings = load_settings(flags, environment={})
     with pytest.raises(UsageError, match=words):
         job.open_engine(settings)
@@ -98,7 +100,7 @@ def test_what_makes_no_sense(flags: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize("broken", ["gguf", "mmproj"])
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"GGUF and more"])
 @pytest.mark.usefixtures("installed")
-def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes | None) -> None:
+def test_invalid_model_files(files: dict[str, Any], broken: str, content: bytes | None) -> None:
     """A file that is missing, damaged or of another kind is named before anything is started."""
     path = Path(files[broken])
     path.unlink() if content is None else path.write_bytes(content)
@@ -108,23 +110,23 @@ def test_files_that_are_none(files: dict[str, Any], broken: str, content: bytes 
 
 
 @pytest.mark.usefixtures("installed")
-def test_folder(files: dict[str, Any], tmp_path: Path) -> None:
-    """A folder is no model, but there is a command that looks for pairs in it."""
+def test_a_folder_is_no_model(files: dict[str, Any], tmp_path: Path) -> None:
+    """The error names the command that looks for pairs in a folder."""
     with pytest.raises(ConfigurationError, match="is a folder") as caught:
         llama.open_engine(load_settings({**files, "gguf": str(tmp_path)}, environment={}))
     assert f"visionocr gguf {tmp_path}" in caught.value.hint
 
 
 @pytest.mark.usefixtures("installed")
-def test_pair_that_cannot_load(files: dict[str, Any]) -> None:
-    """Widths that differ are found before anything is started."""
+def test_incompatible_pair(files: dict[str, Any]) -> None:
+    """Different widths are found before anything is started."""
     tiny_vlm.write_projector(Path(files["mmproj"]), width=96)
     with pytest.raises(ConfigurationError, match="puts out 96 numbers a token, the model takes 64"):
         llama.open_engine(load_settings(files, environment={}))
 
 
-def test_pair_that_is_doubtful(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of a pair is told as warnings, and picks the preset."""
+def test_doubtful_pair(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doubts about a pair are warnings; its files choose the preset."""
     presets = Library(None).presets()
     facts = compatibility.examine_pair(Path(files["gguf"]), Path(files["mmproj"]), presets)
     told = replace(
@@ -158,8 +160,8 @@ def test_missing_package(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_child_gets_everything_through_its_input() -> None:
-    """The key is in no argument; the child ends when it is closed, however often."""
-    server = LlamaServer(LAUNCH, child("print(params.api_keys, params.n_ctx, file=sys.stderr, flush=True)"))
+    """The key is in no argument; the child ends when it is closed, which may happen twice."""
+    server = LlamaServer(LAUNCH, fake_worker("print(params.api_keys, params.n_ctx, file=sys.stderr, flush=True)"))
     assert server.load() == "http://127.0.0.1:1"
     assert len(server.key) >= 32
     assert server.key not in " ".join(map(str, server._worker._process.args))  # type: ignore[arg-type]
@@ -182,36 +184,36 @@ def test_the_child_gets_everything_through_its_input() -> None:
 def test_a_child_that_does_not_start_says_why(lines: list[str], words: str) -> None:
     """The first error of its log is told, else what it answers, else how it ended."""
     flush = [line.replace("os._exit(1)", "sys.stderr.flush(); os._exit(1)") for line in lines]
-    server = LlamaServer(LAUNCH, child(*flush))
+    server = LlamaServer(LAUNCH, fake_worker(*flush))
     with pytest.raises(LlamaFailed) as caught:
         server.load()
     assert str(caught.value).endswith(words)
 
 
-def test_an_address_that_is_none() -> None:
-    """What is no address is not used."""
+def test_invalid_child_address() -> None:
+    """An invalid address from the child is not used."""
     with pytest.raises(LlamaFailed, match="no address"):
-        LlamaServer(LAUNCH, child(address=7)).load()
+        LlamaServer(LAUNCH, fake_worker(address=7)).load()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such signals")
 def test_a_child_that_crashes() -> None:
-    """A crash is told by the name of its signal."""
-    server = LlamaServer(LAUNCH, child("os.kill(os.getpid(), 11)"))
+    """The error names the signal of a crash."""
+    server = LlamaServer(LAUNCH, fake_worker("os.kill(os.getpid(), 11)"))
     with pytest.raises(LlamaFailed, match="it ended with SIGSEGV"):
         server.load()
 
 
 def test_a_program_that_cannot_be_started() -> None:
-    """It is an error of the system."""
+    """A program that cannot be started is an error of the system."""
     with pytest.raises(FileNotFoundError):
         LlamaServer(LAUNCH, ["/nowhere/at/all"])
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_stop_while_the_model_loads(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a large model and gives up is not told of a crash, and nothing goes on loading."""
-    started = use_child(monkeypatch, "time.sleep(60)")
+    """A stop is no crash: ``Interrupted`` is raised, and the child ends."""
+    started = use_fake_worker(monkeypatch, "time.sleep(60)")
     stop = Stop()
 
     def stop_it(event: Event) -> None:
@@ -223,13 +225,13 @@ def test_a_stop_while_the_model_loads(files: dict[str, Any], monkeypatch: pytest
     assert started[0].has_ended(0)
 
 
-def use_child(monkeypatch: pytest.MonkeyPatch, *lines: str, address: object = "") -> list[LlamaServer]:
+def use_fake_worker(monkeypatch: pytest.MonkeyPatch, *lines: str, address: object = "") -> list[LlamaServer]:
     """Let engines start that child; all that were started."""
     started: list[LlamaServer] = []
 
     class Started(LlamaServer):
         def __init__(self, launch: Launch) -> None:
-            super().__init__(launch, child(*lines, address=address))
+            super().__init__(launch, fake_worker(*lines, address=address))
             started.append(self)
 
     monkeypatch.setattr(llama, "LlamaServer", Started)
@@ -246,10 +248,10 @@ def request() -> Request:
 
 
 @pytest.mark.usefixtures("installed")
-def test_engine(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child's server is asked in its own language; it has a name that stays the same from run to run."""
+def test_engine_speaks_the_childs_dialect(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child's server is used in its dialect, under a name that is the same in every run."""
     with FakeLlama() as fake:
-        use_child(monkeypatch, address=fake.url)
+        use_fake_worker(monkeypatch, address=fake.url)
         engine = llama.open_engine(load_settings(files, environment={}))
         assert isinstance(engine, llama.LlamaEngine)
         assert engine.complete(request()).text == page_text(3)
@@ -262,10 +264,10 @@ def test_engine(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_engine_that_breaks_down(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the process is gone the reason is told at once; a living one's errors stay what they are."""
+def test_errors_after_the_child_has_ended(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the child has ended the error has its reason; errors of a living child are unchanged."""
     with FakeLlama() as fake:
-        use_child(monkeypatch, "print('0.1 E out of memory', file=sys.stderr, flush=True)", address=fake.url)
+        use_fake_worker(monkeypatch, "print('0.1 E out of memory', file=sys.stderr, flush=True)", address=fake.url)
         engine = llama.open_engine(load_settings(files, environment={}))
         assert isinstance(engine, llama.LlamaEngine)
         fake.die()
@@ -276,10 +278,10 @@ def test_engine_that_breaks_down(files: dict[str, Any], monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("installed")
-def test_child_ends_when_its_server_is_none(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """When what the child serves cannot be used, the child is ended too."""
+def test_child_ends_when_its_server_is_unusable(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the child's server cannot be used the child is ended."""
     with FakeLlama(key="another") as fake:
-        started = use_child(monkeypatch, address=fake.url)
+        started = use_fake_worker(monkeypatch, address=fake.url)
         with pytest.raises(ServerError, match="refuses access"):
             llama.open_engine(load_settings(files, environment={}))
     assert started[0].has_ended(0)
@@ -288,14 +290,14 @@ def test_child_ends_when_its_server_is_none(files: dict[str, Any], monkeypatch: 
 @pytest.mark.usefixtures("installed")
 def test_failure_names_the_files(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that llama.cpp refuses is named, with the reason and what to do."""
-    use_child(monkeypatch, "raise RuntimeError('mismatch')")
+    use_fake_worker(monkeypatch, "raise RuntimeError('mismatch')")
     with pytest.raises(ServerError, match=r"cannot run tiny-llama\.gguf with tiny-mmproj\.gguf: mismatch") as caught:
         llama.open_engine(load_settings(files, environment={}))
     assert "belong together" in caught.value.hint
 
 
-def test_patience_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for a large model is told so, once."""
+def test_slow_loading_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message says once that a large model takes its time."""
     monkeypatch.setattr(llama, "_EXPLAIN_AFTER", -1.0)
     events: list[Event] = []
     waiting = llama._explain_wait("large.gguf", events.append)

@@ -1,4 +1,4 @@
-"""The real llama.cpp server, with a tiny model of random weights: what it answers, shows, refuses and lets go of."""
+"""The llama.cpp dialect and child process with the real server and a tiny model of random weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytest.importorskip("xllamacpp", reason="needs the extra [llama]")
 pytest.importorskip("gguf", reason="needs the package gguf to write a model")
 
 import tiny_vlm
-from real_llama import PATIENCE, busy, engine_at, picture, until
+from real_llama import PATIENCE, count_busy_slots, engine_at, picture, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -40,20 +40,20 @@ def request(*parts: str | PageImage, max_length: int = 40) -> Request:
 # --- a server that runs ------------------------------------------------------------------------------------
 
 
-def test_probe(running: Http, endless: Http) -> None:
+def test_probe(llama_server: Http, endless_llama_server: Http) -> None:
     """Everything that a client must know is found, and agrees with how the server was started."""
-    server = engine_at(running).server
+    server = engine_at(llama_server).server
     assert (server.dialect, server.kind, server.model) == ("llamacpp", "llama-server", "tiny-llama")
     assert (server.vision, server.context_length, server.slots) == (True, 2048, 1)
     assert server.marker.startswith("<__media")
-    other = engine_at(endless).server
+    other = engine_at(endless_llama_server).server
     assert (other.context_length, other.slots) == (32768, 2)
     assert other.marker != server.marker
 
 
-def test_the_picture_counts(running: Http) -> None:
-    """Greedy answers to two pictures differ, to the same picture they do not; the tokens show each picture."""
-    engine = engine_at(running)
+def test_the_answer_depends_on_the_picture(llama_server: Http) -> None:
+    """Greedy answers differ for two pictures and agree for the same one; token counts include each picture."""
+    engine = engine_at(llama_server)
 
     def answer(colour: str) -> Completion:
         return engine.complete(request(picture(colour), "What is this?"))
@@ -69,37 +69,37 @@ def test_the_picture_counts(running: Http) -> None:
     assert two - red.prompt_tokens >= tiny_vlm.IMAGE_TOKENS
 
 
-def test_text_is_counted_as_the_server_counts(running: Http) -> None:
+def test_text_is_counted_as_the_server_counts(llama_server: Http) -> None:
     """A prompt without a picture has exactly the tokens that were counted before."""
-    completion = engine_at(running).complete(request("What is this? <|im_end|> äöü"))
+    completion = engine_at(llama_server).complete(request("What is this? <|im_end|> äöü"))
     assert completion.prompt_tokens == completion.text_tokens
 
 
-def test_words_are_no_pictures(running: Http) -> None:
+def test_media_markers_in_a_prompt_are_no_pictures(llama_server: Http) -> None:
     """A prompt that holds the marker itself has still only its one picture."""
-    engine = engine_at(running)
+    engine = engine_at(llama_server)
     marker = engine.server.marker
     words = f"What is {marker} this <__media__> <__image__> [img-1]?"
     assert engine.complete(request(picture("red"), words)).text
 
 
-def test_limit(running: Http, endless: Http) -> None:
-    """An answer that reaches its limit says so."""
-    completion = engine_at(endless).complete(request(max_length=5))
+def test_length_limit(llama_server: Http, endless_llama_server: Http) -> None:
+    """An answer that reaches its limit has the finish reason ``length``."""
+    completion = engine_at(endless_llama_server).complete(request(max_length=5))
     assert (completion.finish_reason, completion.completion_tokens) == (FinishReason.LENGTH, 5)
-    assert engine_at(running).complete(request(max_length=1500)).finish_reason is FinishReason.STOP
+    assert engine_at(llama_server).complete(request(max_length=1500)).finish_reason is FinishReason.STOP
 
 
-def test_overlong_prompt(running: Http) -> None:
+def test_overlong_prompt(llama_server: Http) -> None:
     """A prompt over the context is refused in the server's words, with a remedy."""
     with pytest.raises(RequestRefused, match="exceeds the available context size") as caught:
-        engine_at(running).complete(request(picture("red"), "the " * 3000))
+        engine_at(llama_server).complete(request(picture("red"), "the " * 3000))
     assert "--max-side" in caught.value.hint
 
 
-def test_broken_picture(running: Http) -> None:
+def test_broken_picture(llama_server: Http) -> None:
     """A picture that cannot be decoded is refused; the next request is served."""
-    engine = engine_at(running)
+    engine = engine_at(llama_server)
     broken = replace(picture("red"), data=b"\x89PNG\r\n\x1a\n broken")
     with pytest.raises(RequestRefused, match="Failed to load image"):
         engine.complete(request(broken, "What is this?"))
@@ -107,56 +107,56 @@ def test_broken_picture(running: Http) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "wrong"])
-def test_wrong_key(running: Http, key: str | None) -> None:
-    """Without the right key nobody is served."""
+def test_wrong_key(llama_server: Http, key: str | None) -> None:
+    """Requests without the right key are refused."""
     with pytest.raises(ServerUnknown, match="Invalid API Key"):
-        probe(Http(running.base, key))
+        probe(Http(llama_server.base, key))
 
 
-def test_marker_of_an_earlier_start(running: Http) -> None:
+def test_marker_of_an_earlier_start(llama_server: Http) -> None:
     """The server complains of a marker that is not its own; then it is asked for the new one, and answers."""
-    engine = engine_at(running)
+    engine = engine_at(llama_server)
     right = engine.server.marker
     engine.server = replace(engine.server, marker="<__media_of_yesterday__>")
     completion = engine.complete(request())
     assert (completion.retries, engine.server.marker) == (1, right)
 
 
-def test_progress_and_the_longest_time(endless: Http) -> None:
+def test_progress_and_the_longest_time(endless_llama_server: Http) -> None:
     """The text is seen as it grows; what takes longer than it may is stopped, kept, and no slot goes on."""
     events: list[Event] = []
-    completion = engine_at(endless, events=events, max_time=4.0).complete(request(max_length=30_000))
+    completion = engine_at(endless_llama_server, events=events, max_time=4.0).complete(request(max_length=30_000))
     assert completion.finish_reason in (FinishReason.TIME, FinishReason.LOOP)
     assert len(completion.text.split()) > 10
     grown = [event.characters for event in events if isinstance(event, Progress)]
     assert grown == sorted(grown)
     assert grown[-1] > 0
-    until(lambda: busy(endless) == 0, "the slot goes on for nobody")
+    wait_until(lambda: count_busy_slots(endless_llama_server) == 0, "the slot goes on for nobody")
 
 
-def test_slots_at_once_and_cancel(endless: Http) -> None:
+def test_slots_at_once_and_cancel(endless_llama_server: Http) -> None:
     """Two slots work at the same time; a run that is stopped frees both at once."""
-    engine = engine_at(endless)
-    assert llamacpp.LlamaServer().is_idle(endless)
+    engine = engine_at(endless_llama_server)
+    assert llamacpp.LlamaServer().is_idle(endless_llama_server)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(engine.complete, request(picture(c), "?", max_length=30_000)) for c in ("red", "blue")]
-        until(lambda: busy(endless) == 2, "the requests do not run at once")
-        assert not llamacpp.LlamaServer().is_idle(endless)
+        wait_until(lambda: count_busy_slots(endless_llama_server) == 2, "the requests do not run at once")
+        assert not llamacpp.LlamaServer().is_idle(endless_llama_server)
         engine.cancel()
-        until(lambda: busy(endless) == 0, "the slots go on for nobody")
+        wait_until(lambda: count_busy_slots(endless_llama_server) == 0, "the slots go on for nobody")
         for one in asked:
             with pytest.raises((Interrupted, AnswerUnusable)):
                 one.result(PATIENCE)
 
 
-def test_command(running: Http, tmp_path: Path) -> None:
+def test_command(llama_server: Http, tmp_path: Path) -> None:
     """``visionocr image`` reads pictures through it, and proves in its output that they were used."""
     for colour in ("red", "blue"):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour).data)
     done = command(
-        *("image", str(tmp_path / "red.png"), str(tmp_path / "blue.png"), "--api-url", running.base),
+        *("image", str(tmp_path / "red.png"), str(tmp_path / "blue.png"), "--api-url", llama_server.base),
         *("--format", "jsonl", "--max-asks", "1", "--keep-blank", "--preset", "chatml"),
-        key=running.key,
+        key=llama_server.key,
     )
     assert done.returncode in (0, 7), done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
@@ -182,7 +182,7 @@ def command(*arguments: str, key: str | None = None) -> subprocess.CompletedProc
     )
 
 
-def own(tiny_pair: tiny_vlm.Pair) -> tuple[str, ...]:
+def pair_options(tiny_pair: tiny_vlm.Pair) -> tuple[str, ...]:
     """The options that name the pair."""
     return "--gguf", str(tiny_pair.model), "--mmproj", str(tiny_pair.projector), "--threads", "1"
 
@@ -190,7 +190,7 @@ def own(tiny_pair: tiny_vlm.Pair) -> tuple[str, ...]:
 def test_describe_without_a_server(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
     """Two files and a picture are enough for a caption, on standard output and without llama.cpp's own words."""
     (tmp_path / "a.png").write_bytes(picture("red").data)
-    done = command("describe", *own(tiny_pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
+    done = command("describe", *pair_options(tiny_pair), str(tmp_path / "a.png"), "--keep-blank", "--max-asks", "1")
     assert done.returncode in (0, 7), done.stderr
     assert "llama.cpp at gguf:tiny-llama.gguf (dialect llamacpp), model tiny-llama" in done.stderr
     assert "load_model" not in done.stderr + done.stdout
@@ -199,7 +199,7 @@ def test_describe_without_a_server(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> 
 
 def test_check_without_a_server(tiny_pair: tiny_vlm.Pair) -> None:
     """``check`` looks at the pair as at a server."""
-    done = command("check", *own(tiny_pair), "--no-chart")
+    done = command("check", *pair_options(tiny_pair), "--no-chart")
     assert done.returncode == 0, done.stdout
     assert "the model can see pictures" in done.stdout
 
@@ -227,8 +227,8 @@ def test_broken_model(tiny_pair: tiny_vlm.Pair, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_never_an_orphan(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Signals) -> None:
-    """However the program ends, the model's process ends with it; the key is in nobody's arguments."""
+def test_the_child_ends_with_the_program(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signal.Signals) -> None:
+    """However the program ends, the model's process ends with it; the key is in no process's arguments."""
     model = tiny_pair.model.with_name("endless-alone.gguf")
     tiny_vlm.write_model(model, trained_context=65536, endless=True)
     (tmp_path / "a.png").write_bytes(picture("red").data)
@@ -248,7 +248,7 @@ def test_never_an_orphan(tiny_pair: tiny_vlm.Pair, tmp_path: Path, number: signa
         assert command_line(child)[1:] == ["-I", "-S", worker_main.__file__]
         program.send_signal(number)
         assert program.wait(PATIENCE) == (130 if number is not signal.SIGKILL else -signal.SIGKILL)
-        until(lambda: not alive(child), "the model's process goes on")
+        wait_until(lambda: not is_alive(child), "the model's process goes on")
     finally:
         program.kill()
         program.stderr.close()
@@ -266,29 +266,29 @@ def test_end_while_the_model_loads(tiny_pair: tiny_vlm.Pair) -> None:
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=PATIENCE, check=False)
-    until(lambda: not alive(int(done.stdout)), "the model's process goes on")
+    wait_until(lambda: not is_alive(int(done.stdout)), "the model's process goes on")
 
 
 def children(parent: int) -> list[int]:
     """The processes that *parent* started."""
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := stat(int(entry.name))) and fields[1] == str(parent):
+        if entry.name.isdigit() and (fields := process_status(int(entry.name))) and fields[1] == str(parent):
             found.append(int(entry.name))
     return found
 
 
-def stat(process: int) -> list[str]:
-    """State, parent and the rest of what the system knows of a process; empty when it is gone."""
+def process_status(process: int) -> list[str]:
+    """State, parent and the other fields that the system has of a process; empty when it is gone."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
 
 
-def alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether a process still runs."""
-    return stat(process)[:1] not in ([], ["Z"])
+    return process_status(process)[:1] not in ([], ["Z"])
 
 
 def command_line(process: int) -> list[str]:
@@ -296,8 +296,8 @@ def command_line(process: int) -> list[str]:
     return Path(f"/proc/{process}/cmdline").read_text().rstrip("\0").split("\0")
 
 
-def test_breakdown(tiny_pair: tiny_vlm.Pair) -> None:
-    """A model's process that dies ends the run with the reason, and is not waited for."""
+def test_a_dead_child_ends_the_run(tiny_pair: tiny_vlm.Pair) -> None:
+    """When the model's process dies the run ends with the reason, without waiting for it."""
     settings = load_settings(
         {"gguf": str(tiny_pair.model), "mmproj": str(tiny_pair.projector), "threads": 1}, environment={}
     )

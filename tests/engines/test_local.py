@@ -1,4 +1,4 @@
-"""The embedded engine: what it reads, and what a crash, a hang and a stop cost."""
+"""The embedded engine: accuracy and order of its text, and the effects of a crash, a hang and a stop."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker_main.__file__]
 """A worker as ever, but for the engine in it, which does as the picture's bytes say."""
 
 
-def ask(*pictures: bytes, deep: bool = False) -> Request:
+def request(*pictures: bytes, deep: bool = False) -> Request:
     """A request for *pictures*."""
     images = tuple(PageImage(PageRef("test", n), "image/png", data, 0, 0) for n, data in enumerate(pictures, start=1))
     return Request(Prompt("", ("Read this.", *images), ChatMarkers()), Sampler(), 100, deep=deep)
@@ -113,7 +113,7 @@ def fake() -> Iterator[LocalEngine]:
 
 def test_a_clean_page_is_read(engine: Engine) -> None:
     """Less than two characters in a hundred are wrong, paragraphs come whole, the tiny model is enough."""
-    completion = engine.complete(ask(draw(((56, 56, 539, 300), PROSE), ((56, 320, 539, 800), PROSE))))
+    completion = engine.complete(request(draw(((56, 56, 539, 300), PROSE), ((56, 320, 539, 800), PROSE))))
     expected = f"{PROSE}\n\n{PROSE}"
     assert edits(completion.text, expected) < 0.02 * len(expected)
     assert completion.confidence is not None
@@ -129,14 +129,14 @@ def test_a_clean_page_is_read(engine: Engine) -> None:
 def test_two_columns_are_read_in_order(engine: Engine) -> None:
     """The left column comes before the right one."""
     page = draw(((56, 56, 288, 400), f"Left {PROSE}"), ((307, 56, 539, 400), f"Right {PROSE}"))
-    text = engine.complete(ask(page)).text
+    text = engine.complete(request(page)).text
     expected = f"Left {PROSE}\n\nRight {PROSE}"
     assert edits(text, expected) < 0.02 * len(expected)
 
 
 def test_a_blank_page_is_empty(engine: Engine) -> None:
-    """Nothing is made up where nothing stands, and there is nothing to be sure of."""
-    completion = engine.complete(ask(draw(dpi=72)))
+    """A blank page gives no text and has no confidence."""
+    completion = engine.complete(request(draw(dpi=72)))
     assert (completion.text, completion.confidence) == ("", None)
 
 
@@ -145,7 +145,7 @@ def test_several_pictures_and_several_threads(engine: Engine) -> None:
     words = ["apples", "bread", "cheese", "dates"]
     pages = [draw(((56, 56, 539, 120), f"A basket of {word}"), size=20, dpi=72) for word in words]
     with ThreadPoolExecutor(4) as pool:
-        texts = list(pool.map(lambda n: engine.complete(ask(pages[n], pages[3 - n])).text, range(4)))
+        texts = list(pool.map(lambda n: engine.complete(request(pages[n], pages[3 - n])).text, range(4)))
     assert texts == [f"A basket of {words[n]}\n\nA basket of {words[3 - n]}" for n in range(4)]
 
 
@@ -165,7 +165,7 @@ def test_no_network_is_needed() -> None:
     for model in (model for model in local_worker.MODELS if local.installed(model)):
         engine = LocalEngine(model, slots=1, command=[sys.executable, "-I", "-S", "-c", refuse, worker_main.__file__])
         try:
-            assert engine.complete(ask(picture)).text == "A quiet morning"
+            assert engine.complete(request(picture)).text == "A quiet morning"
         finally:
             engine.close()
 
@@ -173,9 +173,9 @@ def test_no_network_is_needed() -> None:
 def test_bytes_that_are_no_picture_are_refused(engine: Engine) -> None:
     """Rubbish costs its page, and the worker goes on."""
     with pytest.raises(AnswerUnusable, match="could not read the picture"):
-        engine.complete(ask(b"rubbish"))
+        engine.complete(request(b"rubbish"))
     with pytest.raises(RequestRefused):
-        engine.complete(ask())
+        engine.complete(request())
 
 
 # --- which model ---------------------------------------------------------------------------------------
@@ -191,18 +191,18 @@ def test_bytes_that_are_no_picture_are_refused(engine: Engine) -> None:
         ("small", b"sure", False, "small"),
     ],
 )
-def test_the_model_follows_doubt(model: str, picture: bytes, deep: bool, used: str) -> None:
-    """The small model looks when the tiny one is unsure or a deeper look is asked for; a chosen one always does."""
+def test_the_small_model_reads_doubtful_pages(model: str, picture: bytes, deep: bool, used: str) -> None:
+    """The small model reads when the tiny one is unsure or a deeper look is asked for; a chosen one always does."""
     engine = LocalEngine(model, slots=1, command=FAKE_COMMAND)
     try:
-        completion = engine.complete(ask(picture, deep=deep))
+        completion = engine.complete(request(picture, deep=deep))
     finally:
         engine.close()
     assert completion.text == f"{used} read {picture.decode()}"
     assert completion.model == f"PP-OCRv6 {used}"
 
 
-def test_confidence_counts_characters() -> None:
+def test_confidence_is_weighted_by_characters() -> None:
     """A short bad line does not count, a tenth of the text does."""
 
     def page(*lines: tuple[int, float]) -> list[Line]:
@@ -215,22 +215,22 @@ def test_confidence_counts_characters() -> None:
 
 @pytest.mark.parametrize("model", ["medium", "", "Tiny"])
 def test_an_unknown_model_is_an_error(model: str) -> None:
-    """Above all ``medium``, which would be downloaded; the worker would not take it either."""
+    """Unknown models are refused, above all ``medium``, which would be downloaded."""
     with pytest.raises(ConfigurationError, match="unknown local model"):
         LocalEngine(model)
     assert model not in local_worker.MODELS
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed the extra is told how to."""
+    """Without the extra the error has the command that installs it."""
     monkeypatch.setattr(local, "installed", lambda model: False)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine()
     assert 'pip install "visionocr[local]"' in caught.value.hint
 
 
-def test_the_fast_model_says_under_what_terms_it_comes() -> None:
-    """It reads, is only used when it is named, and its licence is among the warnings that are shown."""
+def test_the_fast_model_shows_its_licence() -> None:
+    """It is only used when it is named, and its licence is among the warnings."""
     if not local.installed("lite"):
         with pytest.raises(ConfigurationError) as caught:
             LocalEngine("lite")
@@ -239,10 +239,10 @@ def test_the_fast_model_says_under_what_terms_it_comes() -> None:
     engine = LocalEngine("lite", slots=1)
     try:
         assert engine.server.warnings == (local.LITE_LICENCE,)
-        completion = engine.complete(ask(draw(((56, 56, 539, 300), PROSE))))
+        completion = engine.complete(request(draw(((56, 56, 539, 300), PROSE))))
         assert edits(completion.text, PROSE) < 0.02 * len(PROSE)
         assert (completion.model, completion.final) == ("rapidocrlite lite", True)
-        assert engine.complete(ask(draw())).text == ""
+        assert engine.complete(request(draw())).text == ""
     finally:
         engine.close()
     assert LocalEngine("auto").server.warnings == ()
@@ -252,7 +252,7 @@ def test_a_warm_worker_is_used(fake: LocalEngine) -> None:
     """Getting ready early starts one worker, and that one reads."""
     fake.warm()
     (early,) = fake._pool._idle
-    assert int(fake.complete(ask(b"pid")).text) == early.pid
+    assert int(fake.complete(request(b"pid")).text) == early.pid
 
 
 def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,10 +275,10 @@ def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_a_crash_costs_one_page(fake: LocalEngine, picture: bytes, words: str) -> None:
     """The page on which the worker dies is lost with a reason, the next is read; noise does no harm."""
-    assert fake.complete(ask(b"sure")).text == "tiny read sure"
+    assert fake.complete(request(b"sure")).text == "tiny read sure"
     with pytest.raises(AnswerUnusable, match=words):
-        fake.complete(ask(picture))
-    assert fake.complete(ask(b"sure")).text == "tiny read sure"
+        fake.complete(request(picture))
+    assert fake.complete(request(b"sure")).text == "tiny read sure"
 
 
 def test_a_hang_costs_one_page() -> None:
@@ -286,18 +286,18 @@ def test_a_hang_costs_one_page() -> None:
     engine = LocalEngine(slots=1, timeout=2.5, command=FAKE_COMMAND)
     try:
         with pytest.raises(AnswerUnusable, match=r"too long.* 2\.5 s"):
-            engine.complete(ask(b"hang"))
-        assert engine.complete(ask(b"sure")).text == "tiny read sure"
+            engine.complete(request(b"hang"))
+        assert engine.complete(request(b"sure")).text == "tiny read sure"
     finally:
         engine.close()
 
 
 def test_a_worker_that_died_idle_is_replaced(fake: LocalEngine) -> None:
-    """Whoever killed an idle worker, the next page does not pay for it."""
-    pid = int(fake.complete(ask(b"pid")).text)
+    """A worker that was killed while idle costs no page."""
+    pid = int(fake.complete(request(b"pid")).text)
     (idle,) = fake._pool._idle
     idle.close()
-    assert int(fake.complete(ask(b"pid")).text) != pid
+    assert int(fake.complete(request(b"pid")).text) != pid
 
 
 def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_worker_that_does_not_start_is_a_configuration_error(tmp_path: Path) -
     for command in commands:
         engine = LocalEngine(slots=1, command=command)
         with pytest.raises(ConfigurationError, match="failed to start"):
-            engine.complete(ask(b"sure"))
+            engine.complete(request(b"sure"))
         engine.close()
 
 
@@ -323,7 +323,9 @@ def test_a_stop_ends_what_runs(fake: LocalEngine, stop: str, monkeypatch: pytest
 
     monkeypatch.setattr(workers.Worker, "call", watched)
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(fake.complete, ask(b"hang")) for _ in range(2)]  # one in the worker, one in the queue
+        running = [
+            pool.submit(fake.complete, request(b"hang")) for _ in range(2)
+        ]  # one in the worker, one in the queue
         assert asked.wait(10)
         getattr(fake, stop)()
         getattr(fake, stop)()
@@ -331,15 +333,15 @@ def test_a_stop_ends_what_runs(fake: LocalEngine, stop: str, monkeypatch: pytest
             with pytest.raises(Interrupted):
                 one.result(10)
     with pytest.raises(Interrupted):
-        fake.complete(ask(b"sure"))
+        fake.complete(request(b"sure"))
 
 
 @posix
-def test_ctrl_c_is_not_for_the_worker(fake: LocalEngine) -> None:
-    """The signal that a terminal sends to everybody leaves the worker at work."""
-    pid = int(fake.complete(ask(b"pid")).text)
+def test_workers_ignore_ctrl_c(fake: LocalEngine) -> None:
+    """The terminal's signal to the whole process group does not end the worker."""
+    pid = int(fake.complete(request(b"pid")).text)
     os.kill(pid, signal.SIGINT)
-    assert int(fake.complete(ask(b"pid")).text) == pid
+    assert int(fake.complete(request(b"pid")).text) == pid
 
 
 @posix

@@ -1,4 +1,4 @@
-"""Watching one request."""
+"""Monitoring a running request: progress, time-outs and repetition."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def ticking(step: float = 1.0) -> Callable[[], float]:
     return lambda: next(ticks)
 
 
-def showing(snapshots: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
-    """A server that shows one snapshot after the other."""
+def poll_sequence(snapshots: Iterator[ProgressSnapshot | None]) -> Callable[[], ProgressSnapshot | None]:
+    """A poll function that returns one snapshot after the other."""
     return lambda: next(snapshots)
 
 
@@ -35,8 +35,8 @@ def growing(line: Callable[[int], str]) -> Iterator[ProgressSnapshot]:
         yield ProgressSnapshot(text)
 
 
-def test_a_finished_request_is_not_looked_at() -> None:
-    """An answer that is there at once costs the server no question."""
+def test_a_finished_request_is_not_polled() -> None:
+    """An answer that is there at once causes no poll."""
     future: Future[int] = Future()
     future.set_result(1)
     looks: list[int] = []
@@ -45,8 +45,8 @@ def test_a_finished_request_is_not_looked_at() -> None:
     assert not looks
 
 
-def test_a_failed_request_is_done_too() -> None:
-    """The future's own error is for whoever takes its result."""
+def test_a_failed_request_is_finished() -> None:
+    """The future's own error is left to whoever takes its result."""
     future: Future[int] = Future()
     future.set_exception(ValueError())
     assert Monitor(lambda: None, Limits(), ticking()).watch(future) is Verdict.DONE
@@ -61,14 +61,14 @@ def prose(number: int) -> str:
 @pytest.mark.parametrize("line", ["the same line over and over again", "| 0 | 12 | abc |"])
 def test_a_loop_is_seen_while_it_grows(line: str) -> None:
     """A text that only repeats itself is given up long before it is finished."""
-    monitor = Monitor(showing(growing(lambda number: line)), QUICK, ticking(0.001))
+    monitor = Monitor(poll_sequence(growing(lambda number: line)), QUICK, ticking(0.001))
     assert monitor.watch(Future()) is Verdict.LOOP
     assert monitor.snapshot is not None
     assert monitor.snapshot.text.count(line) < 400
 
 
-def test_a_slow_server_is_not_a_dead_one() -> None:
-    """As long as the text grows, no silence is counted, however long it takes."""
+def test_growing_text_is_no_silence() -> None:
+    """As long as the text grows there is no time-out, however long it takes."""
     future: Future[int] = Future()
 
     def snapshots() -> Iterator[ProgressSnapshot]:
@@ -77,7 +77,7 @@ def test_a_slow_server_is_not_a_dead_one() -> None:
                 future.set_result(1)
             yield snapshot
 
-    assert Monitor(showing(snapshots()), QUICK, ticking(10.0)).watch(future) is Verdict.DONE
+    assert Monitor(poll_sequence(snapshots()), QUICK, ticking(10.0)).watch(future) is Verdict.DONE
 
 
 @pytest.mark.parametrize(
@@ -93,19 +93,19 @@ def test_movement_in_the_queue_is_progress(change: Callable[[int], ProgressSnaps
         future.set_result(1)
         yield change(100)
 
-    assert Monitor(showing(snapshots()), QUICK, ticking(20.0)).watch(future) is Verdict.DONE
+    assert Monitor(poll_sequence(snapshots()), QUICK, ticking(20.0)).watch(future) is Verdict.DONE
 
 
 @pytest.mark.parametrize("snapshot", [None, ProgressSnapshot("half a page"), ProgressSnapshot()])
-def test_silence_is_noticed(snapshot: ProgressSnapshot | None) -> None:
-    """A server that shows nothing, or always the same, is given up after the time of silence, and not before."""
+def test_no_progress_times_out(snapshot: ProgressSnapshot | None) -> None:
+    """A server that shows nothing, or always the same, is given up after the time-out, and not before."""
     clock = ticking(1.0)
     assert Monitor(lambda: snapshot, QUICK, clock).watch(Future()) is Verdict.SILENT
     assert 50 <= clock() <= 56
 
 
-def test_a_server_that_does_not_answer_shows_no_life() -> None:
-    """An error while looking is no progress, and no error of the request."""
+def test_failed_polls_are_no_progress() -> None:
+    """An error of a poll is no progress, and no error of the request."""
 
     def look() -> ProgressSnapshot:
         raise ServerUnreachable("gone")
@@ -113,15 +113,15 @@ def test_a_server_that_does_not_answer_shows_no_life() -> None:
     assert Monitor(look, QUICK, ticking(1.0)).watch(Future()) is Verdict.SILENT
 
 
-def test_the_total_time_is_bounded_where_it_was_asked_for() -> None:
-    """``--max-time`` ends even a lively answer."""
+def test_max_time_ends_a_growing_answer() -> None:
+    """``--max-time`` ends even an answer that grows."""
     limits = Limits(silence=50.0, total=30.0, first_poll=0.0, longest_pause=0.0)
     snapshots = growing(prose)
-    assert Monitor(showing(snapshots), limits, ticking(1.0)).watch(Future()) is Verdict.TIME
+    assert Monitor(poll_sequence(snapshots), limits, ticking(1.0)).watch(Future()) is Verdict.TIME
 
 
-def test_progress_is_showing() -> None:
-    """Every change is told with the length of the text and the seconds."""
+def test_progress_is_reported() -> None:
+    """Every change is reported with the length of the text and the seconds."""
     heard: list[tuple[int, float]] = []
     limits = Limits(silence=50.0, total=4.0, first_poll=0.0, longest_pause=0.0)
     snapshots = iter(
@@ -133,7 +133,7 @@ def test_progress_is_showing() -> None:
             ProgressSnapshot("abcdefg"),
         ]
     )
-    Monitor(showing(snapshots), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))).watch(
-        Future()
-    )
+    Monitor(
+        poll_sequence(snapshots), limits, ticking(1.0), lambda length, seconds: heard.append((length, seconds))
+    ).watch(Future())
     assert [length for length, _ in heard] == [2, 4, 6]

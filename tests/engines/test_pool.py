@@ -1,4 +1,4 @@
-"""Several servers as one engine: who gets what, the sick and the dead, and stopping."""
+"""Several servers as one engine: distribution of requests, failing servers, limits and stops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.pictures import encode, picture
-from fakes.restarting_server import Phoenix
+from fakes.restarting_server import RestartingServer
 from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http
 from visionocr.engines.limits import merge_limits, missing_capability
@@ -51,7 +51,7 @@ def connect(url: str, key: str | None = None) -> ServerEngine:
 class Bench:
     """A pool of fakes."""
 
-    def __init__(self, fakes: tuple[FakeKoboldCpp | Phoenix, ...], **options: Any) -> None:
+    def __init__(self, fakes: tuple[FakeKoboldCpp | RestartingServer, ...], **options: Any) -> None:
         self.events: list[Event] = []
         members = [PoolMember(fake.url, partial(connect, fake.url)) for fake in fakes]
         for member in members:
@@ -70,7 +70,9 @@ class Bench:
 
 
 @contextmanager
-def bench_of(*options: dict[str, Any], living: type[FakeKoboldCpp] | type[Phoenix] = FakeKoboldCpp) -> Iterator[Any]:
+def bench_of(
+    *options: dict[str, Any], living: type[FakeKoboldCpp] | type[RestartingServer] = FakeKoboldCpp
+) -> Iterator[Any]:
     """A pool of servers with these options, and the servers."""
     with ExitStack() as stack:
         fakes: tuple[Any, ...] = tuple(stack.enter_context(living(**each)) for each in options)
@@ -113,8 +115,8 @@ def test_quick_servers_take_more() -> None:
         assert len(quick.generated) > 2 * len(slow.generated)
 
 
-def test_the_idle_come_first() -> None:
-    """A request goes to a server that has nothing to do rather than into the queue of another."""
+def test_idle_servers_are_preferred() -> None:
+    """A request goes to an idle server rather than into the queue of another."""
     with bench_of({}, {}) as (bench, fakes):
         for fake in fakes:
             fake.plan[ANY] = faults.Hang()
@@ -126,7 +128,7 @@ def test_the_idle_come_first() -> None:
             assert_all_read([one.result() for one in asked], range(1, 3))
 
 
-def test_who_answered_is_said() -> None:
+def test_completions_name_their_server() -> None:
     """A completion carries the address of its server."""
     with bench_of({}, {}) as (bench, fakes):
         assert {one.server for one in bench.read()} == {fake.url for fake in fakes}
@@ -137,7 +139,7 @@ def test_who_answered_is_said() -> None:
 
 @pytest.mark.slow
 def test_a_slow_server_does_not_keep_the_last_page() -> None:
-    """What takes far longer there than on a server with nothing to do is taken away and asked there."""
+    """A request that would be finished sooner elsewhere is aborted and sent to an idle server."""
     with bench_of({"service_seconds": 0.05}, {"service_seconds": 0.05}) as (bench, (slow, _)):
         assert_all_read(bench.read(range(1, 9)), range(1, 9))
         slow.plan[ANY] = faults.Slow(60.0)
@@ -149,8 +151,8 @@ def test_a_slow_server_does_not_keep_the_last_page() -> None:
         assert not slow.keyless_aborts
 
 
-def test_nothing_is_taken_from_a_server_that_is_as_quick() -> None:
-    """A page that takes its time is left where it is when the others are no quicker."""
+def test_requests_are_not_moved_to_servers_that_are_no_faster() -> None:
+    """A slow page stays where it is when no server would be faster."""
     slow, quick = PoolMember("a", lambda: None), PoolMember("b", lambda: None)  # type: ignore[arg-type, return-value]
     slow.mean, quick.mean = 10.0, 10.0
     assert not any(slow.slower_than(quick, spent) for spent in (0.0, 5.0, 9.9, 15.0, 79.0))
@@ -162,45 +164,45 @@ def test_nothing_is_taken_from_a_server_that_is_as_quick() -> None:
     assert not slow.slower_than(slow, 100.0)
 
 
-# --- the sick and the dead -----------------------------------------------------------------------------
+# --- failing servers ----------------------------------------------------------------------------------
 
 
-def test_one_dies_and_comes_back() -> None:
-    """Its page goes elsewhere, nothing is lost, it is told, and it works again when it is there again."""
-    with bench_of(*[{"service_seconds": 0.05}] * 2, living=Phoenix) as (bench, (one, other)):
+def test_one_server_dies_and_restarts() -> None:
+    """Its page goes to another server, messages say so, and it is used again after its restart."""
+    with bench_of(*[{"service_seconds": 0.05}] * 2, living=RestartingServer) as (bench, (one, other)):
         one.plan[ANY] = [None, None, faults.Die()]
         assert_all_read(bench.read())
-        assert len(one.lives) == 2
-        assert one.lives[0].generated
-        assert one.lives[1].generated or other.now.generated
+        assert len(one.instances) == 2
+        assert one.instances[0].generated
+        assert one.instances[1].generated or other.current.generated
         until(lambda: f"{one.url} is available" in bench.notices())
         assert re.search(
             f"({one.url} became unreachable|cannot reach {one.url}).*: its pages go to others", bench.notices()
         )
         assert_all_read(bench.read())
-        assert one.now.generated
+        assert one.current.generated
 
 
-def test_all_die_and_one_comes_back() -> None:
-    """The run waits for the first that is there again, and goes on with it."""
+def test_all_servers_die_and_one_restarts() -> None:
+    """The run waits for the first server that is back, and continues with it."""
     numbers = range(1, 7)
-    with bench_of({"service_seconds": 0.3}, {"service_seconds": 0.3}, living=Phoenix) as (bench, (one, other)):
+    with bench_of({"service_seconds": 0.3}, {"service_seconds": 0.3}, living=RestartingServer) as (bench, (one, other)):
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(bench.read, numbers)
             for fake in (one, other):
-                fake.rests()
-                fake.now.wait_for(lambda fake=fake: fake.now.running is not None and fake.now.waiting == 1)
+                fake.stay_down()
+                fake.current.wait_for(lambda fake=fake: fake.current.running is not None and fake.current.waiting == 1)
             for fake in (one, other):
-                fake.now.die()
+                fake.current.die()
             until(lambda: "no server is left" in bench.notices())
-            one.rises()
+            one.come_back()
             assert_all_read(reading.result(20), numbers)
         assert "no server is left: waiting up to 10 s" in bench.notices()
-        assert len(one.lives) == 2
+        assert len(one.instances) == 2
 
 
-def test_all_die_for_good() -> None:
-    """After the time that a single server would be waited for, the run is given up."""
+def test_all_servers_stay_dead() -> None:
+    """After the time that a single server would be waited for, the run ends as unreachable."""
     with bench_of({}, {}) as (bench, fakes):
         bench.engine._policy = replace(QUICK, absent=0.3)
         for fake in fakes:
@@ -209,8 +211,8 @@ def test_all_die_for_good() -> None:
             bench.engine.complete(request(1))
 
 
-def test_a_refused_key_parks_a_server() -> None:
-    """One server that does not take the key any more is left out; the others go on."""
+def test_a_server_that_refuses_the_key_is_left_out() -> None:
+    """A server that refuses the key during the run is left out; the others continue."""
     with bench_of({}, {}) as (bench, (one, other)):
         one.password = "changed"
         assert_all_read(bench.read())
@@ -221,8 +223,8 @@ def test_a_refused_key_parks_a_server() -> None:
         until(lambda: f"{one.url} is available" in bench.notices())
 
 
-def test_all_refuse() -> None:
-    """When nobody takes the key, that is said at once: waiting would not help."""
+def test_all_servers_refuse_the_key() -> None:
+    """When every server refuses the key the error is raised at once: waiting would not help."""
     with bench_of({}, {}) as (bench, fakes):
         for fake in fakes:
             fake.password = "changed"
@@ -232,9 +234,9 @@ def test_all_refuse() -> None:
         assert time.monotonic() - began < 5
 
 
-def test_a_page_that_kills() -> None:
+def test_a_page_that_crashes_two_servers_is_refused() -> None:
     """A page over which servers died twice is refused; every other page is read."""
-    with bench_of(*[{"service_seconds": 0.02}] * 3, living=Phoenix) as (bench, fakes):
+    with bench_of(*[{"service_seconds": 0.02}] * 3, living=RestartingServer) as (bench, fakes):
         for fake in fakes:
             fake.plan[5] = faults.Die()
 
@@ -251,8 +253,8 @@ def test_a_page_that_kills() -> None:
         assert sum(fake.asked[5] for fake in fakes) == 2
 
 
-def test_a_busy_server_is_left_in_peace() -> None:
-    """A full queue elsewhere is no failure: the page goes to whoever has time."""
+def test_a_busy_server_gets_fewer_requests() -> None:
+    """A full queue of one server is no failure: the page goes to a server that is free."""
     with bench_of({"service_seconds": 0.02}, {"service_seconds": 0.02}) as (bench, (busy, free)):
         busy.plan[ANY] = faults.Busy()
         assert_all_read(bench.read())
@@ -260,7 +262,7 @@ def test_a_busy_server_is_left_in_peace() -> None:
 
 
 def test_busy_servers_are_not_flooded() -> None:
-    """Servers that are busy and ask to be asked again at once are asked no more often for that."""
+    """``Retry-After: 0`` of busy servers does not make the pool ask more often."""
     with bench_of({}, {}) as (bench, fakes):
         bench.engine._policy = replace(QUICK, busy=1.0, first_wait=0.1)
         for fake in fakes:
@@ -270,8 +272,8 @@ def test_busy_servers_are_not_flooded() -> None:
         assert sum(len(fake.generated) for fake in fakes) < 30
 
 
-def test_all_busy_for_ever() -> None:
-    """It ends as busy, after the time for that."""
+def test_all_servers_stay_busy() -> None:
+    """The run ends as busy after the time for that."""
     with bench_of({}, {}) as (bench, fakes):
         bench.engine._policy = replace(QUICK, busy=0.3)
         for fake in fakes:
@@ -280,8 +282,8 @@ def test_all_busy_for_ever() -> None:
             bench.engine.complete(request(1))
 
 
-def test_a_server_that_answers_nonsense_does_not_eat_the_pages() -> None:
-    """The quickest of all is one whose engine fails at once: it is paused, ever longer, and does not get every page."""
+def test_a_fast_failing_server_does_not_get_every_page() -> None:
+    """A server that fails at once is paused for growing times instead of getting every page."""
     with bench_of({"service_seconds": 0.02}, {}) as (bench, (good, broken)):
         broken.plan[ANY] = faults.EngineError()
 
@@ -301,8 +303,8 @@ def test_a_server_that_answers_nonsense_does_not_eat_the_pages() -> None:
 # --- stopping ------------------------------------------------------------------------------------------
 
 
-def test_cancel_everywhere() -> None:
-    """Stopping aborts what runs and what waits, on all servers at the same time, by its own keys."""
+def test_cancel_aborts_on_all_servers() -> None:
+    """Cancelling aborts running and queued requests on all servers at the same time, by their keys."""
     with bench_of({}, {}, {}) as (bench, fakes):
         for fake in fakes:
             fake.plan[ANY] = faults.Hang()
@@ -327,8 +329,8 @@ def test_cancel_everywhere() -> None:
 HERE = Server("http://a", "koboldcpp", model="m", vision=True, context_length=8192, max_images=16, max_side=2048)
 
 
-def test_the_strictest_limits_hold() -> None:
-    """A pool promises what each of its servers can do, and works on what all of them together can."""
+def test_limits_are_merged() -> None:
+    """A pool has the smallest limits of its servers and the sum of their slots."""
     there = replace(
         HERE, url="http://b", context_length=4096, max_images=4, max_side=1024, max_body=5, slots=3, ahead=1
     )
@@ -351,26 +353,26 @@ def test_the_strictest_limits_hold() -> None:
         ({"counts_tokens": False}, "do not show"),
     ],
 )
-def test_who_comes_later_must_be_able_to_do_it(change: dict[str, Any], words: str) -> None:
-    """A server with less than what was planned for would drop pictures or cut prompts: it is not used."""
+def test_a_late_server_must_meet_the_planned_limits(change: dict[str, Any], words: str) -> None:
+    """A server with lower limits than planned for would drop pictures or cut prompts: it is not used."""
     assert words in missing_capability(HERE, replace(HERE, **change), strict=False)
     assert missing_capability(HERE, replace(HERE, context_length=16384, slots=4), strict=True) == ""
 
 
-def test_another_model_later() -> None:
-    """It is used with a warning, or not at all where that was asked for."""
+def test_a_late_server_with_another_model() -> None:
+    """A server with another model is used with a warning, or with ``strict`` not at all."""
     other = replace(HERE, model="n")
     assert missing_capability(HERE, other, strict=False) == ""
     assert "'n', not 'm'" in missing_capability(HERE, other, strict=True)
 
 
-def test_a_server_that_comes_back_smaller_is_not_used() -> None:
-    """Restarted with a smaller context it is left out, and that is said once."""
-    with bench_of({"context": 8192}, {"context": 8192}, living=Phoenix) as (bench, (one, _)):
+def test_a_server_restarted_with_a_smaller_context_is_not_used() -> None:
+    """It is left out, and one message says so."""
+    with bench_of({"context": 8192}, {"context": 8192}, living=RestartingServer) as (bench, (one, _)):
         one._options["context"] = 2048
         one.plan[ANY] = [faults.Die()]
         assert_all_read(bench.read())
         until(lambda: "cannot be used: its context is 2048" in bench.notices())
         assert_all_read(bench.read())
-        assert not one.now.generated
+        assert not one.current.generated
         assert bench.notices().count("its context is 2048") == 1

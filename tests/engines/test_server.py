@@ -1,4 +1,4 @@
-"""A server as an engine: what is tried again and what is not, aborts by key, and stopping."""
+"""One server as an engine: retries, aborts by key, time-outs, the request queue and stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp, page_text
 from fakes.loopback import Arrival
 from fakes.pictures import encode, picture
-from fakes.restarting_server import Phoenix
+from fakes.restarting_server import RestartingServer
 from visionocr.engines import server as module
 from visionocr.engines.connection import Connection
 from visionocr.engines.dialects import probe
@@ -64,8 +64,8 @@ def request(number: int = 1, *, max_length: int = 400, text: str = "Read the pag
 
 
 @dataclass
-class Time(Stop):
-    """An engine's flag, and a clock that only waiting for the flag moves on; what it ran into is in ``sleeps``."""
+class FakeTime(Stop):
+    """A stop flag with a clock that only ``wait`` advances; the times waited are in ``sleeps``."""
 
     now: float = 0.0
     sleeps: list[float] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Bench:
 
     fake: FakeKoboldCpp
     engine: ServerEngine
-    time: Time
+    time: FakeTime
     events: list[Event]
 
     def keys(self) -> list[str]:
@@ -106,21 +106,21 @@ class Bench:
         return [arrival.path for arrival in self.fake.requests]
 
 
-def bench_for(fake: FakeKoboldCpp, *, key: str | None = None, timeout: float = 5.0, **policy: Any) -> Bench:
-    """An engine with its own time; the probe's traffic is forgotten."""
-    time, events = Time(), list[Event]()
+def make_bench(fake: FakeKoboldCpp, *, key: str | None = None, timeout: float = 5.0, **policy: Any) -> Bench:
+    """An engine with a fake clock; the requests of its probe are removed from the record."""
+    time, events = FakeTime(), list[Event]()
     http = Http(fake.url, key, timeout, clock=time.clock)
     server, dialect = probe(http)
-    patient = RetryPolicy(**{"jitter": lambda: 1.0, **policy})
-    engine = ServerEngine(http, server, dialect, observer=events.append, policy=patient, stop=time)
+    request_long_answer = RetryPolicy(**{"jitter": lambda: 1.0, **policy})
+    engine = ServerEngine(http, server, dialect, observer=events.append, policy=request_long_answer, stop=time)
     fake.requests.clear()
     return Bench(fake, engine, time, events)
 
 
 @pytest.fixture
 def bench(koboldcpp: FakeKoboldCpp) -> Iterator[Bench]:
-    """An engine in front of the newest server; at the end nobody may have been wronged."""
-    bench = bench_for(koboldcpp)
+    """An engine for the newest server; at the end no key was reused and no abort was without a key."""
+    bench = make_bench(koboldcpp)
     yield bench
     assert not koboldcpp.keyless_aborts
     assert not koboldcpp.reused_keys
@@ -133,8 +133,8 @@ def bench(koboldcpp: FakeKoboldCpp) -> Iterator[Bench]:
 # --- the good way --------------------------------------------------------------------------------------
 
 
-def test_answer(bench: Bench) -> None:
-    """One request gives one completion, with the token counts that prove the picture's use."""
+def test_one_request_gives_one_completion(bench: Bench) -> None:
+    """The completion has the token counts that prove the picture's use."""
     completion = bench.engine.complete(request(3))
     assert completion.text.strip() == page_text(3)
     assert (completion.finish_reason, completion.retries) == (FinishReason.STOP, 0)
@@ -151,7 +151,7 @@ def test_answer(bench: Bench) -> None:
 def test_versions(version: str) -> None:
     """Every version answers, up to the one that counts no tokens."""
     with FakeKoboldCpp(version=version) as fake:
-        bench = bench_for(fake)
+        bench = make_bench(fake)
         completion = bench.engine.complete(request(3))
     assert completion.text.strip() == page_text(3)
     assert (completion.prompt_tokens is None) == (version == "1.76")
@@ -172,8 +172,8 @@ def test_failed_count_is_not_remembered(bench: Bench) -> None:
     assert bench.engine.complete(request(2)).text_tokens is not None
 
 
-def test_many_texts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts of many different texts are right and do not pile up."""
+def test_counts_of_many_texts_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts of many different texts are right, and only some of them are kept."""
     monkeypatch.setattr(module, "_MOST_COUNTS", 3)
     counts = [bench.engine.count_tokens("word " * number) for number in range(8)]
     assert counts == [bench.engine.count_tokens("word " * number) for number in range(8)]
@@ -190,9 +190,9 @@ def test_threads(bench: Bench) -> None:
     assert bench.fake.most_connections <= 8
 
 
-def test_constructor_is_silent(koboldcpp: FakeKoboldCpp) -> None:
-    """Building and closing an engine asks nothing."""
-    bench = bench_for(koboldcpp)
+def test_constructor_sends_no_request(koboldcpp: FakeKoboldCpp) -> None:
+    """Building and closing an engine sends no request."""
+    bench = make_bench(koboldcpp)
     bench.engine.close()
     assert not koboldcpp.requests
 
@@ -200,8 +200,8 @@ def test_constructor_is_silent(koboldcpp: FakeKoboldCpp) -> None:
 # --- busy ----------------------------------------------------------------------------------------------
 
 
-def test_busy_then_free(bench: Bench) -> None:
-    """A busy server is asked again until it answers; waits grow, each try has a fresh key, and it is told."""
+def test_busy_requests_are_retried(bench: Bench) -> None:
+    """A busy server is asked again until it answers, with growing waits, fresh keys and a message."""
     bench.fake.plan[1] = [faults.Busy(4)]
     completion = bench.engine.complete(request(1))
     assert completion.text.strip() == page_text(1)
@@ -213,8 +213,8 @@ def test_busy_then_free(bench: Bench) -> None:
     assert all("busy" in event.reason for event in retrying)
 
 
-def test_busy_for_long(bench: Bench) -> None:
-    """However often it says busy, that is no failure: only time ends it, and no wait is longer than it should be."""
+def test_busy_retries_are_limited_by_time_only(bench: Bench) -> None:
+    """The number of busy answers does not matter, only their time; no wait is longer than the maximum."""
     bench.fake.plan[1] = [faults.Busy(60)]
     completion = bench.engine.complete(request(1))
     assert completion.text.strip() == page_text(1)
@@ -222,16 +222,16 @@ def test_busy_for_long(bench: Bench) -> None:
     assert max(bench.time.sleeps) == 10.0
 
 
-def test_busy_for_ever(bench: Bench) -> None:
-    """A server that never has time is given up after the time that was set, still as busy."""
+def test_a_server_that_stays_busy(bench: Bench) -> None:
+    """After the time for busy servers the error is ``ServerBusy``."""
     bench.fake.plan[1] = faults.Busy()
     with pytest.raises(ServerBusy):
         bench.engine.complete(request(1))
     assert 1800 <= bench.time.now <= 1810
 
 
-def test_busy_counting(bench: Bench) -> None:
-    """A server that is too busy to count tokens is waited for as well."""
+def test_busy_token_count_is_retried(bench: Bench) -> None:
+    """A server that is too busy to count tokens is asked again."""
     bench.fake.plan[COUNT] = [faults.Busy(2)]
     completion = bench.engine.complete(request(1))
     assert (completion.retries, completion.text_tokens is None) == (2, False)
@@ -240,14 +240,14 @@ def test_busy_counting(bench: Bench) -> None:
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 def test_jitter(jitter: float, koboldcpp: FakeKoboldCpp) -> None:
     """Jitter shortens a wait by up to a half and never lengthens it."""
-    bench = bench_for(koboldcpp, jitter=lambda: jitter)
+    bench = make_bench(koboldcpp, jitter=lambda: jitter)
     koboldcpp.plan[1] = [faults.Busy(2)]
     bench.engine.complete(request(1))
     assert bench.time.sleeps == pytest.approx([0.2 * (0.5 + jitter / 2), 0.4 * (0.5 + jitter / 2)])
 
 
-def test_own_jitter() -> None:
-    """The built-in jitter stays between 0 and 1 and is not always the same."""
+def test_default_jitter() -> None:
+    """The built-in jitter stays between 0 and 1 and varies."""
     values = {RetryPolicy().jitter() for _ in range(50)}
     assert all(0 <= value < 1 for value in values)
     assert len(values) > 5
@@ -255,14 +255,14 @@ def test_own_jitter() -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 def test_retry_after(status: int, bench: Bench) -> None:
-    """Every busy-like status is tried again, after the time that the server asks for."""
+    """Every status for overload is retried after the time in ``Retry-After``."""
     bench.fake.plan[1] = [faults.Raw(status, Retry_After="7")]
     assert bench.engine.complete(request(1)).retries == 1
     assert bench.time.sleeps == [7.0]
 
 
-def test_retry_after_nothing(bench: Bench) -> None:
-    """A server that asks to be asked again at once is asked no sooner than one that names no time."""
+def test_retry_after_zero(bench: Bench) -> None:
+    """``Retry-After: 0`` is retried no sooner than an answer without the header."""
     bench.fake.plan[1] = [faults.Raw(503, Retry_After="0")] * 4
     assert bench.engine.complete(request(1)).retries == 4
     assert bench.time.sleeps == pytest.approx([0.2, 0.4, 0.8, 1.6])
@@ -292,7 +292,7 @@ def test_default_sleep_is_interruptible(koboldcpp: FakeKoboldCpp) -> None:
 
 # --- what will not change ------------------------------------------------------------------------------
 
-FINAL: list[tuple[faults.Kind, type[ServerError]]] = [
+FINAL: list[tuple[faults.Fault, type[ServerError]]] = [
     (faults.Json({"detail": {"msg": "no"}}, 400), RequestRefused),
     (faults.Json({}, 401), ServerRefused),
     (faults.Json({}, 403), ServerRefused),
@@ -305,14 +305,14 @@ FINAL: list[tuple[faults.Kind, type[ServerError]]] = [
     (faults.Html(), AnswerUnusable),
     (faults.NotJson(), AnswerUnusable),
     (faults.CutBody(), ConnectionLost),
-    (faults.Nothing(), AnswerUnusable),
+    (faults.AbortedInQueue(), AnswerUnusable),
     (faults.EngineError(), AnswerUnusable),
 ]
 
 
 @pytest.mark.parametrize(("kind", "error"), FINAL, ids=[repr(kind)[:60] for kind, _ in FINAL])
-def test_never_again(kind: faults.Kind, error: type[ServerError], bench: Bench) -> None:
-    """What the same bytes would meet again is raised at once: asking differently is not the wire's business."""
+def test_final_errors_are_not_retried(kind: faults.Fault, error: type[ServerError], bench: Bench) -> None:
+    """Errors that the same bytes would cause again are raised at once; asking differently is the asker's business."""
     bench.fake.plan[1] = kind
     with pytest.raises(error):
         bench.engine.complete(request(1))
@@ -320,10 +320,10 @@ def test_never_again(kind: faults.Kind, error: type[ServerError], bench: Bench) 
     assert not bench.time.sleeps
 
 
-def test_wrong_key_is_never_tried_again() -> None:
-    """A key that stops working in the middle of a run ends it."""
+def test_a_refused_key_is_not_retried() -> None:
+    """A key that is refused during a run raises at once."""
     with FakeKoboldCpp(password="sesame") as fake:
-        bench = bench_for(fake, key="sesame")
+        bench = make_bench(fake, key="sesame")
         fake.password = "changed"
         with pytest.raises(ServerRefused) as caught:
             bench.engine.complete(request(1))
@@ -374,7 +374,7 @@ def test_unreachable_after_busy(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Closed(), faults.Reset()], ids=repr)
-def test_connection_closed(kind: faults.Kind, bench: Bench) -> None:
+def test_connection_closed(kind: faults.Fault, bench: Bench) -> None:
     """A connection that is closed without an answer, by a server that lives, is this page's failure."""
     bench.fake.plan[1] = kind
     with pytest.raises(ConnectionLost):
@@ -409,8 +409,8 @@ def test_absent_and_busy_in_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     assert bench.time.now > 800
 
 
-def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request over which a server died twice is refused, so that the next page gets its turn."""
+def test_a_request_that_crashes_the_server_twice_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request over which a server died twice is refused, and the next page is read."""
 
     def nobody(self: KoboldCpp, http: Http) -> None:
         raise ServerUnreachable("gone")
@@ -423,8 +423,8 @@ def test_a_request_that_kills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     assert bench.engine.complete(request(2)).text.strip() == page_text(2)
 
 
-def test_closed_and_busy(bench: Bench) -> None:
-    """A server that closes a connection and then has no time to say that it lives, lives."""
+def test_connection_closed_by_a_busy_server(bench: Bench) -> None:
+    """A server that closes a connection and then answers busy is alive: the page is not asked again."""
     bench.fake.plan[1] = faults.Closed()
     bench.fake.plan[VERSION] = faults.Busy()
     with pytest.raises(ConnectionLost):
@@ -436,7 +436,7 @@ def test_closed_and_busy(bench: Bench) -> None:
 
 def test_timeout(koboldcpp: FakeKoboldCpp) -> None:
     """A request that takes too long is aborted by its own key, and its server is idle before the error is raised."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     with pytest.raises(TimedOut):
         bench.engine.complete(request(1))
@@ -449,7 +449,7 @@ def test_timeout(koboldcpp: FakeKoboldCpp) -> None:
 
 def test_timeout_waits_for_idle(koboldcpp: FakeKoboldCpp) -> None:
     """After a time-out the next page is not sent while the server still works."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     working = [faults.Json({"idle": 0, "queue": 0}), faults.Json({"idle": 1, "queue": 1})]
     koboldcpp.plan["/api/extra/perf"] = lambda arrival: working.pop(0) if koboldcpp.abort_keys and working else None
@@ -460,8 +460,8 @@ def test_timeout_waits_for_idle(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_timeout_gives_up_waiting(koboldcpp: FakeKoboldCpp) -> None:
-    """A server that never becomes idle is not waited for longer than a minute."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+    """A server that does not become idle after a time-out is waited for a minute at most."""
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     koboldcpp.plan["/api/extra/perf"] = faults.Json({"idle": 0})
     with pytest.raises(TimedOut):
@@ -470,9 +470,9 @@ def test_timeout_gives_up_waiting(koboldcpp: FakeKoboldCpp) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/extra/abort", "/api/extra/perf"])
-def test_timeout_and_no_help(path: str, koboldcpp: FakeKoboldCpp) -> None:
-    """When abort or perf do not work either, the time-out is what is reported."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+def test_timeout_when_abort_fails(path: str, koboldcpp: FakeKoboldCpp) -> None:
+    """When abort and perf fail as well, the time-out is the error that is raised."""
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     koboldcpp.plan[path] = faults.Html(500)
     bench.time.during = koboldcpp.release
@@ -483,8 +483,8 @@ def test_timeout_and_no_help(path: str, koboldcpp: FakeKoboldCpp) -> None:
     koboldcpp.release()
 
 
-def no_request_left(engine: ServerEngine) -> bool:
-    """Whether no thread waits for an answer any more."""
+def no_request_thread_left(engine: ServerEngine) -> bool:
+    """Whether no thread waits for an answer."""
     posts = [thread for thread in threading.enumerate() if thread.name == f"post to {engine.server.url}"]
     for thread in posts:
         thread.join(5)
@@ -492,19 +492,19 @@ def no_request_left(engine: ServerEngine) -> bool:
 
 
 def test_timeout_hangs_up(koboldcpp: FakeKoboldCpp) -> None:
-    """After a time-out nobody waits for the answer any more, even when the server does not take the abort."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+    """After a time-out the connection is closed, even when the server does not take the abort."""
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     koboldcpp.plan["/api/extra/abort"] = faults.Html(500)
     koboldcpp.plan["/api/extra/perf"] = faults.Json({"idle": 1})
     with pytest.raises(TimedOut):
         bench.engine.complete(request(1))
     assert koboldcpp.running is not None
-    assert no_request_left(bench.engine)
+    assert no_request_thread_left(bench.engine)
 
 
 def test_cancel_hangs_up(bench: Bench) -> None:
-    """After a stop nobody waits for the answer any more, even when the server does not take the abort."""
+    """After ``cancel`` the connection is closed, even when the server does not take the abort."""
     bench.fake.plan[1] = faults.Hang()
     bench.fake.plan["/api/extra/abort"] = faults.Html(500)
     with ThreadPoolExecutor(1) as pool:
@@ -514,13 +514,13 @@ def test_cancel_hangs_up(bench: Bench) -> None:
         try:
             with pytest.raises(Interrupted):
                 asked.result(2)
-            assert no_request_left(bench.engine)
+            assert no_request_thread_left(bench.engine)
         finally:
             bench.fake.release()
 
 
-def test_stranger_aborts(bench: Bench) -> None:
-    """An answer that a stranger cut short is returned as aborted, for the judges."""
+def test_abort_by_another_client(bench: Bench) -> None:
+    """An answer that another client cut short has the finish reason of an abort."""
     bench.fake.plan[1] = faults.Aborted(12)
     completion = bench.engine.complete(request(1))
     assert (completion.finish_reason, completion.completion_tokens) == (FinishReason.ABORTED, 12)
@@ -575,8 +575,8 @@ def test_cancel_of_several(bench: Bench) -> None:
             bench.fake.wait_for(lambda: bench.fake.running is None or bool(bench.fake.waiting))
 
 
-def test_close_leaves_nothing_at_work(bench: Bench) -> None:
-    """Closing an engine stops what still runs, and is done when that is over."""
+def test_close_ends_running_requests(bench: Bench) -> None:
+    """Closing an engine aborts what still runs, and returns when that is over."""
     bench.fake.plan[1] = faults.Hang()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(bench.engine.complete, request(1))
@@ -588,8 +588,8 @@ def test_close_leaves_nothing_at_work(bench: Bench) -> None:
 
 
 @dataclass(frozen=True)
-class SlowRoad(Http):
-    """Holds a page back on its way to the server, until it may go."""
+class DelayedConnection(Http):
+    """A connection that holds a page back until it is released."""
 
     left: threading.Event = field(default_factory=threading.Event)
     may_go: threading.Event = field(default_factory=threading.Event)
@@ -610,9 +610,9 @@ class SlowRoad(Http):
         return super().post(path, body, quick=quick, connection=connection, on_event=on_event)
 
 
-def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:
-    """An abort that arrives before the request itself is repeated, so that the server does not work for nobody."""
-    http = SlowRoad(koboldcpp.url, timeout=5.0)
+def test_cancel_before_the_request_arrives(koboldcpp: FakeKoboldCpp) -> None:
+    """An abort that arrives before its request is repeated, so that the server does not work in vain."""
+    http = DelayedConnection(koboldcpp.url, timeout=5.0)
     server, dialect = probe(http)
     engine = ServerEngine(http, server, dialect)
 
@@ -630,10 +630,10 @@ def test_cancel_overtakes_the_request(koboldcpp: FakeKoboldCpp) -> None:
     assert set(koboldcpp.abort_keys) == {arrival.body["genkey"] for arrival in koboldcpp.generated}
 
 
-def test_cancel_of_a_deaf_server(bench: Bench) -> None:
-    """A server that does not react to an abort holds nobody up for long."""
+def test_cancel_when_the_server_ignores_aborts(bench: Bench) -> None:
+    """``cancel`` does not wait long for a server that ignores the abort."""
     bench.engine._policy = replace(bench.engine._policy, abort=0.1)
-    stuck = faults.Door(Answer(body=b'{"success": "true"}', length=19, pause=60.0))
+    stuck = faults.ServerFault(Answer(body=b'{"success": "true"}', length=19, pause=60.0))
     bench.fake.plan[1] = faults.Hang()
     bench.fake.plan["/api/extra/abort"] = stuck
     returned = threading.Event()
@@ -653,7 +653,7 @@ def test_cancel_of_a_deaf_server(bench: Bench) -> None:
 
 def test_cancel_during_a_timeout(koboldcpp: FakeKoboldCpp) -> None:
     """Stopping ends the wait for an idle server."""
-    bench = bench_for(koboldcpp, timeout=0.1)
+    bench = make_bench(koboldcpp, timeout=0.1)
     koboldcpp.plan[1] = faults.Hang()
     koboldcpp.plan["/api/extra/perf"] = faults.Json({"idle": 0})
     bench.time.during = bench.engine.cancel
@@ -671,8 +671,8 @@ def test_cancel_between_attempts(bench: Bench) -> None:
     assert len(bench.fake.generated) == 1
 
 
-def test_keys_are_unguessable_and_ours(bench: Bench) -> None:
-    """A key is long, random and says whose it is."""
+def test_generation_keys(bench: Bench) -> None:
+    """A key is long, random and has the program's prefix."""
     for number in PAGES:
         bench.engine.complete(request(number))
     keys = bench.keys()
@@ -683,7 +683,7 @@ def test_keys_are_unguessable_and_ours(bench: Bench) -> None:
 # --- watching what runs --------------------------------------------------------------------------------
 
 
-def patient(number: int) -> Request:
+def request_long_answer(number: int) -> Request:
     """A request with room for a long answer."""
     return replace(request(number), max_length=3000)
 
@@ -691,7 +691,7 @@ def patient(number: int) -> Request:
 def test_a_loop_is_stopped_as_it_happens(bench: Bench) -> None:
     """An answer that only repeats itself is aborted by its own key long before its limit, and says why it ended."""
     bench.fake.plan[1] = faults.Loop("lines", of=faults.Slow(12.0))
-    completion = bench.engine.complete(patient(1))
+    completion = bench.engine.complete(request_long_answer(1))
     assert completion.finish_reason is FinishReason.LOOP
     assert (completion.completion_tokens or 0) < 2500
     assert bench.fake.abort_keys == bench.keys()
@@ -700,18 +700,18 @@ def test_a_loop_is_stopped_as_it_happens(bench: Bench) -> None:
 
 def test_a_slow_answer_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
     """An answer may take far longer than the time-out as long as it grows."""
-    bench = bench_for(koboldcpp, timeout=0.5)
+    bench = make_bench(koboldcpp, timeout=0.5)
     koboldcpp.plan[1] = faults.Slow(2.5)
     assert bench.engine.complete(request(1)).text.strip() == page_text(1)
     assert not koboldcpp.abort_keys
 
 
-def test_a_queue_that_moves_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
-    """A request behind others is no silence while the others are served."""
+def test_a_moving_queue_is_progress(koboldcpp: FakeKoboldCpp) -> None:
+    """A request behind others does not time out while the others are served."""
     koboldcpp.service_seconds = 0.4
-    others = bench_for(koboldcpp)
+    others = make_bench(koboldcpp)
     others.engine._queue = RequestQueue(1, 4, others.time.clock, others.time)  # as several people would fill the queue
-    bench = bench_for(koboldcpp, timeout=0.8)
+    bench = make_bench(koboldcpp, timeout=0.8)
     with ThreadPoolExecutor(5) as pool:
         waiting = [pool.submit(others.engine.complete, request(number)) for number in (2, 3, 4, 5)]
         koboldcpp.wait_for(lambda: koboldcpp.waiting == 3)
@@ -722,7 +722,7 @@ def test_a_queue_that_moves_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
 
 def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
     """``max_time`` stops even an answer that grows, and keeps what there is of it."""
-    bench = bench_for(koboldcpp)
+    bench = make_bench(koboldcpp)
     engine = ServerEngine(bench.engine._http, bench.engine.server, bench.engine._dialect, max_time=1.0)
     koboldcpp.plan[1] = faults.Slow(30.0)
     completion = engine.complete(request(1))
@@ -735,7 +735,7 @@ def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
 
 
 def test_one_runs_and_one_waits(bench: Bench) -> None:
-    """However many threads ask, the server has one request at work and one at hand, never more."""
+    """Whatever the number of threads, the server has one running and one queued request of ours at most."""
     bench.fake.service_seconds = 0.02
     with ThreadPoolExecutor(6) as pool:
         texts = list(pool.map(lambda number: bench.engine.complete(request(number)).text.strip(), PAGES))
@@ -743,8 +743,8 @@ def test_one_runs_and_one_waits(bench: Bench) -> None:
     assert bench.fake.most_at_once == 2
 
 
-def test_the_time_in_the_queue_is_not_the_pages(koboldcpp: FakeKoboldCpp) -> None:
-    """A page that waited behind another of ours is charged with the seconds of its own work only."""
+def test_seconds_exclude_the_queue(koboldcpp: FakeKoboldCpp) -> None:
+    """The seconds of a page exclude the time that it waited behind another of ours."""
     http = Http(koboldcpp.url, timeout=5.0)
     server, dialect = probe(http)
     engine = ServerEngine(http, server, dialect)
@@ -758,8 +758,8 @@ def test_the_time_in_the_queue_is_not_the_pages(koboldcpp: FakeKoboldCpp) -> Non
 
 
 @pytest.mark.slow
-def test_waiting_behind_our_own_is_no_silence(koboldcpp: FakeKoboldCpp) -> None:
-    """A page behind a slow one of ours is not given up, though nothing in the queue moves; its time has not begun."""
+def test_waiting_behind_our_own_request_is_no_timeout(koboldcpp: FakeKoboldCpp) -> None:
+    """A page queued behind a slow one of ours does not time out, though the queue does not move."""
     http = Http(koboldcpp.url, timeout=0.5)
     server, dialect = probe(http)
     engine = ServerEngine(http, server, dialect, max_time=4.0)
@@ -774,10 +774,10 @@ def test_waiting_behind_our_own_is_no_silence(koboldcpp: FakeKoboldCpp) -> None:
     assert not koboldcpp.abort_keys
 
 
-def test_a_queue_without_room() -> None:
-    """A server that lets nobody wait gets one request at a time as soon as it has said so."""
+def test_a_server_without_a_queue() -> None:
+    """A server that lets nobody wait gets one request at a time as soon as it has answered busy."""
     with FakeKoboldCpp(multiuser=0, service_seconds=0.05) as fake:
-        bench = bench_for(fake)
+        bench = make_bench(fake)
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda number: bench.engine.complete(request(number)), PAGES))
         assert [one.text.strip() for one in answers] == [page_text(number) for number in PAGES]
@@ -785,9 +785,9 @@ def test_a_queue_without_room() -> None:
         assert sum(one.retries for one in answers) == 1
 
 
-def test_the_guilty_page_is_told_from_its_neighbours() -> None:
-    """When a server dies with two pages in it, each is asked again alone: only the one that kills again is refused."""
-    with Phoenix(service_seconds=0.1) as fake:
+def test_the_crashing_page_is_found() -> None:
+    """After a server dies with two pages in it, each is asked again alone; only the one that crashes it is refused."""
+    with RestartingServer(service_seconds=0.1) as fake:
         http = Http(fake.url, timeout=5.0)
         server, dialect = probe(http)
         engine = ServerEngine(http, server, dialect, policy=RetryPolicy(first_wait=0.02, longest_wait=0.1))

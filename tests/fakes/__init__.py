@@ -1,1 +1,1 @@
-"""What the tests put in place of the outside world: a server and pictures whose content is known."""
+"""Stand-ins for the outside world: servers whose behaviour a test chooses, and pictures whose content is known."""

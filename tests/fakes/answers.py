@@ -1,4 +1,4 @@
-"""What a server sends back, good or bad."""
+"""HTTP answers of a fake server, good and bad."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ending(Enum):
     RESET = auto()
     """Reset, without a single byte."""
     DEATH = auto()
-    """The process is gone: no byte, no other connection survives, nobody listens any more."""
+    """The process dies: nothing is sent, all other connections end, new ones are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Answer:
 
 
 def json_answer(value: object, status: int = 200, *, measured: bool | None = None) -> Answer:
-    """*value* as JSON; KoboldCpp tells the length of good answers only, unless *measured* says otherwise."""
+    """*value* as JSON. KoboldCpp sends ``Content-Length`` with status 200 only, unless *measured* says otherwise."""
     body = json.dumps(value).encode()
     measured = status == 200 if measured is None else measured
     return Answer(status, body, length=len(body) if measured else None)
@@ -59,7 +59,7 @@ SILENCE = Answer(ending=Ending.SILENCE)
 DEATH = Answer(ending=Ending.DEATH)
 
 
-def too_quick(seconds: int) -> Answer:
+def rate_limited(seconds: int) -> Answer:
     """The refusal of a server with a rate limit."""
     return detail(
         503, "service_unavailable", f"You are sending requests too quickly. Please try again in {seconds} seconds."

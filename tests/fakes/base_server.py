@@ -1,9 +1,9 @@
-"""What the fakes of other servers than KoboldCpp share: eyes, a model, a plan, a key, and ears for a client's hang-up.
+"""Base class of the other fake servers than KoboldCpp: decodes pictures, generates, checks keys, plans faults.
 
-    server.plan[7] = [kinds.Says("..."), kinds.Html(502)]     the first two requests with a picture of page 7
-    server.plan[ANY] = kinds.Loop()                           every request with a picture
+    server.plan[7] = [faults.FixedText("..."), faults.Html(502)]     the first two requests with a picture of page 7
+    server.plan[ANY] = faults.Loop()                           every request with a picture
 
-``Door`` and ``Voice`` kinds work as they do with ``FakeKoboldCpp``; ``Hang`` lasts until ``release()``, the server's
+``ServerFault`` and ``OutputFault`` work as with ``FakeKoboldCpp``; ``Hang`` lasts until ``release()``, the server's
 end, or until the client hangs up, which is counted in ``hung_up``.
 """
 
@@ -21,11 +21,11 @@ from typing import Any
 
 from fakes import engine
 from fakes.answers import SILENCE, Answer, json_answer
-from fakes.faults import Ask, Door, Kind, Voice
+from fakes.faults import Fault, ModelRequest, OutputFault, ServerFault
 from fakes.koboldcpp import ANY, UNREADABLE
 from fakes.loopback import Arrival, Loopback
 from fakes.vision import Picture, decode_bytes, squares
-from fakes.words import chatter, page_text, tokens
+from fakes.words import page_text, tokens, unrelated_text
 
 TEMPLATE = 12
 """Tokens of the server's own chat template."""
@@ -33,8 +33,8 @@ _TOKENS = squares(28)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the model said, and what it cost."""
+class Generation:
+    """What the model generated, with its token counts."""
 
     text: str
     prompt_tokens: int
@@ -43,18 +43,18 @@ class Said:
     """See ``fakes.engine``."""
 
 
-class GoneError(Exception):
-    """The client hung up while the model was at work."""
+class ClientGoneError(Exception):
+    """The client closed the connection during the generation."""
 
 
-class Speaker(Loopback):
-    """One model behind an API that subclasses write."""
+class BaseServer(Loopback):
+    """A server with one model; subclasses implement its API."""
 
     def __init__(
         self, *, model: str = "qwen2.5-vl-7b", vision: bool = True, context: int = 8192, key: str = ""
     ) -> None:
         self.model, self.vision, self.context, self.key = model, vision, context, key
-        self.plan: dict[Hashable, Kind | list[Kind]] = {}
+        self.plan: dict[Hashable, Fault | list[Fault]] = {}
         self.hung_up = 0
         self.hanging = 0
         self._local = threading.local()
@@ -62,13 +62,13 @@ class Speaker(Loopback):
         super().__init__(threads=16)
         self.start()
 
-    # -- what subclasses write
+    # -- implemented by subclasses
 
-    def speak(self, arrival: Arrival) -> Answer:
-        """The good answer, the key being right."""
+    def answer_authorized(self, arrival: Arrival) -> Answer:
+        """The answer to a request whose key was accepted."""
         raise NotImplementedError
 
-    # -- what they use
+    # -- used by subclasses
 
     @property
     def generated(self) -> list[Arrival]:
@@ -80,16 +80,16 @@ class Speaker(Loopback):
         if self.key and arrival.headers.get("authorization") != f"Bearer {self.key}":
             return self.unauthorized()
         try:
-            return self.speak(arrival)
-        except GoneError:
+            return self.answer_authorized(arrival)
+        except ClientGoneError:
             return SILENCE
 
     def unauthorized(self) -> Answer:
-        """The complaint about a key."""
+        """The answer to a missing or wrong key."""
         return json_answer({"error": {"message": "Invalid API key", "code": 401}}, 401)
 
-    def see(self, images: Sequence[str]) -> list[Picture | None]:
-        """The pictures in base64 texts; ``None`` for what is no picture."""
+    def decode_images(self, images: Sequence[str]) -> list[Picture | None]:
+        """Decode base64 texts; ``None`` stands for one that holds no picture."""
         pictures: list[Picture | None] = []
         for image in images:
             try:
@@ -98,8 +98,8 @@ class Speaker(Loopback):
                 pictures.append(None)
         return pictures
 
-    def planned(self, arrival: Arrival, pictures: Sequence[Picture]) -> Kind | None:
-        """The next step of the plan for a request with these pictures."""
+    def next_fault(self, arrival: Arrival, pictures: Sequence[Picture]) -> Fault | None:
+        """Take the next planned fault for a request with these pictures."""
         arrival.numbers = tuple(picture.number for picture in pictures)
         with self.condition:
             for key in [*arrival.numbers, ANY] if pictures else []:
@@ -111,40 +111,44 @@ class Speaker(Loopback):
                     return steps
         return None
 
-    def cost(self, text: str, pictures: Sequence[Picture]) -> int:
-        """Tokens of a prompt."""
+    def count_prompt_tokens(self, text: str, pictures: Sequence[Picture]) -> int:
+        """Number of tokens of a prompt with pictures."""
         return TEMPLATE + len(tokens(text)) + sum(_TOKENS(picture.width, picture.height) for picture in pictures)
 
     def generate(
         self, arrival: Arrival, text: str, pictures: Sequence[Picture], body: dict[str, Any], limit: int
-    ) -> Said | Answer:
-        """Let the model speak: about the pictures, or, without any, about nothing."""
+    ) -> Generation | Answer:
+        """Generate a text: the pictures' own texts, or unrelated text when there is no picture."""
         arrival.prompt = text or "-"
-        kind = self.planned(arrival, pictures)
-        if isinstance(kind, Door):
-            return kind.answer
+        fault = self.next_fault(arrival, pictures)
+        if isinstance(fault, ServerFault):
+            return fault.answer
         seed = 0 if body["greedy"] else body["seed"]
         seen = tuple(picture.number for picture in pictures)
         texts = [UNREADABLE if number is None else page_text(number) for number in seen]
-        good = engine.transcript(texts, text) if pictures else chatter(zlib.crc32(text.encode()) + seed)
-        speech = (kind if isinstance(kind, Voice) else Voice()).say(Ask(good, seen, text, seed))
-        if speech.blind:
+        good = engine.transcript(texts, text) if pictures else unrelated_text(zlib.crc32(text.encode()) + seed)
+        output = (fault if isinstance(fault, OutputFault) else OutputFault()).apply(
+            ModelRequest(good, seen, text, seed)
+        )
+        if output.blind:
             pictures = ()
         arrival.seen = tuple(picture.number for picture in pictures)
         params = engine.Params(
             text, [], limit, self.context, seed, body["greedy"], body["stops"], True, False, False, ""
         )
-        outcome = engine.generate(speech, params)
-        if speech.hang is not None:
+        outcome = engine.generate(output, params)
+        if output.hang is not None:
             self._hang()
-        return Said(outcome.text.strip(" "), self.cost(text, pictures), outcome.tokens, outcome.stop_reason)
+        return Generation(
+            outcome.text.strip(" "), self.count_prompt_tokens(text, pictures), outcome.tokens, outcome.stop_reason
+        )
 
     def release(self) -> None:
-        """Let what hangs go on."""
+        """Let hanging requests continue."""
         self._released.set()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection that a thread serves."""
+        """Serve a connection, remembering it for ``_hang``."""
         self._local.connection = request
         super().finish_request(request, client_address)
 
@@ -158,4 +162,4 @@ class Speaker(Loopback):
                 with self.condition:
                     self.hung_up += 1
                     self.condition.notify_all()
-                raise GoneError
+                raise ClientGoneError

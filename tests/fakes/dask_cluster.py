@@ -11,7 +11,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Run until nobody wants it any more."""
+    """Run until standard input ends."""
     import distributed
 
     dask: Any = distributed

@@ -1,4 +1,4 @@
-"""How the server understands a generate request and what its model makes of it."""
+"""Parses a generate request as the server does, and generates the model's tokens within its limits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fakes.faults import Speech
+from fakes.faults import ModelOutput
 from fakes.versions import Version
-from fakes.words import rambling, token_ids, tokens
+from fakes.words import endless_text, token_ids, tokens
 from visionocr.types import PAGE_MARK
 
 LIMIT, END_TOKEN, STOP_SEQUENCE, ERROR = 0, 1, 2, -2
@@ -53,8 +53,8 @@ class Params:
     key: str
 
 
-class Reader:
-    """Takes the fields of a request out of its body, as strictly as the version does."""
+class RequestReader:
+    """Reads the fields of a request's body, as strictly as the server's version does."""
 
     def __init__(self, version: Version, body: Mapping[str, Any]) -> None:
         self.version = version
@@ -122,13 +122,13 @@ class Reader:
 
 
 def shorten(text: str, room: int) -> str:
-    """*text* as it reaches the model: its front is dropped when it has more than *room* tokens."""
+    """Drop the front of *text* when it has more than *room* tokens, as the server does."""
     pieces = tokens(text)
     return text if len(pieces) <= room else "".join(pieces[len(pieces) - max(room, 0) :])
 
 
 def transcript(texts: list[str], prompt: str) -> str:
-    """What a good model answers: the pictures' texts, each under its mark when the prompt shows page marks."""
+    """The correct answer: the pictures' texts, each under its page mark when the prompt shows page marks."""
     if _MARK.search(prompt):
         texts = [f"{PAGE_MARK.format(n=n)}\n{text}" for n, text in enumerate(texts, 1)]
     return "\n\n".join(texts)
@@ -140,7 +140,7 @@ class Outcome:
 
     pieces: tuple[str, ...] = ()
     text: str = ""
-    """As it is answered: a stop sequence is cut off when that was asked for."""
+    """The text in the answer: a stop sequence is cut off when ``trim_stop`` is set."""
     stop_reason: int = LIMIT
     tokens: int = 0
     """Completion tokens, the end token included."""
@@ -151,10 +151,10 @@ class Outcome:
         return Outcome(pieces, "".join(pieces), LIMIT, len(pieces))
 
 
-def generate(speech: Speech, params: Params) -> Outcome:
-    """Say the *speech* within the limits of the request."""
-    more: Iterator[str] | None = speech.more or (rambling(params.seed) if params.endless else None)
-    spoken = f" {speech.text}" if speech.text else ""
+def generate(output: ModelOutput, params: Params) -> Outcome:
+    """Generate *output* within the limits of the request."""
+    more: Iterator[str] | None = output.more or (endless_text(params.seed) if params.endless else None)
+    spoken = f" {output.text}" if output.text else ""
     pieces: list[str] = []
     tail, longest = "", max(map(len, params.stops), default=0)
     for piece in itertools.chain(tokens(spoken), more or ()):
@@ -173,7 +173,7 @@ def generate(speech: Speech, params: Params) -> Outcome:
 
 
 def logprobs(pieces: tuple[str, ...], version: Version) -> dict[str, object]:
-    """The token list that ``logprobs`` asks for, in its outline."""
+    """The token list of an answer to a request with ``logprobs``; the values are placeholders."""
     ids = {"token_ids": [number for piece in pieces for number in token_ids(piece)[1:]]}
     content = [{"token": piece, "logprob": 0.0, "bytes": list(piece.encode())} for piece in pieces]
     offsets = list(itertools.accumulate((len(piece) for piece in pieces[:-1]), initial=0)) if pieces else []

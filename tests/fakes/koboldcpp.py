@@ -1,4 +1,4 @@
-"""A KoboldCpp server on loopback that reads pictures with barcodes, misbehaves on demand and remembers everything.
+"""A fake KoboldCpp server on loopback that reads pictures with barcodes, fails on demand and records every request.
 
 ::
 
@@ -18,21 +18,21 @@
         assert server.most_at_once == 1 and not server.keyless_aborts and not server.reused_keys
 
 Arguments (all by keyword, all with defaults): ``version`` any release number ("1.115.1"); ``model``; ``vision``;
-``llm``; ``context``; ``password``; ``admin_password``; ``multiuser`` (``--multiuser``, 0: nobody waits);
+``llm``; ``context``; ``password``; ``admin_password``; ``multiuser`` (``--multiuser``, 0: no queue);
 ``max_length`` (``--defaultgenamt``); ``genlimit``; ``ratelimit`` (seconds); ``gendefaults``; ``visionmaxres``;
 ``max_body`` (bytes); ``image_tokens`` (``squares(28)`` or ``fixed(576)``: width, height -> tokens); ``text_of``
 (number -> text, ``page_text``); ``service_seconds`` (time of a generation); ``linger`` (seconds that the lock is kept
 after an answer, 0.05 in reality); ``threads`` (connections served at once, 24); ``port`` (0: any
 free one); ``clock``.
 
-What it says. A picture whose barcode is *n* reads ``page_text(n)``; several are joined by an empty line, each under
+Output: a picture whose barcode is *n* reads ``page_text(n)``; several are joined by an empty line, each under
 ``=== PAGE i ===`` when the prompt shows such a mark; a picture without a readable number reads ``UNREADABLE``; without
-a picture there is fluent chatter. The answer begins with a blank, as it does in reality.
+a picture there is unrelated text. The answer begins with a blank, as it does in reality.
 
 ``plan``: a page number (of any image of the request; the first planned one counts), ``None`` (a request without
-numbers), ``ANY`` or an address's ending, to a kind (every time), a list (one after the other, then normal; ``None``
-in it: normal once) or a function of the ``Arrival`` that gives a kind or ``None``. Kinds: see ``fakes.faults``. At
-addresses other than generate only ``Door`` and ``Post`` kinds mean something.
+numbers), ``ANY`` or an address's ending, to a fault (every time), a list (one after the other, then normal; ``None``
+in it: normal once) or a function of the ``Arrival`` that gives a fault or ``None``. Faults: see ``fakes.faults``. At
+addresses other than generate only ``ServerFault`` and ``TransportFault`` have an effect.
 
 Record: ``requests`` (``Arrival``: method, path, headers by lower-case name, body, size, seconds, numbers, ask, prompt
 as the model saw it, seen, status), ``generated`` (only generate), ``asked[number]``, ``most_at_once`` (running and
@@ -54,23 +54,23 @@ from typing import TypeAlias
 
 from fakes import answers, engine
 from fakes.answers import Answer, json_answer
-from fakes.faults import Ask, Door, Kind, Post, Speech, Voice
+from fakes.faults import Fault, ModelOutput, ModelRequest, OutputFault, ServerFault, TransportFault
 from fakes.loopback import Arrival, Loopback
-from fakes.server_state import House, Job
+from fakes.server_state import Job, ServerState
 from fakes.versions import Version
-from fakes.vision import Eyes, ImageTokens, ProcessDiedError, Sight, decode, fixed, squares
-from fakes.words import chatter, page_text, token_ids, tokens
+from fakes.vision import EncodedImages, ImageTokens, ProcessDiedError, Projector, decode, fixed, squares
+from fakes.words import page_text, token_ids, tokens, unrelated_text
 
 __all__ = ["ANY", "UNREADABLE", "Arrival", "FakeKoboldCpp", "fixed", "page_text", "squares"]
 
 ANY = "*"
 """Key of ``plan`` for every generate request."""
 UNREADABLE = "There is nothing on this page that can be read."
-"""What a picture without a number says."""
+"""The text of a picture without a number."""
 NO_LOCK = ("/api/extra/tokencount", "/api/extra/generate/check", "/api/extra/abort")
 GENERATE = ("/api/v1/generate", "/api/latest/generate")
 
-Step: TypeAlias = Kind | Callable[[Arrival], Kind | None] | None
+Step: TypeAlias = Fault | Callable[[Arrival], Fault | None] | None
 Plan: TypeAlias = dict[Hashable, Step | list[Step]]
 
 
@@ -123,7 +123,7 @@ class FakeKoboldCpp(Loopback):
         self.asked: Counter[int | None] = Counter()
         self.genkeys: list[str] = []
         kept = min(max(visionmaxres, 512), 2048) if visionmaxres else self.version.clamped_side
-        self._eyes = Eyes(self.version, kept, image_tokens or squares())
+        self._projector = Projector(self.version, kept, image_tokens or squares())
         self._last_request = float("-inf")
         self._began = time.monotonic()
         self._last: dict[str, int] = {"tokens": 0, "input": 0, "seed": -1, "gens": 0, "stop": -1}
@@ -132,7 +132,7 @@ class FakeKoboldCpp(Loopback):
         self.max_body = max_body
         waiting = self.version.waiting if multiuser in (None, 1) else max(0, (multiuser or 0) - 1)
         super().__init__(threads=threads, port=port)
-        self.house = House(self.condition, self.closing, waiting)
+        self.state = ServerState(self.condition, self.closing, waiting)
         self.start()
 
     # -- the record
@@ -146,22 +146,22 @@ class FakeKoboldCpp(Loopback):
     @property
     def most_at_once(self) -> int:
         """Largest number of requests that ran or waited at the same time."""
-        return self.house.most_at_once
+        return self.state.most_at_once
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return self.house.waiting
+        return self.state.waiting
 
     @property
     def running(self) -> str | None:
         """Key of the generation under way, ``None`` when there is none."""
-        return self.house.job.key if self.house.job else None
+        return self.state.job.key if self.state.job else None
 
     @property
     def abort_keys(self) -> list[str]:
         """Keys of the aborts that came; empty for one without."""
-        return self.house.abort_keys
+        return self.state.abort_keys
 
     @property
     def keyless_aborts(self) -> int:
@@ -175,7 +175,7 @@ class FakeKoboldCpp(Loopback):
 
     def release(self) -> None:
         """Let a hanging generation go on to its end."""
-        self.house.release()
+        self.state.release()
 
     # -- routing
 
@@ -184,16 +184,16 @@ class FakeKoboldCpp(Loopback):
         ending = self._ending(arrival)
         generating = arrival.method == "POST" and ending in GENERATE
         if generating:
-            self._note(arrival)
-        kind = self._planned([*arrival.numbers, *([None] if not arrival.numbers else []), ANY], arrival, generating)
-        if isinstance(kind, Door):
-            if generating and kind.answer is answers.DEATH:
-                self.house.enter(arrival)  # a picture kills whom it reaches: those before it are served
-            return kind.answer
-        answer = self._good_answer(arrival, ending, kind)
-        return kind.spoil(answer) if isinstance(kind, Post) else answer
+            self._record(arrival)
+        fault = self._next_fault([*arrival.numbers, *([None] if not arrival.numbers else []), ANY], arrival, generating)
+        if isinstance(fault, ServerFault):
+            if generating and fault.answer is answers.DEATH:
+                self.state.acquire(arrival)  # a picture crashes the server at its turn: earlier ones are served
+            return fault.answer
+        answer = self._good_answer(arrival, ending, fault)
+        return fault.corrupt(answer) if isinstance(fault, TransportFault) else answer
 
-    def _good_answer(self, arrival: Arrival, ending: str, kind: Kind | None) -> Answer:
+    def _good_answer(self, arrival: Arrival, ending: str, fault: Fault | None) -> Answer:
         if arrival.method in ("HEAD", "OPTIONS"):
             return Answer(content_type="text/html")
         if arrival.method == "GET":
@@ -201,22 +201,22 @@ class FakeKoboldCpp(Loopback):
         if self.max_body is not None and arrival.size > self.max_body:
             return answers.TOO_BIG
         if ending in NO_LOCK:
-            return self._aside(arrival, ending)
-        if self._too_quick():
-            return answers.too_quick(int(self._last_request + self.ratelimit - self.clock()))
-        if not self.house.enter(arrival):
+            return self._answer_without_lock(arrival, ending)
+        if self._is_rate_limited():
+            return answers.rate_limited(int(self._last_request + self.ratelimit - self.clock()))
+        if not self.state.acquire(arrival):
             return answers.BUSY
         try:
-            return self._locked(arrival, ending, kind)
+            return self._answer_with_lock(arrival, ending, fault)
         finally:
             if not self.linger:
-                self.house.leave(arrival)
+                self.state.release_lock(arrival)
 
-    def answered(self, arrival: Arrival) -> None:
-        """Keep the lock for a while, when told to."""
-        if self.linger and self.house.inside is arrival:
+    def after_answer(self, arrival: Arrival) -> None:
+        """Release the lock, ``linger`` seconds late."""
+        if self.linger and self.state.active is arrival:
             self.closing.wait(self.linger)
-        self.house.leave(arrival)
+        self.state.release_lock(arrival)
 
     def _ending(self, arrival: Arrival) -> str:
         """The known address that the path ends with, or the path."""
@@ -226,8 +226,8 @@ class FakeKoboldCpp(Loopback):
         known = (*GENERATE, *NO_LOCK, *self._getters())
         return next((ending for ending in known if path.endswith(ending)), path)
 
-    def _note(self, arrival: Arrival) -> None:
-        """Keep what a generate request is about."""
+    def _record(self, arrival: Arrival) -> None:
+        """Record the pictures and the key of a generate request."""
         body = arrival.body if isinstance(arrival.body, dict) else {}
         images = body.get("images")
         if isinstance(images, list):
@@ -241,7 +241,7 @@ class FakeKoboldCpp(Loopback):
                 self.genkeys.append(str(body["genkey"]))
             self.condition.notify_all()
 
-    def _planned(self, keys: list[Hashable], arrival: Arrival, generating: bool) -> Kind | None:
+    def _next_fault(self, keys: list[Hashable], arrival: Arrival, generating: bool) -> Fault | None:
         """Take the next step of the plan for this request."""
         path = arrival.path.partition("?")[0].rstrip("/")
         with self.condition:
@@ -252,22 +252,22 @@ class FakeKoboldCpp(Loopback):
                     if not steps:
                         continue
                     step = steps.pop(0)
-                    if isinstance(step, Door) and step.times > 1:
+                    if isinstance(step, ServerFault) and step.times > 1:
                         steps.insert(0, replace(step, times=step.times - 1))
                 else:
                     step = steps
-                kind = step(arrival) if callable(step) else step
-                if kind is not None or isinstance(steps, list):
-                    return kind
+                fault = step(arrival) if callable(step) else step
+                if fault is not None or isinstance(steps, list):
+                    return fault
         return None
 
-    # -- what needs no lock
+    # -- without the lock
 
     def _allowed(self, arrival: Arrival) -> bool:
         keys = [key for key in (self.password, self.admin_password) if key]
         return not self.password or arrival.headers.get("authorization") in [f"Bearer {key}" for key in keys]
 
-    def _too_quick(self) -> bool:
+    def _is_rate_limited(self) -> bool:
         if not (self.ratelimit and self.version.since("1.99")):
             return False
         with self.condition:
@@ -277,7 +277,7 @@ class FakeKoboldCpp(Loopback):
             return False
 
     def _getters(self) -> dict[str, Callable[[Arrival], object]]:
-        """Addresses that only tell something."""
+        """Addresses of GET requests with their values."""
         name = "inactive" if not self.llm else f"koboldcpp/{self.model}"
         shown = "koboldcpp/protected-model"
         getters: dict[str, Callable[[Arrival], object]] = {
@@ -302,7 +302,7 @@ class FakeKoboldCpp(Loopback):
         if getter:
             return json_answer(getter(arrival))
         if ending == "/api/extra/generate/check":
-            return self._aside(arrival, ending)
+            return self._answer_without_lock(arrival, ending)
         if ending == "/api":
             return Answer(302, headers=(("Location", "/api/docs"),))
         message = "Error: HTTP Server is running, but this endpoint does not exist. Please check the URL."
@@ -339,11 +339,11 @@ class FakeKoboldCpp(Loopback):
             fields |= {"total_gens": last["gens"], "stop_reason": last["stop"], "total_img_gens": 0}
             if self.version.since("1.86"):
                 fields |= {"total_tts_gens": 0, "total_transcribe_gens": 0}
-            idle = int(self.house.inside is None)
+            idle = int(self.state.active is None)
             fields |= {"queue": self.waiting, "idle": idle, "hordeexitcounter": -1, "uptime": now, "idletime": now}
         return fields | {"quiet": True}
 
-    def _aside(self, arrival: Arrival, ending: str) -> Answer:
+    def _answer_without_lock(self, arrival: Arrival, ending: str) -> Answer:
         """Token count, check and abort."""
         if not self._allowed(arrival):
             return answers.UNAUTHORIZED
@@ -356,12 +356,12 @@ class FakeKoboldCpp(Loopback):
             return json_answer({"value": len(ids), "ids": ids, **echo})
         key = str(body.get("genkey", ""))
         if ending == "/api/extra/abort":
-            return json_answer(self.house.abort(key))
-        return json_answer({"results": [{"text": self.house.check(key)}]})
+            return json_answer(self.state.abort(key))
+        return json_answer({"results": [{"text": self.state.check(key)}]})
 
-    # -- what needs the lock
+    # -- with the lock
 
-    def _locked(self, arrival: Arrival, ending: str, kind: Kind | None) -> Answer:
+    def _answer_with_lock(self, arrival: Arrival, ending: str, fault: Fault | None) -> Answer:
         if ending not in GENERATE:
             return Answer(404, content_type="text/html")
         if not self._allowed(arrival):
@@ -371,9 +371,9 @@ class FakeKoboldCpp(Loopback):
         if not isinstance(arrival.body, dict):
             return answers.SILENCE
         try:
-            reader = engine.Reader(self.version, {**self.gendefaults, **arrival.body})
+            reader = engine.RequestReader(self.version, {**self.gendefaults, **arrival.body})
             params = reader.params(self.context, self.max_length, self.genlimit, self.clock())
-            return self._generate(arrival, params, kind if isinstance(kind, Voice) else Voice())
+            return self._generate(arrival, params, fault if isinstance(fault, OutputFault) else OutputFault())
         except engine.NullAnswerError:
             return answers.NULL
         except engine.NoAnswerError:
@@ -381,22 +381,22 @@ class FakeKoboldCpp(Loopback):
         except ProcessDiedError:
             return answers.DEATH
 
-    def _generate(self, arrival: Arrival, params: engine.Params, voice: Voice) -> Answer:
-        if self.house.disarm(params.key):
+    def _generate(self, arrival: Arrival, params: engine.Params, fault: OutputFault) -> Answer:
+        if self.state.take_pending_abort(params.key):
             return self._result("", engine.LIMIT, 0, 0, params.seed)
         room = params.context - params.max_length - 4
-        sight = self._eyes.look(params.images, room) if self.vision else Sight()
-        if sight.failed or not self.llm:
+        images = self._projector.encode(params.images, room) if self.vision else EncodedImages()
+        if images.failed or not self.llm:
             return self._result("", engine.ERROR, 0, 0, params.seed)
-        speech, sight, prompt, prompt_tokens = self._think(sight, params, voice)
-        arrival.prompt, arrival.seen = prompt, sight.numbers
-        if speech.failed:
-            reason = engine.ERROR if speech.failed == "error" else engine.LIMIT
+        output, images, prompt, prompt_tokens = self._run_model(images, params, fault)
+        arrival.prompt, arrival.seen = prompt, images.numbers
+        if output.failed:
+            reason = engine.ERROR if output.failed == "error" else engine.LIMIT
             return self._result("", reason, 0, 0, params.seed)
-        outcome = engine.generate(speech, params)
-        if speech.cut is not None:
-            outcome = outcome.until(speech.cut)
-        outcome = self.house.run(Job(params.key, outcome, speech.hang, self.service_seconds + speech.seconds))
+        outcome = engine.generate(output, params)
+        if output.cut is not None:
+            outcome = outcome.until(output.cut)
+        outcome = self.state.run(Job(params.key, outcome, output.hang, self.service_seconds + output.seconds))
         return self._result(
             outcome.text,
             outcome.stop_reason,
@@ -406,9 +406,11 @@ class FakeKoboldCpp(Loopback):
             engine.logprobs(outcome.pieces, self.version) if params.logprobs else None,
         )
 
-    def _think(self, sight: Sight, params: engine.Params, voice: Voice) -> tuple[Speech, Sight, str, int]:
-        """The speech, what was seen, the prompt as it was read and the tokens of both."""
-        for seen in (sight, Sight()):
+    def _run_model(
+        self, images: EncodedImages, params: engine.Params, fault: OutputFault
+    ) -> tuple[ModelOutput, EncodedImages, str, int]:
+        """The output, the images used, the prompt as the model got it, and the number of tokens of both."""
+        for seen in (images, EncodedImages()):
             media = seen.tokens + self.version.media_tokens(len(seen.pictures))
             prompt = engine.shorten(params.text, params.context - params.max_length - 2 - media)
             random = 0 if params.greedy else params.seed
@@ -416,11 +418,11 @@ class FakeKoboldCpp(Loopback):
                 texts = [UNREADABLE if number is None else self.text_of(number) for number in seen.numbers]
                 text = engine.transcript(texts, prompt)
             else:
-                text = chatter(zlib.crc32(prompt.encode("utf-8", "replace")) + random)
-            speech = voice.say(Ask(text, seen.numbers, prompt, random))
-            if not (speech.blind and seen.pictures):
+                text = unrelated_text(zlib.crc32(prompt.encode("utf-8", "replace")) + random)
+            output = fault.apply(ModelRequest(text, seen.numbers, prompt, random))
+            if not (output.blind and seen.pictures):
                 break
-        return speech, seen, prompt, 1 + len(tokens(prompt)) + media
+        return output, seen, prompt, 1 + len(tokens(prompt)) + media
 
     def _result(
         self,
@@ -431,7 +433,7 @@ class FakeKoboldCpp(Loopback):
         seed: int,
         logprobs: object = None,
     ) -> Answer:
-        """The answer, noted for ``/api/extra/perf``."""
+        """The answer; its figures are kept for ``/api/extra/perf``."""
         finish = "stop" if stop_reason == engine.END_TOKEN else "length"
         if stop_reason == engine.ERROR and self.version.since("1.107.2"):
             finish = "error"

@@ -1,14 +1,14 @@
-"""A llama-server on loopback in the form of several years; it reads pictures with barcodes and remembers everything.
+"""A fake llama-server on loopback in several versions; it reads pictures with barcodes and records every request.
 
 ::
 
     with FakeLlama(Era.NOW, slots=4, key="secret") as server:
-        server.before = lambda arrival: Answer(503) if ... else None     # misbehave
+        server.before = lambda arrival: Answer(503) if ... else None     # a fault
         server.says = lambda numbers: "..."                              # or an endless iterator of texts
         server.restart()                                                 # another marker
 
-What it says: ``page_text(n)`` for each picture with the number *n*, ``BLIND`` without a picture.
-Record: ``requests``, ``generated``, ``running``, ``most_at_once``, ``hung_up`` (streams whose client went).
+Output: ``page_text(n)`` for each picture with the number *n*, ``NO_PICTURE`` without a picture.
+Record: ``requests``, ``generated``, ``running``, ``most_at_once``, ``hung_up`` (streams that the client closed early).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from fakes.loopback import Arrival, Loopback
 from fakes.vision import decode
 from fakes.words import page_text, token_ids, tokens
 
-BLIND = "I see no picture."
+NO_PICTURE = "I see no picture."
 IMAGE_TOKENS = 64
 
 
 class Era(Enum):
-    """What a server of a time can do."""
+    """Versions of llama-server that differ in how they take pictures; the value is the build."""
 
     NOW = "b9000"
     """The marker is in ``/props``."""
@@ -177,7 +177,7 @@ class FakeLlama(Loopback):
 
 
 def _read(numbers: list[int | None]) -> str:
-    return "\n\n".join("?" if number is None else page_text(number) for number in numbers) or BLIND
+    return "\n\n".join("?" if number is None else page_text(number) for number in numbers) or NO_PICTURE
 
 
 def error(status: int, message: str, kind: str = "server_error") -> Answer:

@@ -1,4 +1,4 @@
-"""A real HTTP/1.0 server on loopback that remembers what arrives and can be shut down without a trace."""
+"""An HTTP/1.0 server on loopback that records every request and ends all threads and connections when closed."""
 
 from __future__ import annotations
 
@@ -90,15 +90,15 @@ class Loopback(socketserver.ThreadingTCPServer):
         """What to answer; runs in the connection's thread."""
         raise NotImplementedError
 
-    def answered(self, arrival: Arrival) -> None:
+    def after_answer(self, arrival: Arrival) -> None:
         """Called after the answer was sent."""
 
     def wait_for(self, what: Callable[[], bool], seconds: float = WAIT) -> None:
-        """Block until *what* is true of this server's record; ``AssertionError`` when it does not become so."""
+        """Block until *what* returns true, or raise ``AssertionError`` after *seconds*."""
         with self.condition:
             assert self.condition.wait_for(what, seconds), "what the test waits for did not happen"
 
-    # -- life and death
+    # -- start and end
 
     def __enter__(self) -> Self:
         return self
@@ -121,10 +121,10 @@ class Loopback(socketserver.ThreadingTCPServer):
         self._thread.join()
 
     def die(self) -> None:
-        """Stop as a killed process does: nobody listens, every connection ends."""
+        """Stop as a killed process does: the port is closed and every connection ends."""
         self.dead = True
         self.shutdown()
-        self.socket.close()  # before a connection ends: who loses one finds nobody there
+        self.socket.close()  # before a connection ends: a client that loses it cannot reconnect
         self.closing.set()
         with self.condition:
             self.condition.notify_all()
@@ -139,7 +139,7 @@ class Loopback(socketserver.ThreadingTCPServer):
     # -- connections
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection, then serve it in its own thread."""
+        """Count the connection, then serve it in its own thread."""
         with self.condition:
             self._sockets.add(request)
             self.open_connections += 1
@@ -153,7 +153,7 @@ class Loopback(socketserver.ThreadingTCPServer):
             super().finish_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection, in good order or not."""
+        """Close a connection, with a reset if that was asked for."""
         with self.condition:
             self._sockets.discard(request)
             if request in self._resets:
@@ -165,7 +165,7 @@ class Loopback(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def reset_at_the_end(self, connection: socket.socket) -> None:
-        """Let a connection end with a reset."""
+        """Have a connection end with a reset."""
         with self.condition:
             self._resets.add(connection)
 
@@ -176,7 +176,7 @@ class Loopback(socketserver.ThreadingTCPServer):
             self._errors.append(error)
 
     def remember(self, arrival: Arrival) -> None:
-        """Add to the record."""
+        """Record a request."""
         with self.condition:
             arrival.seconds = time.monotonic() - self._started
             self.requests.append(arrival)
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answer(arrival) if complete else SILENCE
         with suppress(OSError):  # the client has gone
             self._send(answer, arrival)
-        self.server.answered(arrival)
+        self.server.after_answer(arrival)
 
     def _read_body(self, arrival: Arrival) -> bool:
         """Read the body; whether it came and makes sense as HTTP."""

@@ -1,4 +1,4 @@
-"""An Ollama on loopback: ``/api/chat`` with raw base64, its model list, and what it keeps silent about."""
+"""A fake Ollama on loopback: ``/api/chat`` with raw base64, its model list, and pictures that are dropped silently."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from fakes import engine
 from fakes.answers import Answer, json_answer
-from fakes.base_server import Said, Speaker
+from fakes.base_server import BaseServer, Generation
 from fakes.loopback import Arrival
 from fakes.words import tokens
 
 
-class FakeOllama(Speaker):
+class FakeOllama(BaseServer):
     """The server. ``others`` are more models, by name, with what they can do; ``loaded`` are in memory."""
 
     def __init__(
@@ -32,8 +32,8 @@ class FakeOllama(Speaker):
         """What each model can do."""
         return {self.model: ["completion", *(["vision"] if self.vision else [])], **self.others} if self.model else {}
 
-    def speak(self, arrival: Arrival) -> Answer:
-        """The good answer."""
+    def answer_authorized(self, arrival: Arrival) -> Answer:
+        """The answer to a request whose key was accepted."""
         body = arrival.body if isinstance(arrival.body, dict) else {}
         match arrival.method, arrival.path:
             case "GET", "/api/version":
@@ -71,28 +71,30 @@ class FakeOllama(Speaker):
         images = [image for message in messages for image in message.get("images", [])]
         if images and not self.vision:
             return json_answer({"error": "this model is missing data required for image input"}, 500)
-        decoded = self.see(images)
+        decoded = self.decode_images(images)
         pictures = [picture for picture in decoded if picture]
         if len(pictures) < len(images):
             return json_answer({"error": "invalid image input"}, 400)
         text = "\n".join(str(message["content"]) for message in messages)
-        if pictures and self.cost(text, pictures) > options["num_ctx"]:
+        if pictures and self.count_prompt_tokens(text, pictures) > options["num_ctx"]:
             pictures = []  # dropped without a word
         sampling = {"greedy": options["temperature"] == 0, "seed": options["seed"], "stops": options["stop"]}
-        said = self.generate(arrival, text, pictures, sampling, options["num_predict"])
-        if not isinstance(said, Said):
-            return said
+        generation = self.generate(arrival, text, pictures, sampling, options["num_predict"])
+        if not isinstance(generation, Generation):
+            return generation
         common = {"model": name, "created_at": "2026-01-01T00:00:00Z"}
         end = {
             "done": True,
-            "done_reason": "length" if said.reason == engine.LIMIT else "stop",
-            "prompt_eval_count": said.prompt_tokens,
-            "eval_count": said.completion_tokens,
+            "done_reason": "length" if generation.reason == engine.LIMIT else "stop",
+            "prompt_eval_count": generation.prompt_tokens,
+            "eval_count": generation.completion_tokens,
             "total_duration": 1,
         }
         if not body.get("stream", True):
-            return json_answer({**common, "message": {"role": "assistant", "content": said.text}, **end})
-        lines = [{"message": {"role": "assistant", "content": piece}, "done": False} for piece in tokens(said.text)]
+            return json_answer({**common, "message": {"role": "assistant", "content": generation.text}, **end})
+        lines = [
+            {"message": {"role": "assistant", "content": piece}, "done": False} for piece in tokens(generation.text)
+        ]
         lines.append({"message": {"role": "assistant", "content": ""}, **end})
         more = [json.dumps({**common, **line}).encode() + b"\n" for line in lines]
         return Answer(200, b"", "application/x-ndjson", more=more)

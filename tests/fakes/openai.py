@@ -1,4 +1,4 @@
-"""Servers on loopback that speak OpenAI's language, each with the manners of its product."""
+"""Fake servers on loopback with OpenAI's chat API, each with the peculiarities of its product."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from fakes import engine
 from fakes.answers import Answer, json_answer
-from fakes.base_server import Said, Speaker
+from fakes.base_server import BaseServer, Generation
 from fakes.loopback import Arrival
 from fakes.versions import Version
 from fakes.words import tokens
@@ -15,7 +15,7 @@ from fakes.words import tokens
 FLAVOURS = ("vllm", "lmstudio", "llamacpp", "webui", "ollama", "koboldcpp", "plain")
 
 
-class FakeOpenAI(Speaker):
+class FakeOpenAI(BaseServer):
     """The server. ``models``: more that it lists; ``usage``: it counts tokens."""
 
     def __init__(
@@ -25,12 +25,12 @@ class FakeOpenAI(Speaker):
         super().__init__(**options)
 
     def unauthorized(self) -> Answer:
-        """The complaint about a key, in three forms."""
+        """The answer to a missing or wrong key, in the product's form."""
         says: dict[str, object] = {"vllm": {"error": "Unauthorized"}, "webui": {"detail": "Unauthorized"}}
         return json_answer(says.get(self.flavour, {"error": {"message": "Invalid API Key", "code": 401}}), 401)
 
-    def speak(self, arrival: Arrival) -> Answer:
-        """The good answer."""
+    def answer_authorized(self, arrival: Arrival) -> Answer:
+        """The answer to a request whose key was accepted."""
         if arrival.method == "POST" and arrival.path == "/v1/chat/completions":
             return self._chat(arrival, arrival.body)
         getters = {"/v1/models": {"object": "list", "data": self._listed()}, **self._getters()}
@@ -47,7 +47,7 @@ class FakeOpenAI(Speaker):
         return [{"id": name, "object": "model", "owned_by": owner.get(self.flavour, "user"), **more} for name in names]
 
     def _getters(self) -> dict[str, Any]:
-        """What the product answers beside."""
+        """The product's own addresses with their answers."""
         if self.flavour == "lmstudio":
             loaded = [{"id": self.model, "config": {"context_length": self.context}}]
             entry = {"type": "llm", "key": self.model, "loaded_instances": loaded, "max_context_length": 131072}
@@ -98,19 +98,21 @@ class FakeOpenAI(Speaker):
                     images.append(data if head.startswith("data:image/") and head.endswith(";base64") else "")
         if images and not self.vision and (refusal := self._blind()):
             return refusal
-        pictures = [picture for picture in self.see(images) if picture] if self.vision else []
+        pictures = [picture for picture in self.decode_images(images) if picture] if self.vision else []
         if len(pictures) < len(images) and self.flavour not in {"webui", "koboldcpp", "plain"}:
             return self._error(400, "Failed to load image or audio file")
         text, limit = "\n".join(texts), body["max_tokens"]
-        if self.cost(text, pictures) + (limit if self.flavour == "vllm" else 0) > self.context:
-            if refusal := self._overfull(self.cost(text, pictures)):
+        if self.count_prompt_tokens(text, pictures) + (limit if self.flavour == "vllm" else 0) > self.context:
+            if refusal := self._overfull(self.count_prompt_tokens(text, pictures)):
                 return refusal
             pictures = []
         stops = {"greedy": body["temperature"] == 0, "seed": body["seed"], "stops": body.get("stop", [])}
-        said = self.generate(arrival, text, pictures, stops, limit)
-        if not isinstance(said, Said):
-            return said
-        return self._stream(said) if body["stream"] else self._completion(said.text, said, len(pictures))
+        generation = self.generate(arrival, text, pictures, stops, limit)
+        if not isinstance(generation, Generation):
+            return generation
+        return (
+            self._stream(generation) if body["stream"] else self._completion(generation.text, generation, len(pictures))
+        )
 
     def _blind(self) -> Answer | None:
         if self.flavour == "vllm":
@@ -129,21 +131,23 @@ class FakeOpenAI(Speaker):
             return self._error(400, words, "exceed_context_size_error")
         return self._completion("", None, 0) if self.flavour == "webui" else None
 
-    def _stream(self, said: Said) -> Answer:
-        """The same in pieces: the text, the reason, the counts."""
-        reason = "length" if said.reason == engine.LIMIT else "stop"
-        counts = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens}
+    def _stream(self, generation: Generation) -> Answer:
+        """The answer as a stream of events: the text, the finish reason, the counts."""
+        reason = "length" if generation.reason == engine.LIMIT else "stop"
+        counts = {"prompt_tokens": generation.prompt_tokens, "completion_tokens": generation.completion_tokens}
         events: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}]
-        events += [{"choices": [{"delta": {"content": piece}, "finish_reason": None}]} for piece in tokens(said.text)]
+        events += [
+            {"choices": [{"delta": {"content": piece}, "finish_reason": None}]} for piece in tokens(generation.text)
+        ]
         events += [{"choices": [{"delta": {}, "finish_reason": reason}]}, {"choices": [], "usage": counts}]
         lines = [b"data: %s\n\n" % json.dumps(event).encode() for event in events]
         return Answer(200, b"", "text/event-stream", more=[*lines, b"data: [DONE]\n\n"])
 
-    def _completion(self, text: str, said: Said | None, images: int) -> Answer:
-        reason = "length" if said and said.reason == engine.LIMIT else "stop"
+    def _completion(self, text: str, generation: Generation | None, images: int) -> Answer:
+        reason = "length" if generation and generation.reason == engine.LIMIT else "stop"
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-        prompt = said.prompt_tokens if said else 0
-        if self.flavour == "webui" and said:
-            prompt = self.cost("", ()) + 600 * images
-        counts = {"prompt_tokens": prompt, "completion_tokens": said.completion_tokens if said else 0}
+        prompt = generation.prompt_tokens if generation else 0
+        if self.flavour == "webui" and generation:
+            prompt = self.count_prompt_tokens("", ()) + 600 * images
+        counts = {"prompt_tokens": prompt, "completion_tokens": generation.completion_tokens if generation else 0}
         return json_answer({"id": "x", "choices": [choice], **({"usage": counts} if self.usage else {})})

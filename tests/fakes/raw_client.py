@@ -1,4 +1,4 @@
-"""A plain HTTP client for tests of the server itself: no retries, no keep-alive, every byte as it came."""
+"""A plain HTTP client for tests of the fake servers: no retries, no keep-alive, answers byte for byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """An answer."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""Requests that tests send in every wire language, and an engine that sends them."""
+"""Requests that tests send in every dialect, and an engine that sends them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ GREEDY = replace(FULL, sampler=Sampler(), stop_sequences=("\n###",))
 
 
 @dataclass
-class Sleepless(Stop):
-    """The flag of an engine that is to wait for nothing; how long it should have waited is in ``sleeps``."""
+class NoWaitStop(Stop):
+    """A stop flag whose ``wait`` returns at once; the requested times are in ``sleeps``."""
 
     sleeps: list[float] = field(default_factory=list)
 
@@ -35,13 +35,13 @@ class Sleepless(Stop):
         super().__init__()
 
     def wait(self, seconds: float) -> bool:
-        """Do not."""
+        """Return at once."""
         self.sleeps.append(seconds)
         return self.is_requested
 
 
 def engine_for(wire: Wire, fake: Any, **options: Any) -> ServerEngine:
-    """An engine that was told the language, and waits for nothing."""
+    """An engine for the wire's dialect whose retries do not wait."""
     http = Http(fake.url, options.pop("key", None), options.pop("timeout", 5.0))
     server, dialect = probe(http, wire.dialect, options.pop("model", None))
     policy = RetryPolicy(busy=0, absent=0, last_answer=5, idle=1)

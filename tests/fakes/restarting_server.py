@@ -10,56 +10,57 @@ from typing import Any, Self
 from fakes.koboldcpp import FakeKoboldCpp, Plan
 
 _LOADING = 0.5
-"""Seconds that it takes to start: whoever looks after it at once finds nobody there."""
+"""Seconds between the end of a server and the next start; connections are refused meanwhile."""
 
 
-class Phoenix:
-    """Lives as often as it must. ``plan`` holds for all lives; ``now`` is the present one, ``lives`` are all of them.
+class RestartingServer:
+    """A ``FakeKoboldCpp`` that is replaced by a new instance when it dies.
 
-    ``rests()`` keeps it dead from its next death on, ``rises()`` lets it live again.
+    ``plan`` holds for all ``instances``; ``current`` is the newest. After ``stay_down()`` a server that dies is not
+    replaced until ``come_back()``.
     """
 
     def __init__(self, **options: Any) -> None:
         self.plan: Plan = {}
         self._options = options
-        self.lives = [FakeKoboldCpp(**options)]
-        self.now.plan = self.plan
-        self.url = self.now.url
-        self._may_rise, self._over = threading.Event(), False
-        self._may_rise.set()
-        self._thread = threading.Thread(target=self._watch, name="phoenix")
+        self.instances = [FakeKoboldCpp(**options)]
+        self.current.plan = self.plan
+        self.url = self.current.url
+        self._may_restart, self._over = threading.Event(), False
+        self._may_restart.set()
+        self._thread = threading.Thread(target=self._watch, name="restarting server")
         self._thread.start()
 
     @property
-    def now(self) -> FakeKoboldCpp:
-        """The life of the moment, or the last one."""
-        return self.lives[-1]
+    def current(self) -> FakeKoboldCpp:
+        """The newest instance."""
+        return self.instances[-1]
 
     @property
     def asked(self) -> Counter[int | None]:
-        """How often each page was asked for, over all lives."""
-        return sum((life.asked for life in self.lives), Counter[int | None]())
+        """How often each page was asked for, over all instances."""
+        return sum((instance.asked for instance in self.instances), Counter[int | None]())
 
-    def rests(self) -> None:
-        """Stay dead when dead."""
-        self._may_rise.clear()
+    def stay_down(self) -> None:
+        """Do not restart after the next death."""
+        self._may_restart.clear()
 
-    def rises(self) -> None:
-        """Live again."""
-        self._may_rise.set()
+    def come_back(self) -> None:
+        """Restart again."""
+        self._may_restart.set()
 
     def _watch(self) -> None:
-        port = self.now.server_address[1]
-        while not self._over:  # which may come while it rises
-            self.now.closing.wait()
-            self._may_rise.wait()
+        port = self.current.server_address[1]
+        while not self._over:  # may be set while it restarts
+            self.current.closing.wait()
+            self._may_restart.wait()
             threading.Event().wait(_LOADING)
             if self._over:
                 return
-            self.now.close()  # all its threads have ended
-            life = FakeKoboldCpp(**self._options, port=port)
-            life.plan = self.plan
-            self.lives.append(life)
+            self.current.close()  # all its threads have ended
+            instance = FakeKoboldCpp(**self._options, port=port)
+            instance.plan = self.plan
+            self.instances.append(instance)
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +69,7 @@ class Phoenix:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over = True
-        self._may_rise.set()
-        self.now.closing.set()
+        self._may_restart.set()
+        self.current.closing.set()
         self._thread.join()
-        self.now.close()
+        self.current.close()

@@ -1,4 +1,4 @@
-"""One model, one lock, a queue before it, and the rules of abort and check."""
+"""The state of a KoboldCpp server: one generation at a time, a queue, and the rules of abort and check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fakes.engine import Outcome
 
 @dataclass(eq=False)
 class Job:
-    """What is being generated."""
+    """A generation in progress."""
 
     key: str
     outcome: Outcome
@@ -32,62 +32,64 @@ class Job:
         return int(min(1.0, (time.monotonic() - self.started) / self.seconds) * self.outcome.tokens)
 
 
-class House:
-    """Lets one generation in at a time. ``condition`` guards everything and is notified at every change."""
+class ServerState:
+    """The generation lock with its queue. ``condition`` guards everything and is notified at every change."""
 
     def __init__(self, condition: threading.Condition, closing: threading.Event, waiting: int) -> None:
         self._condition = condition
         self._closing = closing
-        self._room = waiting
-        self._line: deque[object] = deque()
-        self.inside: object | None = None
-        """Who holds the lock."""
-        self._armed = ""
-        """Key whose next request dies before it begins."""
+        self._queue_limit = waiting
+        self._queue: deque[object] = deque()
+        self.active: object | None = None
+        """The request that holds the lock."""
+        self._pending_abort = ""
+        """Key of a request that is to be aborted before it begins."""
         self.job: Job | None = None
         self.last_text = ("", "")
         """Key and text of the last generation."""
         self.most_at_once = 0
         """Largest number of requests that ran or waited at the same time."""
         self.abort_keys: list[str] = []
-        """Keys of the aborts that came; an empty one aborts anybody's request."""
+        """Keys of the aborts received; an empty key aborts the running request, whoever sent it."""
 
     @property
     def waiting(self) -> int:
         """Requests in the queue, without the running one."""
-        return len(self._line)
+        return len(self._queue)
 
-    def enter(self, who: object) -> bool:
-        """Wait for the lock; false at once when the queue is full."""
+    def acquire(self, request: object) -> bool:
+        """Wait for the lock; return false at once when the queue is full."""
         with self._condition:
-            if (self.inside is not None or self._line) and len(self._line) >= self._room:
+            if (self.active is not None or self._queue) and len(self._queue) >= self._queue_limit:
                 return False
-            self._line.append(who)
-            self.most_at_once = max(self.most_at_once, len(self._line) + (self.inside is not None))
+            self._queue.append(request)
+            self.most_at_once = max(self.most_at_once, len(self._queue) + (self.active is not None))
             self._condition.notify_all()
-            self._condition.wait_for(lambda: self._closing.is_set() or (self.inside is None and self._line[0] is who))
-            self._line.remove(who)
-            self.inside = who
+            self._condition.wait_for(
+                lambda: self._closing.is_set() or (self.active is None and self._queue[0] is request)
+            )
+            self._queue.remove(request)
+            self.active = request
             self._condition.notify_all()
             return True
 
-    def leave(self, who: object) -> None:
-        """Give the lock back, if it is still held."""
+    def release_lock(self, request: object) -> None:
+        """Release the lock, if it is still held."""
         with self._condition:
-            if self.inside is who:
-                self.inside = None
+            if self.active is request:
+                self.active = None
                 self._condition.notify_all()
 
-    def disarm(self, key: str) -> bool:
-        """Whether an abort has been waiting for this *key*; it hits once."""
+    def take_pending_abort(self, key: str) -> bool:
+        """Whether an abort is pending for this *key*; it applies once."""
         with self._condition:
-            if key and self._armed == key:
-                self._armed = ""
+            if key and self._pending_abort == key:
+                self._pending_abort = ""
                 return True
             return False
 
     def run(self, job: Job) -> Outcome:
-        """Let time pass, unless somebody aborts; returns what came of it."""
+        """Wait for the end of a generation or its abort; return what was generated."""
         with self._condition:
             job.started = time.monotonic()
             self.job = job
@@ -121,9 +123,9 @@ class House:
             success = done = False
             if key and job and key == job.key:
                 success = done = job.aborted = True
-            elif key and self._line:
-                self._armed, success = key, True
-            elif not key and not self._line:
+            elif key and self._queue:
+                self._pending_abort, success = key, True
+            elif not key and not self._queue:
                 success = done = True
                 if job:
                     job.aborted = True
@@ -134,6 +136,6 @@ class House:
         """The text so far, for the key that it belongs to."""
         with self._condition:
             if self.job:
-                mine = key == self.job.key and (bool(key) or not self._line)
+                mine = key == self.job.key and (bool(key) or not self._queue)
                 return self.job.outcome.until(self.job.produced()).text if mine else ""
             return self.last_text[1] if key == self.last_text[0] else ""

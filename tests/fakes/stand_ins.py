@@ -1,4 +1,4 @@
-"""An engine and a source without server and files, for tests of what stands between them."""
+"""A fake engine and a fake source, for tests of the reader and the asker without server and files."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ Reply = str | Completion | Exception
 
 
 def image_of(page: PageRef, part: int = 1, parts: int = 1) -> PageImage:
-    """An image whose bytes tell which page (and part) it is."""
+    """An image whose bytes are its page and part number."""
     return PageImage(page, "image/png", f"{page.number}.{part}".encode(), 100, 140, part, parts)
 
 
 class FakeEngine:
-    """Answers by script: ``says[page]`` is a list of replies, used one after the other; then ``text N``."""
+    """An engine with scripted replies: those in ``says[page]`` one after the other, then ``text N``."""
 
     def __init__(self, slots: int = 1, max_body: int | None = None) -> None:
         self.server = Server("fake:", "fake", model="fake", slots=slots, max_images=4, max_body=max_body)

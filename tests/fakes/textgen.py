@@ -1,4 +1,4 @@
-"""A text-generation-webui of 2023 on loopback: images are tags in the prompt, and every answer has status 200."""
+"""A fake text-generation-webui of 2023: images are tags in the prompt, and every answer has status 200."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import re
 from typing import Any
 
 from fakes.answers import Answer, json_answer
-from fakes.base_server import Said, Speaker
+from fakes.base_server import BaseServer, Generation
 from fakes.loopback import Arrival
 from fakes.words import token_ids
 
 _TAG = re.compile(r'<img src="data:image/jpeg;base64,([A-Za-z0-9+/=]+)">')
 
 
-class FakeTextgen(Speaker):
+class FakeTextgen(BaseServer):
     """The server. ``informs``: it has the call that names its extensions (since June 2023)."""
 
     def __init__(self, *, informs: bool = True, **options: Any) -> None:
         self.informs = informs
         super().__init__(**{"model": "wojtab_llava-13b-v0-4bit-128g", "context": 2048, **options})
 
-    def speak(self, arrival: Arrival) -> Answer:
-        """The good answer."""
+    def answer_authorized(self, arrival: Arrival) -> Answer:
+        """The answer to a request whose key was accepted."""
         body = arrival.body if isinstance(arrival.body, dict) else {}
         match arrival.method, arrival.path:
             case "GET", "/api/v1/model":
@@ -44,13 +44,15 @@ class FakeTextgen(Speaker):
     def _generate(self, arrival: Arrival, body: dict[str, Any]) -> Answer:
         if "prompt" not in body:
             return Answer(200)
-        found = self.see(_TAG.findall(body["prompt"])) if self.vision else []
+        found = self.decode_images(_TAG.findall(body["prompt"])) if self.vision else []
         if None in found:
-            return json_answer({"results": [{"text": ""}]})  # the console says why
+            return json_answer({"results": [{"text": ""}]})  # the reason stands in the server's log only
         pictures = [picture for picture in found if picture][-1:]
         text = _TAG.sub("", body["prompt"]) if self.vision else body["prompt"]
-        if self.cost(text, pictures) > body["truncation_length"] - body["max_new_tokens"]:
+        if self.count_prompt_tokens(text, pictures) > body["truncation_length"] - body["max_new_tokens"]:
             pictures = []
         sampling = {"greedy": not body["do_sample"], "seed": body["seed"], "stops": body["stopping_strings"]}
-        said = self.generate(arrival, text, pictures, sampling, body["max_new_tokens"])
-        return json_answer({"results": [{"text": said.text}]}) if isinstance(said, Said) else said
+        generation = self.generate(arrival, text, pictures, sampling, body["max_new_tokens"])
+        return (
+            json_answer({"results": [{"text": generation.text}]}) if isinstance(generation, Generation) else generation
+        )

@@ -1,4 +1,4 @@
-"""What differs between the versions of KoboldCpp."""
+"""Differences between the versions of KoboldCpp."""
 
 from __future__ import annotations
 

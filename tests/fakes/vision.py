@@ -1,4 +1,4 @@
-"""How the server sees: which images of a request it takes, decodes and understands."""
+"""Image input of the fake server: which images of a request it uses, how it decodes them, what they cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fixed(count: int) -> ImageTokens:
 
 
 class ProcessDiedError(Exception):
-    """The picture killed the server."""
+    """The picture crashed the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Picture:
     """One decoded image."""
 
     number: int | None
-    """What its barcode says."""
+    """The number in its barcode."""
     width: int
     height: int
     channels: int
@@ -90,15 +90,15 @@ def _load(data: bytes) -> Image.Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What became of a request's images."""
+class EncodedImages:
+    """The images of a request, as they reach the model."""
 
     pictures: tuple[Picture, ...] = ()
     """Those that reach the model."""
     tokens: int = 0
-    """What they cost, without the texts around them."""
+    """Number of their tokens, without the texts around them."""
     failed: bool = False
-    """The engine gave up: the answer is empty."""
+    """The engine failed: the answer is empty."""
     garbled: bool = False
     """The model sees noise."""
 
@@ -109,15 +109,15 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
-    """The projector of a server."""
+class Projector:
+    """The multimodal projector of a server: decodes, selects and counts images."""
 
     version: Version
     clamped_side: int
     image_tokens: ImageTokens
 
-    def look(self, images: list[str], room: int) -> Sight:
-        """See the *images* of a request with *room* tokens left for them.
+    def encode(self, images: list[str], room: int) -> EncodedImages:
+        """Encode the *images* of a request with *room* tokens left for them.
 
         Raises ``ProcessDiedError`` for pictures that the version cannot survive.
         """
@@ -127,19 +127,19 @@ class Eyes:
         decoded = [decode(entry) for entry in used]
         pictures = tuple(picture for picture in decoded if picture)
         if not pictures:
-            return Sight()
+            return EncodedImages()
         bad_first = False
         if len(pictures) < len(decoded):
             if self.version.since("1.77") or decoded[-1] is None:
-                return Sight(failed=True)
+                return EncodedImages(failed=True)
             bad_first = True
-        if any(self._kills(picture) for picture in pictures):
+        if any(self._crashes_on(picture) for picture in pictures):
             raise ProcessDiedError
         garbled = any(self._garbles(picture) for picture in pictures)
-        tokens = sum(self.image_tokens(*self._kept(picture)) for picture in pictures)
-        return Sight(pictures, tokens, garbled=garbled or bad_first) if tokens <= room else Sight()
+        tokens = sum(self.image_tokens(*self._resize(picture)) for picture in pictures)
+        return EncodedImages(pictures, tokens, garbled=garbled or bad_first) if tokens <= room else EncodedImages()
 
-    def _kills(self, picture: Picture) -> bool:
+    def _crashes_on(self, picture: Picture) -> bool:
         """Up to 1.86: what has other than three channels must not be shrunk, and a grey one not be padded."""
         if picture.channels == 3 or self.version.since("1.86.1"):
             return False
@@ -149,7 +149,7 @@ class Eyes:
         """Up to 1.114: what has other than three channels is mangled when it is padded."""
         return picture.channels != 3 and picture.strip and not self.version.since("1.115")
 
-    def _kept(self, picture: Picture) -> tuple[int, int]:
+    def _resize(self, picture: Picture) -> tuple[int, int]:
         """The size that reaches the projector: padded to four to one, then shrunk."""
         width, height = picture.width, picture.height
         width, height = max(width, math.ceil(height / 4)), max(height, math.ceil(width / 4))

@@ -1,6 +1,6 @@
-"""Every wire language with the server that speaks it here: what a test goes through to hold for all of them.
+"""Every dialect with a fake server that speaks it: the parameters of tests that hold for all dialects.
 
-A new dialect is a new line in ``WIRES``, or in ``SERVED`` when its server misbehaves in ways of its own.
+A new dialect is a new line in ``WIRES``, or in ``SERVED`` when its server needs tests of its own.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from fakes.textgen import FakeTextgen
 
 @dataclass(frozen=True)
 class Wire:
-    """A server and the language it is spoken to in."""
+    """A fake server and the dialect to use with it."""
 
     dialect: str
     kind: str
-    """What the probe calls it."""
+    """The product's name in the probe's result."""
     fake: Callable[..., Any]
     """Starts the server; takes ``model``, ``vision``, ``context``, ``key``."""
     auto: bool = True
-    """A probe that is told nothing finds this language; else another one that the server speaks too."""
+    """Whether an automatic probe chooses this dialect; otherwise it prefers another that the server speaks too."""
     preset: str = "qwen2.5-vl"
     model: str = "qwen2.5-vl-7b"
     busy: int = 503
-    """Status of a server that has no time."""
+    """Status of an overloaded server."""
 
 
 def _koboldcpp(*, key: str = "", **options: Any) -> Loopback:
@@ -71,4 +71,4 @@ SERVED = {
     **WIRES,
     "llamacpp": Wire("llamacpp", "llama-server", lambda model="qwen2.5-vl-7b", **rest: FakeLlama(alias=model, **rest)),
 }
-"""The servers that can be asked for a page; ``test_llamacpp`` has the rest of the table for the last."""
+"""``WIRES`` and llama-server, whose request bodies are tested in ``test_llamacpp``."""

@@ -1,4 +1,4 @@
-"""What the server's model says: deterministic texts and a tokenizer."""
+"""The texts of the fake model, deterministic, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PIECE = re.compile(r"<\|?[\w ]+\|?>|\s?\w+|\s?[^\w\s]|\s")
 
 
 def page_text(number: int) -> str:
-    """What a page reads: Markdown, different for every number, beginning with ``Text of page <number>:``."""
+    """The text of a page: Markdown, different for every number, beginning with ``Text of page <number>:``."""
     chance = random.Random(number)
     lines = [f"Text of page {number}: {_noun_phrase(chance)}.", "", f"## {_noun_phrase(chance).title()}", ""]
     lines += [_sentence(chance) for _ in range(4)]
@@ -35,14 +35,14 @@ def page_text(number: int) -> str:
     return "\n".join(lines)
 
 
-def chatter(seed: int) -> str:
-    """Fluent text about nothing: what a model says that was shown no picture."""
+def unrelated_text(seed: int) -> str:
+    """Fluent text about no page: the answer of a model without a picture."""
     chance = random.Random(f"chatter {seed}")
     return " ".join(["The picture shows", f"{_noun_phrase(chance)}.", *(_sentence(chance) for _ in range(3))])
 
 
-def rambling(seed: int) -> Iterator[str]:
-    """Pieces of text that never end and never repeat."""
+def endless_text(seed: int) -> Iterator[str]:
+    """Endless pieces of text that never repeat."""
     chance = random.Random(f"rambling {seed}")
     while True:
         yield from tokens(f" {_sentence(chance)}")

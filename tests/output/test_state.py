@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from states import recorded
+from states import read_state
 from visionocr.errors import OutputError, UsageError, VisionOcrError
 from visionocr.output.state import State
 from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
@@ -266,7 +266,7 @@ def test_several_threads_may_record(tmp_path: Path) -> None:
         thread.join()
     assert [state.lookup(page(number)) for number in numbers] == [result(number) for number in numbers]
     state.close()
-    assert recorded(tmp_path / "j") == [result(number) for number in numbers]
+    assert read_state(tmp_path / "j") == [result(number) for number in numbers]
 
 
 def test_pages_to_be_asked_again_are_not_known(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
         state.record(result(3))
     assert len(state) == 1
     state.close()
-    assert recorded(path) == [result(1)]
+    assert read_state(path) == [result(1)]
 
 
 def test_a_folder_that_is_taken_away_is_noticed(tmp_path: Path) -> None:

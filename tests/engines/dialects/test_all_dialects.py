@@ -1,6 +1,6 @@
-"""Every wire language by the same questions: the table of dialects and what is shown for each.
+"""Properties that hold for every dialect, and the table of request bodies.
 
-``pytest --collect-only -q tests/test_dialects.py`` lists the table: a cell is ``test_<question>[<dialect>-<server>]``.
+``pytest --collect-only -q`` with this file lists the table: a cell is ``test_<question>[<dialect>-<server>]``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fakes import faults
 from fakes.answers import Answer
 from fakes.koboldcpp import ANY, page_text
 from fakes.pictures import make_pdf as pdf_file
-from fakes.requests import B64, FULL, GREEDY, STOPS, Sleepless, engine_for
+from fakes.requests import B64, FULL, GREEDY, STOPS, NoWaitStop, engine_for
 from fakes.wires import SERVED, WIRES, Wire
 from visionocr import vision_check
 from visionocr.answers.judge import judge
@@ -57,8 +57,8 @@ def question(wire: Wire) -> Question:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_recognised(name: str) -> None:
-    """The probe finds the server's own language by itself, or the one that it is told; and names the product."""
+def test_dialects_are_detected(name: str) -> None:
+    """The probe detects each server's dialect, or takes the one that is set, and names the product."""
     wire = SERVED[name]
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
@@ -78,8 +78,8 @@ def test_long_names_are_cut(name: str) -> None:
     assert len(server.model) <= 200
 
 
-def test_forced_and_wrong() -> None:
-    """A language that is forced on a server that does not speak it is an error that says so."""
+def test_a_wrong_forced_dialect_is_an_error() -> None:
+    """A dialect that the server does not speak is an error that says so."""
     with (
         WIRES["openai-vllm"].fake() as fake,
         pytest.raises(ServerUnknown, match="does not speak the textgen API") as caught,
@@ -88,8 +88,8 @@ def test_forced_and_wrong() -> None:
     assert "--dialect" in caught.value.hint
 
 
-def test_order() -> None:
-    """KoboldCpp, which answers for others, is asked first; the language that many share, last."""
+def test_probing_order() -> None:
+    """KoboldCpp, which answers for others, is probed first; the OpenAI API, which many share, last."""
     names = [dialect.NAME for dialect in ALL]
     assert (names[0], names[-1]) == ("koboldcpp", "openai")
     assert len(set(names)) == len(names)
@@ -196,7 +196,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", SERVED)
 def test_request_body(name: str) -> None:
-    """The whole body, field by field: nothing is missing and nothing is there that the server does not know."""
+    """The whole body of a request: no field is missing, and none is there that the server does not know."""
     wire = SERVED[name]
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
@@ -214,8 +214,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_special_tokens(name: str) -> None:
-    """A model that answers with special tokens has them in its text, wherever a server can be told."""
+def test_special_tokens_are_requested(name: str) -> None:
+    """Special tokens of a model stay in its text, wherever a server has an option for it."""
     wire = SERVED[name]
     with wire.fake() as fake:
         server, dialect = probe(Http(fake.url), wire.dialect)
@@ -224,8 +224,8 @@ def test_special_tokens(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_reply_decoded(name: str) -> None:
-    """A page's picture goes out and its text comes back, ended by the model itself, with the counts there are."""
+def test_page_round_trip(name: str) -> None:
+    """A page's picture is sent and its text comes back, with finish reason and the token counts that exist."""
     wire = SERVED[name]
     with wire.fake() as fake:
         completion = engine_for(wire, fake).complete(GREEDY)
@@ -238,8 +238,8 @@ def test_reply_decoded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_length_seen(name: str) -> None:
-    """An answer that was cut off at its limit is known to be."""
+def test_length_limit_is_reported(name: str) -> None:
+    """An answer that was cut off at its limit has the finish reason ``length``."""
     wire = SERVED[name]
     with wire.fake() as fake:
         completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=20))
@@ -248,8 +248,8 @@ def test_length_seen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WIRES)
-def test_image_use_proven(name: str) -> None:
-    """An answer that was given without the picture is found out: by its tokens, else before the first page."""
+def test_ignored_images_are_detected(name: str) -> None:
+    """An answer without the picture is found out by its tokens, or by the check before the first page."""
     wire = WIRES[name]
     with wire.fake(context=8192) as fake:
         engine = engine_for(wire, fake)
@@ -281,15 +281,15 @@ def test_auth_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WIRES)
-def test_overload(name: str) -> None:
-    """A server that has no time is asked again, and then answers; the words are its own."""
+def test_overload_is_retried(name: str) -> None:
+    """An overloaded server is asked again; the error has the server's words."""
     wire = WIRES[name]
     busy = faults.Json({"error": {"message": "server busy, please try again"}}, wire.busy)
     with wire.fake() as fake:
         fake.plan[7] = [busy, busy]
         http = Http(fake.url)
         server, dialect = probe(http, wire.dialect)
-        stop = Sleepless()
+        stop = NoWaitStop()
         completion = ServerEngine(http, server, dialect, stop=stop).complete(GREEDY)
         assert (completion.retries, len(stop.sleeps)) == (2, 2)
         fake.plan[7] = busy
@@ -298,8 +298,8 @@ def test_overload(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_wrong_model(name: str) -> None:
-    """A model that is not there is refused before the first page, with the names of those that are."""
+def test_missing_model_is_an_error_at_the_start(name: str) -> None:
+    """A model that the server lacks is refused before the first page, with the names of those that exist."""
     wire = WIRES[name]
     with wire.fake() as fake:
         with pytest.raises(ServerRefused, match="has no model 'llava-99'") as caught:
@@ -310,8 +310,8 @@ def test_wrong_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "openai-vllm", "openai-lmstudio", "openai-ollama"])
-def test_model_gone(name: str) -> None:
-    """A model that goes away while pages are read ends the run, in the server's own words."""
+def test_model_unloaded_during_the_run(name: str) -> None:
+    """A model that disappears during a run ends it, in the server's own words."""
     wire = WIRES[name]
     with wire.fake() as fake:
         engine = engine_for(wire, fake)
@@ -322,8 +322,8 @@ def test_model_gone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WIRES)
-def test_abort(name: str) -> None:
-    """Whoever stops a run does not wait for the answer: it is aborted by its key, or the line is cut at once."""
+def test_cancel_ends_a_request(name: str) -> None:
+    """Cancelling does not wait for the answer: it is aborted by its key, or the connection is closed at once."""
     wire = WIRES[name]
     with wire.fake() as fake:
         engine = engine_for(wire, fake, timeout=60)
@@ -353,8 +353,8 @@ def test_abort(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
-def test_silence(name: str) -> None:
-    """Where nothing can be seen of a running request, the time-out is one for the answer; then the line is cut."""
+def test_timeout_without_progress(name: str) -> None:
+    """Without progress to look at, the time-out holds for the whole answer; then the connection is closed."""
     wire = WIRES[name]
     with wire.fake() as fake:
         engine = engine_for(wire, fake, timeout=0.3)
@@ -366,8 +366,8 @@ def test_silence(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
-def test_too_long(name: str) -> None:
-    """An answer that takes longer than it may is given up at once: nothing of it can be had."""
+def test_max_time_without_partial_text(name: str) -> None:
+    """An answer over its maximum time is given up at once when no part of it can be had."""
     wire = WIRES[name]
     with wire.fake() as fake:
         engine = engine_for(wire, fake, timeout=60, max_time=0.2)
@@ -394,8 +394,8 @@ def _delta(text: str) -> bytes:
     ("name", "kind", "piece"),
     [("ollama", NDJSON, _chat_line), ("openai-vllm", SSE, _delta), ("openai-ollama", SSE, _delta)],
 )
-def test_a_loop_is_stopped_as_it_comes(name: str, kind: str, piece: Callable[[str], bytes]) -> None:
-    """An answer that only repeats itself is noticed while it is written; hanging up ends it in the server too."""
+def test_a_loop_in_a_stream_is_stopped(name: str, kind: str, piece: Callable[[str], bytes]) -> None:
+    """A stream that repeats itself is detected; closing the connection ends the generation in the server."""
     wire = WIRES[name]
     with wire.fake() as fake:
         hung_up = threading.Event()
@@ -408,7 +408,7 @@ def test_a_loop_is_stopped_as_it_comes(name: str, kind: str, piece: Callable[[st
                 hung_up.set()
 
         fake.plan[7] = [
-            faults.Door(Answer(200, b"", kind, more=endless()))
+            faults.ServerFault(Answer(200, b"", kind, more=endless()))
         ]  # kept nowhere else: it ends when it is not sent
         completion = engine_for(wire, fake).complete(replace(GREEDY, max_length=4000))
         assert completion.finish_reason is FinishReason.LOOP
@@ -422,7 +422,7 @@ _END = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count
 def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
     wire = WIRES["ollama"]
     with wire.fake() as fake:
-        fake.plan[7] = faults.Door(Answer(200, b"", kind, more=chunks))
+        fake.plan[7] = faults.ServerFault(Answer(200, b"", kind, more=chunks))
         return engine_for(wire, fake).complete(GREEDY)
 
 
@@ -436,8 +436,8 @@ def _ollama_says(*chunks: bytes, kind: str = NDJSON) -> Completion:
         ((_chat_line("so it ", error=None), _chat_line("says", error=None, **_END)), NDJSON),
     ],
 )
-def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
-    """However the lines are cut, and also where something in between makes one answer of them."""
+def test_ollama_streams(chunks: tuple[bytes, ...], kind: str) -> None:
+    """Ollama's lines are understood however they are cut into chunks, or joined to one answer by a proxy."""
     completion = _ollama_says(*chunks, kind=kind)
     assert (completion.text, completion.finish_reason) == ("so it says", FinishReason.STOP)
     assert (completion.prompt_tokens, completion.completion_tokens) == (9, 2)
@@ -456,8 +456,8 @@ def test_lines_of_ollama(chunks: tuple[bytes, ...], kind: str) -> None:
         ((_chat_line("so it ", **_END), b"null\n"), "in the middle"),
     ],
 )
-def test_broken_lines_of_ollama(chunks: tuple[bytes, ...], words: str) -> None:
-    """An answer that is none, breaks off or ends in an error is no answer."""
+def test_broken_ollama_streams(chunks: tuple[bytes, ...], words: str) -> None:
+    """An answer that is no JSON, breaks off or ends in an error is unusable."""
     with pytest.raises(ServerError, match=words):
         _ollama_says(*chunks)
 
@@ -466,8 +466,8 @@ OVERFULL = {"openai-vllm", "openai-lmstudio", "openai-llamacpp", "openai-plain"}
 
 
 @pytest.mark.parametrize("name", sorted(OVERFULL))
-def test_overflow(name: str) -> None:
-    """A request that does not fit the context is refused for good, with what makes it fit."""
+def test_context_overflow_is_refused(name: str) -> None:
+    """A request that does not fit the context is refused for good, with a remedy."""
     wire = WIRES[name]
     with wire.fake(context=90) as fake, pytest.raises(RequestRefused, match="does not fit the context") as caught:
         engine_for(wire, fake).complete(GREEDY)
@@ -475,8 +475,8 @@ def test_overflow(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "openai-koboldcpp", "openai-ollama", "openai-webui"])
-def test_silent_overflow(name: str) -> None:
-    """A picture that is dropped because it does not fit, or an empty answer in its place, is never taken for good."""
+def test_silent_context_overflow_is_detected(name: str) -> None:
+    """A picture that is silently dropped, or an empty answer in its place, is never taken for a good answer."""
     wire = WIRES[name]
     with wire.fake(context=90) as fake:
         engine = engine_for(wire, fake)
@@ -491,8 +491,8 @@ def test_silent_overflow(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "textgen", "openai-lmstudio", "openai-llamacpp", "openai-koboldcpp"])
-def test_no_vision(name: str) -> None:
-    """A server that says that its model cannot see is believed before the first page."""
+def test_no_vision_is_found_by_the_probe(name: str) -> None:
+    """A server that reports a model without vision is refused before the first page."""
     wire = WIRES[name]
     with wire.fake(vision=False) as fake:
         server = engine_for(wire, fake).server
@@ -501,8 +501,8 @@ def test_no_vision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ollama", "openai-vllm", "openai-llamacpp"])
-def test_no_vision_in_its_words(name: str) -> None:
-    """A server that refuses pictures page by page ends the run at the first."""
+def test_no_vision_is_found_by_the_refusal(name: str) -> None:
+    """A server that refuses pictures only in requests ends the run at the first."""
     wire = WIRES[name]
     with wire.fake(vision=False) as fake, pytest.raises(ServerRefused, match="cannot see pictures"):
         engine_for(wire, fake).complete(GREEDY)
@@ -512,8 +512,8 @@ def test_no_vision_in_its_words(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_same_markdown(name: str, alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three pages give the same Markdown through every dialect, in good order; and the dialect is shown."""
+def test_all_dialects_give_the_same_markdown(name: str, isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pages give the same Markdown through every dialect, in order, and the dialect is shown."""
     wire = SERVED[name]
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
     pdf_file("a.pdf", 3)
@@ -533,8 +533,8 @@ def test_same_markdown(name: str, alone: None, monkeypatch: pytest.MonkeyPatch) 
     assert KEY not in ran.stderr
 
 
-def test_server_words_are_shown_harmless() -> None:
-    """Nothing that a server calls its models can steer a terminal or flood it."""
+def test_model_names_are_sanitized() -> None:
+    """No model name can steer a terminal or flood it."""
     names = tuple(f"m{number}\x1b[2J" for number in range(500))
     wire = WIRES["openai-plain"]
     with wire.fake(models=names) as fake, pytest.raises(ServerRefused, match="has 501 models") as caught:

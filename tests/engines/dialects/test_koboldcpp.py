@@ -1,4 +1,4 @@
-"""KoboldCpp's wire language: bodies field by field, recorded answers of three versions, and what a probe learns."""
+"""KoboldCpp's dialect: request bodies, recorded answers of three versions, and the results of a probe."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def wire(body: dict[str, Any]) -> dict[str, Any]:
 # --- encode --------------------------------------------------------------------------------------------
 
 
-def test_body() -> None:
-    """The whole body of a page, field by field: a name or a type that is off is ignored by the server in silence."""
+def test_request_body() -> None:
+    """The whole body of a page: the server silently ignores a field with a wrong name or type."""
     page = image()
     assert wire(dialect.encode(SERVER, request(page), "visionocr-1")) == {
         "prompt": "<|im_start|>system\nBe exact.<|im_end|>\n<|im_start|>user\nRead the page.<|im_end|>\n"
@@ -116,16 +116,16 @@ TYPES: dict[str, type[object]] = {
 
 
 @pytest.mark.parametrize("value", [0, 1, 2])
-def test_types(value: int) -> None:
-    """Whole numbers in float fields become floats, ints stay ints, lists are lists, and there is no null."""
+def test_field_types(value: int) -> None:
+    """Whole numbers in float fields become floats, ints stay ints, lists are lists, and nothing is null."""
     sampler = Sampler(temperature=value, top_p=value, top_k=value, min_p=value, rep_pen=value, seed=value + 1)
     body = wire(dialect.encode(SERVER, request(image(), sampler=sampler, context_length=4096), "k"))
     assert {name: type(field) for name, field in body.items()} == TYPES
     assert '"temperature": ' + f"{value}.0" in json.dumps(body)
 
 
-def test_names_that_are_ignored() -> None:
-    """None of the names that scripts send and the server never reads."""
+def test_unknown_field_names_are_not_sent() -> None:
+    """Names that other clients send and the server never reads are not in the body."""
     body = dialect.encode(SERVER, request(image()), "k")
     assert not {"temp", "seed", "stop", "max_tokens", "ignore_eos", "n", "stream", "repetition_penalty"} & set(body)
 
@@ -191,7 +191,7 @@ def test_recorded_requests(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_picture_arrives(version: str, form: str) -> None:
-    """What is encoded is a picture that the server can read, wrapped as its model wants."""
+    """The server reads the encoded picture, and the prompt has the model's chat markers."""
     with FakeKoboldCpp(version=version, context=8192) as server:
         Http(server.url).post(dialect.GENERATE, dialect.encode(SERVER, request(image(42, form)), "k"))
         (arrival,) = server.generated
@@ -260,7 +260,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("case", "version", "about", "reason", "prompt_tokens", "tokens"), ENDS)
-def test_ends(
+def test_finish_reasons(
     case: str,
     version: str,
     about: tuple[int, int] | None,
@@ -269,7 +269,7 @@ def test_ends(
     tokens: int | None,
     mocked: responses.RequestsMock,
 ) -> None:
-    """Why an answer ended, although "length" means four different things; text and counts come unchanged."""
+    """The finish reason is told although "length" means four different things; text and counts are unchanged."""
     completion = decoded(mocked, case, version, perf(version, *about) if about else None)
     assert completion.finish_reason is reason
     assert (completion.prompt_tokens, completion.completion_tokens) == (prompt_tokens, tokens)
@@ -277,7 +277,7 @@ def test_ends(
 
 
 def test_recorded_perf(mocked: responses.RequestsMock) -> None:
-    """The recorded figures after a recorded stop sequence fit together, without any change."""
+    """The recorded figures after a stop sequence are consistent."""
     for version in VERSIONS:
         recorded = json.loads(RECORDED["perf right after a stop sequence", version]["body"])
         assert decoded(mocked, "stop_sequence met, trim_stop true", version, recorded).finish_reason is STOP
@@ -301,7 +301,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("case", "version", "words"), FAILURES)
 def test_failures_with_status_200(case: str, version: str, words: str, mocked: responses.RequestsMock) -> None:
-    """``null``, "error" and an empty text without tokens are failures, whatever the status says."""
+    """``null``, "error" and an empty text without tokens are failures, in spite of status 200."""
     with pytest.raises(AnswerUnusable, match=words):
         decoded(mocked, case, version)
 
@@ -324,7 +324,7 @@ def test_recorded_refusals(case: str, version: str, kind: type[ServerError], moc
 
 @pytest.mark.parametrize("case", ["10 at once, number 9", "--ratelimit 3, second at once"])
 def test_two_kinds_of_busy(case: str, mocked: responses.RequestsMock) -> None:
-    """A full queue and a rate limit are both worth waiting for."""
+    """A full queue and a rate limit are both retried."""
     with pytest.raises(ServerBusy):
         decoded(mocked, case, "1.104" if case.startswith("10") else "1.115.1")
 
@@ -366,8 +366,8 @@ def test_error_with_a_text() -> None:
         "busy",
     ],
 )
-def test_perf_of_somebody_else(about: object, mocked: responses.RequestsMock) -> None:
-    """Figures that do not fit our answer, or make no sense, prove nothing."""
+def test_perf_of_another_request(about: object, mocked: responses.RequestsMock) -> None:
+    """Figures that do not fit our answer, or make no sense, are not used."""
     mocked.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
     answer = reply(text=" things", finish_reason="length", prompt_tokens=13, completion_tokens=7)
     assert dialect.decode(Http(BASE), answer, request(max_length=40)).finish_reason is FinishReason.UNKNOWN
@@ -375,14 +375,14 @@ def test_perf_of_somebody_else(about: object, mocked: responses.RequestsMock) ->
 
 @pytest.mark.parametrize("status", [404, 401, 500, 503])
 def test_no_perf(status: int, mocked: responses.RequestsMock) -> None:
-    """A server that does not tell costs the reason, not the page."""
+    """When perf fails the finish reason is unknown, and the page is kept."""
     mocked.add("GET", BASE + "/api/extra/perf", status=status)
     completion = dialect.decode(Http(BASE), reply(text=" things", finish_reason="length"), request())
     assert (completion.text, completion.finish_reason) == (" things", FinishReason.UNKNOWN)
 
 
 @pytest.mark.parametrize("kind", faults.WRONG_TYPES, ids=lambda kind: kind.answer.body.decode())
-def test_wrong_shapes(kind: faults.Door, koboldcpp: FakeKoboldCpp) -> None:
+def test_json_of_wrong_shape(kind: faults.ServerFault, koboldcpp: FakeKoboldCpp) -> None:
     """JSON of any other shape is no completion."""
     koboldcpp.plan[ANY] = kind
     http = Http(koboldcpp.url)
@@ -433,8 +433,8 @@ def test_count_tokens(version: str, mocked: responses.RequestsMock) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"value": -1}, {"value": "5"}, {"value": True}])
-def test_count_tokens_nonsense(answer: object, mocked: responses.RequestsMock) -> None:
-    """A count that is none is no number."""
+def test_count_tokens_of_wrong_type(answer: object, mocked: responses.RequestsMock) -> None:
+    """A count of a wrong type counts as none."""
     mocked.add("POST", BASE + "/api/extra/tokencount", body=json.dumps(answer))
     assert dialect.count_tokens(Http(BASE), SERVER, "x") is None
 
@@ -460,8 +460,8 @@ def test_is_idle(version: str, changes: dict[str, int], idle: bool, mocked: resp
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_look(version: str) -> None:
-    """While a page is read, its own key shows the text so far and the queue; another key shows no text."""
+def test_poll(version: str) -> None:
+    """The snapshot has the text so far for the request's own key, and the queue; for another key no text."""
     with ThreadPoolExecutor(1) as pool, FakeKoboldCpp(version=version, context=8192) as fake:
         fake.plan[ANY] = faults.Hang(4)
         http = Http(fake.url)
@@ -476,8 +476,8 @@ def test_look(version: str) -> None:
 
 @given(check=JSON_VALUES, about=JSON_VALUES)
 @settings(deadline=None, max_examples=60)
-def test_look_at_nonsense(check: object, about: object) -> None:
-    """Any JSON at all gives a snapshot with sane fields: looking never costs the page."""
+def test_poll_any_json(check: object, about: object) -> None:
+    """Any JSON at all gives a valid snapshot: polling never fails the page."""
     with responses.RequestsMock() as mock:
         mock.add("POST", BASE + "/api/extra/generate/check", body=json.dumps({"results": [check]}))
         mock.add("GET", BASE + "/api/extra/perf", body=json.dumps(about))
@@ -585,8 +585,8 @@ def test_admin_key() -> None:
         assert probed(fake, "boss").model == "tiny-vision"
 
 
-def test_probe_of_nobody() -> None:
-    """Where nobody listens the probe says unreachable."""
+def test_probe_unreachable() -> None:
+    """Where no server listens the probe raises ``ServerUnreachable``."""
     with FakeKoboldCpp() as fake:
         fake.die()
         with pytest.raises(ServerUnreachable):
@@ -606,8 +606,8 @@ def test_probe_of_nobody() -> None:
     ],
     ids=repr,
 )
-def test_probe_of_something_else(kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
-    """What answers like no server that is known is named as such, with the usual ports."""
+def test_probe_of_an_unknown_server(kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
+    """An unknown kind of server is an error that says so, with the usual ports."""
     koboldcpp.plan["/api/extra/version"] = koboldcpp.plan["/v1/models"] = kind
     with pytest.raises(ServerUnknown, match="is not a known kind of server") as caught:
         probed(koboldcpp)
@@ -622,16 +622,16 @@ def test_probe_of_something_else(kind: faults.Kind, koboldcpp: FakeKoboldCpp) ->
         (faults.Redirect("https://ocr.example/login"), "redirects to https://ocr.example", "--api-url"),
     ],
 )
-def test_probe_at_a_guarded_door(kind: faults.Kind, words: str, hint: str, koboldcpp: FakeKoboldCpp) -> None:
-    """A proxy that wants a key, or sends us elsewhere, is told from a server of another kind."""
+def test_probe_behind_a_proxy(kind: faults.Fault, words: str, hint: str, koboldcpp: FakeKoboldCpp) -> None:
+    """A proxy that wants a key, or redirects, is told apart from a server of another kind."""
     koboldcpp.plan["/api/extra/version"] = kind
     with pytest.raises(ServerUnknown, match=words) as caught:
         probed(koboldcpp)
     assert hint in caught.value.hint
 
 
-def test_probe_of_a_deaf_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is silent is said to be silent: it may have no free connection."""
+def test_probe_of_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not answer is reported as such: it may have no free connection."""
 
     def silence(self: Http, path: str) -> Reply:
         raise TimedOut("http://ocr.example sent nothing for 15 s")
@@ -643,8 +643,8 @@ def test_probe_of_a_deaf_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/model", "/api/extra/true_max_context_length"])
 @pytest.mark.parametrize("kind", [faults.Html(404), faults.Null(), faults.Json({"result": None, "value": "many"})])
-def test_probe_with_gaps(path: str, kind: faults.Kind, koboldcpp: FakeKoboldCpp) -> None:
-    """A server that does not tell its model or its context is used all the same, without them."""
+def test_probe_without_model_or_context(path: str, kind: faults.Fault, koboldcpp: FakeKoboldCpp) -> None:
+    """A server that does not report its model or context is used without them."""
     koboldcpp.plan[path] = kind
     server = probed(koboldcpp)
     assert server.model == "" if path.endswith("model") else server.context_length is None

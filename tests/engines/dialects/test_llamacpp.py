@@ -1,4 +1,4 @@
-"""llama-server's wire language: bodies, answers, what a probe learns of four eras, and what a restart changes."""
+"""llama-server's dialect: request bodies, answers, the results of a probe by version, and restarts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from fakes.answers import Answer, json_answer
 from fakes.koboldcpp import FakeKoboldCpp
-from fakes.llamacpp import BLIND, IMAGE_TOKENS, Era, FakeLlama, error
+from fakes.llamacpp import IMAGE_TOKENS, NO_PICTURE, Era, FakeLlama, error
 from fakes.loopback import Arrival
 from fakes.pictures import encode as encode_picture
 from fakes.pictures import make_image, picture
@@ -100,8 +100,8 @@ def test_body_without_pictures() -> None:
 
 
 @pytest.mark.parametrize("words", [MARKER, "<__media__>", "<__image__>", f"{MARKER}{MARKER}"])
-def test_words_are_no_pictures(words: str) -> None:
-    """What a user writes never stands for a picture, in the turn or in the system text."""
+def test_media_markers_in_a_prompt_are_no_pictures(words: str) -> None:
+    """A media marker in a user's text, in the turn or in the system text, does not stand for a picture."""
     asked = request(image(), words)
     body = dialect.encode(NOW, replace(asked, prompt=replace(asked.prompt, system=words)), "key")
     text = body["prompt"]["prompt_string"]
@@ -120,7 +120,7 @@ def test_wrap_writes_what_stands_for_an_image() -> None:
 # --- the answer ----------------------------------------------------------------------------------------
 
 
-def final(**fields: Any) -> dict[str, Any]:
+def final_event(**fields: Any) -> dict[str, Any]:
     """The last event of a stream."""
     return {"content": "", "stop": True, "tokens_predicted": 2, "tokens_evaluated": 90, **fields}
 
@@ -143,19 +143,19 @@ def decoded(*events: Any) -> Any:
 )
 def test_finish_reasons(fields: dict[str, Any], reason: FinishReason) -> None:
     """The end of an answer is told in the server's words."""
-    assert decoded(final(**fields)).finish_reason is reason
+    assert decoded(final_event(**fields)).finish_reason is reason
 
 
 def test_stream_becomes_text() -> None:
     """The pieces are joined in order, and the server's own counts are taken."""
-    completion = decoded({"content": "Hel"}, {"content": ""}, {"content": "lo"}, final(stop_type="eos"))
+    completion = decoded({"content": "Hel"}, {"content": ""}, {"content": "lo"}, final_event(stop_type="eos"))
     assert (completion.text, completion.prompt_tokens, completion.completion_tokens) == ("Hello", 90, 2)
     assert completion.seconds == 1.5
 
 
 def test_whole_answer_becomes_text() -> None:
     """A server, or a proxy, that does not stream is understood as well."""
-    reply = Reply(200, final(content="Hello", stop_type="eos"), 1.0)
+    reply = Reply(200, final_event(content="Hello", stop_type="eos"), 1.0)
     assert dialect.decode(Http("http://ocr.example"), reply, request()).text == "Hello"
 
 
@@ -168,8 +168,8 @@ def test_no_answer(last: Any) -> None:
         decoded({"content": "a"}, last)
 
 
-def test_key_is_not_repeated() -> None:
-    """A server that puts the key into its complaint does not get it into ours."""
+def test_key_in_an_error_message_is_hidden() -> None:
+    """A server's message that has the key is shown without it."""
     with pytest.raises(AnswerUnusable) as caught:
         decoded({"error": {"message": "bad key s3cret"}})
     assert "s3cret" not in caught.value.message
@@ -207,16 +207,16 @@ def test_error_events() -> None:
         ("Multimodal data provided, but model does not support multimodal requests.", ServerRefused, "--mmproj"),
     ],
 )
-def test_complaints(words: str, kind: type[ServerError], hint: str) -> None:
-    """The server's words are kept; they tell what kind of failure it is, and what to do."""
+def test_errors_are_classified(words: str, kind: type[ServerError], hint: str) -> None:
+    """The server's message is kept, and gives the kind of error and the remedy."""
     explained = dialect.explain(AnswerUnusable(f"http://x failed (500: {words})"))
     assert type(explained) is kind
     assert words in explained.message
     assert hint in explained.hint
 
 
-def test_other_complaints() -> None:
-    """What needs no explanation stays what it is."""
+def test_other_errors() -> None:
+    """Error messages without a known remedy are kept as they are."""
     failure = AnswerUnusable("http://x failed (500: something)")
     assert dialect.explain(failure) is failure
 
@@ -239,8 +239,8 @@ def test_probe(era: Era) -> None:
 @pytest.mark.parametrize(
     ("era", "words"), [(Era.YEAR_2024, "does not accept pictures"), (Era.MAY_2025, "chat requests only")]
 )
-def test_probe_of_a_blind_server(era: Era, words: str) -> None:
-    """A server that would ignore the picture is refused with the reason; nothing is ever asked of it blindly."""
+def test_probe_of_a_version_that_ignores_pictures(era: Era, words: str) -> None:
+    """A server that would ignore pictures is refused with the reason."""
     with FakeLlama(era) as fake, pytest.raises(ServerRefused, match=words) as caught:
         probe(Http(fake.url))
     assert caught.value.hint
@@ -385,8 +385,8 @@ def test_slots_that_share_too_little() -> None:
         assert fake.most_at_once <= 2
 
 
-def test_crowded_alone() -> None:
-    """A request that does not fit although it is alone is given up."""
+def test_overflow_of_a_single_request() -> None:
+    """A request that does not fit although no other runs is given up."""
     with FakeLlama() as fake:
         engine = engine_for(fake)
         fake.before = lambda arrival: (
@@ -397,8 +397,8 @@ def test_crowded_alone() -> None:
         assert len(fake.generated) == 1
 
 
-def test_capacity_is_halved_once_for_all_who_were_there() -> None:
-    """All who are crowded out together halve the places once, and one alone cannot help it."""
+def test_capacity_is_halved_once_for_concurrent_overflows() -> None:
+    """Requests that overflow together halve the capacity once, and one alone never does."""
     queue = RequestQueue(4, 4, time.monotonic, Stop())
     with ExitStack() as inside:
         crowd = [inside.enter_context(queue.place()) for _ in range(4)]
@@ -411,8 +411,8 @@ def test_capacity_is_halved_once_for_all_who_were_there() -> None:
         assert not queue.halve(alone)
 
 
-def test_restart() -> None:
-    """A server that was started again has another marker: it is learned, and the same request is answered."""
+def test_restart_changes_the_marker() -> None:
+    """After a restart of the server the new marker is fetched, and the same request is answered."""
     with FakeLlama() as fake:
         engine = engine_for(fake)
         fake.restart()
@@ -423,7 +423,7 @@ def test_restart() -> None:
 
 
 def test_restart_with_another_model() -> None:
-    """Another model is not asked with what was decided for the first."""
+    """After a restart with another model the run ends: it was planned for the first."""
     with FakeLlama() as fake:
         engine = engine_for(fake)
         fake.restart()
@@ -490,7 +490,7 @@ def test_endless_loop_is_stopped() -> None:
     """An answer that only repeats itself is noticed while it comes; hanging up ends it in the server too."""
     with FakeLlama() as fake:
         engine = engine_for(fake)
-        fake.says = lambda numbers: _slowly(fake, repeat("The same line again.\n"))
+        fake.says = lambda numbers: _fast_pieces(fake, repeat("The same line again.\n"))
         completion = engine.complete(request(max_length=10_000_000))
         assert completion.finish_reason is FinishReason.LOOP
         assert completion.text.startswith("The same line again.\nThe same")
@@ -498,7 +498,7 @@ def test_endless_loop_is_stopped() -> None:
 
 
 def test_events_without_text_are_progress() -> None:
-    """A server that only tells how far it is with the prompt is not given up as silent."""
+    """A server that only reports prompt progress does not time out."""
     with FakeLlama() as fake:
         http = Http(fake.url, timeout=0.6)
         engine = ServerEngine(http, *probe(http))
@@ -508,8 +508,8 @@ def test_events_without_text_are_progress() -> None:
         assert not fake.hung_up
 
 
-def test_silence_of_a_stream() -> None:
-    """A server that sends no event for too long is given up, and sees that nobody listens."""
+def test_stream_timeout() -> None:
+    """A stream without events for too long is given up, and the server sees the connection close."""
     with FakeLlama() as fake:
         http = Http(fake.url, timeout=0.3)
         engine = ServerEngine(http, *probe(http))
@@ -531,7 +531,7 @@ def test_cancel() -> None:
     """A run that is stopped ends its request in the server at once."""
     with FakeLlama() as fake, ThreadPoolExecutor(1) as pool:
         engine = engine_for(fake)
-        fake.says = lambda numbers: _slowly(fake, map(str, range(10**9)))
+        fake.says = lambda numbers: _fast_pieces(fake, map(str, range(10**9)))
         asked = pool.submit(engine.complete, request(max_length=10**9))
         fake.wait_for(lambda: fake.running == 1)
         engine.cancel()
@@ -542,7 +542,7 @@ def test_cancel() -> None:
         fake.wait_for(lambda: fake.hung_up == 1 and fake.running == 0)
 
 
-def _slowly(fake: FakeLlama, pieces: Iterator[str]) -> Iterator[str]:
+def _fast_pieces(fake: FakeLlama, pieces: Iterator[str]) -> Iterator[str]:
     """Pieces that come as fast as a quick model writes."""
     for piece in pieces:
         if fake.closing.wait(0.001):
@@ -587,8 +587,8 @@ def test_progress_of_a_waiting_request() -> None:
         (json_answer({}), True),
     ],
 )
-def test_idle(answer: Answer, idle: bool) -> None:
-    """There is room for a request when a slot is free; where slots are not shown, nobody waits for one."""
+def test_idle_slots(answer: Answer, idle: bool) -> None:
+    """A request can be sent when a slot is free; where slots are not reported it is sent at once."""
     with FakeLlama() as fake:
         fake.before = lambda arrival: answer
         assert dialect.is_idle(Http(fake.url)) is idle
@@ -602,7 +602,7 @@ def test_command(era: Era, tmp_path: Path) -> None:
     """``visionocr image`` reads through a llama-server of any era."""
     make_image(tmp_path / "a.png", 5)
     with FakeLlama(era, key="k3y") as fake:
-        fake.says = _says_what_it_sees
+        fake.says = _ignore_pictures
         done = CliRunner().invoke(
             app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url], env={"VISIONOCR_API_KEY": "k3y"}
         )
@@ -610,17 +610,17 @@ def test_command(era: Era, tmp_path: Path) -> None:
     assert page_text(5).splitlines()[0] in done.stdout
 
 
-def _says_what_it_sees(numbers: list[int | None]) -> str:
+def _ignore_pictures(numbers: list[int | None]) -> str:
     if not numbers:
-        return BLIND
+        return NO_PICTURE
     return "A grey picture without any text." if numbers == [None] else page_text(numbers[0] or 0)
 
 
-def test_command_with_a_blind_server(tmp_path: Path) -> None:
-    """A server that ignores pictures although it says otherwise is found out by its counts: no page passes for read."""
+def test_command_detects_ignored_pictures(tmp_path: Path) -> None:
+    """A server that ignores pictures although it claims vision is found out by its token counts."""
     make_image(tmp_path / "a.png", 5)
     with FakeLlama(counts_images=False) as fake:
-        fake.says = lambda numbers: BLIND
+        fake.says = lambda numbers: NO_PICTURE
         done = CliRunner().invoke(app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url])
     assert done.exit_code == 7
     assert "did not use the picture" in done.stderr

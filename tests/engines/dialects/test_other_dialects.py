@@ -1,4 +1,4 @@
-"""What is particular to the dialects ollama, textgen and openai: choice of a model, marks, counts, words of refusal."""
+"""The dialects ollama, textgen and openai: choice of a model, image marks, token counts, error messages."""
 
 from __future__ import annotations
 
@@ -37,43 +37,43 @@ VISION, TEXT = ["completion", "vision"], ["completion"]
 # --- which model ---------------------------------------------------------------------------------------
 
 
-def chosen(*models: Model, wanted: str | None = None) -> str:
-    """The name of the model that is asked."""
+def chosen_model(*models: Model, wanted: str | None = None) -> str:
+    """The name of the model that the probe chooses."""
     return choose("Ollama at http://x", models, wanted).name
 
 
 def test_only_model() -> None:
     """The only model is asked, whatever it can do."""
-    assert chosen(Model("a", vision=False)) == "a"
+    assert chosen_model(Model("a", vision=False)) == "a"
 
 
 def test_loaded_model() -> None:
     """Of several, the one in memory that can see; a blind one in memory does not stand before one that can see."""
-    assert chosen(Model("a", vision=True), Model("b", True, True)) == "b"
-    assert chosen(Model("a", True, False), Model("b", vision=True), Model("c", vision=False)) == "b"
-    assert chosen(Model("a"), Model("b", loaded=True)) == "b"
+    assert chosen_model(Model("a", vision=True), Model("b", True, True)) == "b"
+    assert chosen_model(Model("a", True, False), Model("b", vision=True), Model("c", vision=False)) == "b"
+    assert chosen_model(Model("a"), Model("b", loaded=True)) == "b"
 
 
-def test_no_telling_which() -> None:
-    """Several that can see: an error that names them, not those that cannot."""
+def test_ambiguous_models_are_an_error() -> None:
+    """When several models can see, the error names them and not the others."""
     with pytest.raises(ServerRefused, match="has 3 models: choose one") as caught:
-        chosen(Model("a", vision=True), Model("b", vision=True), Model("blind", vision=False))
+        chosen_model(Model("a", vision=True), Model("b", vision=True), Model("blind", vision=False))
     assert caught.value.hint == "Name it with --model. It has: a, b."
     with pytest.raises(ServerRefused, match="has no model"):
-        chosen()
+        chosen_model()
 
 
-def test_name_without_tag() -> None:
-    """Ollama's ``:latest`` may be left out; a name that is nearly right brings the right one first."""
-    assert chosen(Model("llava:latest"), Model("x"), wanted="llava") == "llava:latest"
+def test_model_name_without_tag() -> None:
+    """Ollama's ``:latest`` may be left out; for a nearly right name the nearest one is suggested first."""
+    assert chosen_model(Model("llava:latest"), Model("x"), wanted="llava") == "llava:latest"
     with pytest.raises(ServerRefused) as caught:
-        chosen(*(Model(f"zz{number}") for number in range(20)), Model("qwen2.5vl:7b"), wanted="qwen2.5vl")
+        chosen_model(*(Model(f"zz{number}") for number in range(20)), Model("qwen2.5vl:7b"), wanted="qwen2.5vl")
     assert caught.value.hint.startswith("It has: qwen2.5vl:7b, zz0")
     assert "and 13 more" in caught.value.hint
 
 
-def test_ollama_asks_each_model_what_it_can() -> None:
-    """Of many models the only one that can see is taken; none is loaded for that."""
+def test_ollama_takes_the_only_vision_model() -> None:
+    """The capabilities of all models are queried, and the only one with vision is taken; none is loaded for that."""
     with FakeOllama(model="llava:7b", others={"llama3:8b": TEXT, "nomic-embed": []}) as fake:
         server, _ = probe(Http(fake.url))
         assert (server.model, server.vision, server.context_length) == ("llava:7b", True, 16384)
@@ -180,10 +180,10 @@ def test_refused_count_costs_no_page() -> None:
 # --- what comes back -----------------------------------------------------------------------------------
 
 
-def test_textgen_remnant_of_a_stop() -> None:
-    """The piece of a stop sequence that the server leaves at the end does not reach the page."""
+def test_textgen_removes_a_partial_stop_sequence() -> None:
+    """The beginning of a stop sequence that the server leaves at the end is removed."""
     with FakeTextgen() as fake:
-        fake.plan[ANY] = faults.Says(f"{page_text(7)}\n##")
+        fake.plan[ANY] = faults.FixedText(f"{page_text(7)}\n##")
         text = engine_for_dialect("textgen", fake).complete(GREEDY).text
     assert clean(text, stop_sequences=("\n###",), chat=ChatMarkers()) == page_text(7)
 
@@ -191,7 +191,7 @@ def test_textgen_remnant_of_a_stop() -> None:
 def test_textgen_empty_is_a_failure() -> None:
     """An empty text with status 200 is a failure on the server's console."""
     with FakeTextgen() as fake:
-        fake.plan[ANY] = faults.Says("")
+        fake.plan[ANY] = faults.FixedText("")
         with pytest.raises(AnswerUnusable, match="its console says why"):
             engine_for_dialect("textgen", fake).complete(GREEDY)
 
@@ -203,8 +203,8 @@ def test_textgen_without_a_model(name: str | None) -> None:
         probe(Http(fake.url))
 
 
-def test_textgen_that_does_not_say() -> None:
-    """A version that names no extensions is used, with a warning that sight is not sure."""
+def test_textgen_without_extension_list() -> None:
+    """A version that reports no extensions is used, with a warning that vision is not certain."""
     with FakeTextgen(informs=False) as fake:
         server, _ = probe(Http(fake.url))
     assert (server.vision, server.context_length, server.counts_tokens) == (None, 2048, False)
@@ -214,7 +214,7 @@ def test_textgen_that_does_not_say() -> None:
 def test_koboldai_is_no_textgen() -> None:
     """A KoboldAI, which has the same path for its model and does not accept pictures, is not taken for one."""
     with FakeTextgen() as fake:
-        fake.speak = lambda arrival: (  # type: ignore[method-assign]
+        fake.answer_authorized = lambda arrival: (  # type: ignore[method-assign]
             faults.Json({"result": "KoboldAI/fairseq"}).answer if arrival.method == "GET" else faults.Html(404).answer
         )
         assert textgen.recognise(Http(fake.url)) is None
@@ -259,7 +259,7 @@ def test_any_list_of_models(identity: object) -> None:
 
 
 @pytest.mark.parametrize("reason", ["load", "unload", ""])
-def test_ollama_says_nothing(reason: str) -> None:
+def test_ollama_empty_answer(reason: str) -> None:
     """An empty answer without tokens, such as that of a model that was only loaded, is unusable."""
     data = {"message": {"content": ""}, "done": True, "done_reason": reason}
     with pytest.raises(AnswerUnusable, match="no text and no tokens"):
@@ -278,8 +278,8 @@ def streamed(*events: object) -> Reply:
     return Reply(200, events[-1], 0.5, events)
 
 
-def test_pieces() -> None:
-    """The pieces of a stream are one answer; the reason and the counts come late, in any order."""
+def test_stream_pieces_are_joined() -> None:
+    """The pieces of a stream are one answer; finish reason and counts may come late, in any order."""
     text = [{"choices": [{"delta": {"content": piece}}]} for piece in ("Te", None, "xt")]
     end = {"choices": [{"delta": {}, "finish_reason": "length"}]}
     counts = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 2}}
@@ -296,8 +296,8 @@ def test_pieces() -> None:
         ([None, 7, []], "in the middle"),
     ],
 )
-def test_broken_pieces(events: list[object], words: str) -> None:
-    """A stream that breaks off, or ends in an error, is no answer."""
+def test_broken_streams(events: list[object], words: str) -> None:
+    """A stream that breaks off, or ends in an error, is unusable."""
     with pytest.raises(AnswerUnusable, match=words):
         openai.decode(Http("http://x"), streamed(*events), GREEDY)
 
@@ -324,8 +324,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("status", "words", "kind"), WORDS)
-def test_words_of_refusal(status: int, words: str, kind: type[ServerError] | None) -> None:
-    """What servers say in an error answer is understood, quoted, and has a remedy; what is not, is left alone."""
+def test_error_messages_are_classified(status: int, words: str, kind: type[ServerError] | None) -> None:
+    """Known messages are quoted with a remedy and become the right error; unknown ones are left alone."""
     error = meaning("http://x", status, words)
     assert type(error) is (kind or type(None))
     if error is not None:
