@@ -72,7 +72,7 @@ def stop_at_random(command: list[str], whole: float, chance: random.Random, foun
     found.slowest = max(found.slowest, seconds)
     found.ends[f"{number.name} {process.returncode}"] += 1
     if "Traceback" in said or "unexpected" in said:
-        found.faults.append(f"{number.name}: {said}")
+        found.faults.append(f"{number.name}: {said.strip().splitlines()[-1]}")
     if seconds > LIMIT + 0.3:
         found.faults.append(f"{number.name}: ended after {seconds:.1f} s")
     deadline = time.monotonic() + 3
