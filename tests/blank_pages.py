@@ -44,7 +44,7 @@ class Sample:
     side: int
 
 
-# --- paper and what happens to it -----------------------------------------------------------------------
+# --- paper and scanner artefacts ------------------------------------------------------------------------
 
 
 def unit(sheet: Sheet) -> float:
@@ -241,7 +241,7 @@ def scanned(sheet: Sheet, rng: random.Random) -> Sheet:
     return _jpeg(sheet, rng.randint(60, 90)) if rng.random() < 0.4 else sheet
 
 
-# --- the little that may be on it -----------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------------
 
 
 def _sentence(rng: random.Random, words: int) -> str:

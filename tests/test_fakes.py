@@ -328,7 +328,7 @@ def test_perf_has_the_stop_reason(version: str) -> None:
             assert ask(server.url, "/api/extra/perf").json["stop_reason"] == reason
 
 
-# --- what the facts say beyond the recordings ----------------------------------------------------------
+# --- facts beyond the recordings -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ def test_addresses_are_matched_by_their_ending(path: str, koboldcpp: FakeKoboldC
     assert len(koboldcpp.generated) == 1
 
 
-# --- what it reads -------------------------------------------------------------------------------------
+# --- texts of pages ------------------------------------------------------------------------------------
 
 
 def test_the_answer_is_the_text_of_the_page(koboldcpp: FakeKoboldCpp) -> None:
@@ -507,7 +507,7 @@ def test_page_marks_are_honoured_when_asked_for(prompt: str, koboldcpp: FakeKobo
     assert generate(koboldcpp, 5, 3).text.strip() == f"{page_text(5)}\n\n{page_text(3)}"
 
 
-# --- misbehaviour --------------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------------------
 
 
 def limit(reply: Reply) -> bool:
@@ -631,7 +631,7 @@ def test_plan_forms(koboldcpp: FakeKoboldCpp) -> None:
     assert koboldcpp.asked == {1: 5, 2: 5, 3: 5}
 
 
-# --- the server as a guest of the test process ---------------------------------------------------------
+# --- threads and connections ---------------------------------------------------------------------------
 
 
 def test_close_leaves_no_thread_and_no_connection(pool: ThreadPoolExecutor) -> None:

@@ -108,7 +108,7 @@ def fake() -> Iterator[LocalEngine]:
     found.close()
 
 
-# --- what it reads -------------------------------------------------------------------------------------
+# --- accuracy and order --------------------------------------------------------------------------------
 
 
 def test_a_clean_page_is_read(engine: Engine) -> None:
@@ -178,7 +178,7 @@ def test_bytes_that_are_no_picture_are_refused(engine: Engine) -> None:
         engine.complete(request())
 
 
-# --- which model ---------------------------------------------------------------------------------------
+# --- choice of the model -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> 
     engine.close()
 
 
-# --- what goes wrong -----------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
