@@ -86,9 +86,9 @@ def test_imports_go_down(name: str) -> None:
 def test_every_library_has_one_home(name: str) -> None:
     """Third-party packages are imported in the files listed for them only, and Click never: Typer vendors it."""
     for module in imports(SOURCE / name):
-        package_of = module.split(".")[0]
-        assert package_of not in {"click", "fitz"}
-        assert package_of not in HOMES or name in HOMES[package_of], f"{name} imports {module}"
+        library = module.split(".")[0]
+        assert library not in {"click", "fitz"}
+        assert library not in HOMES or name in HOMES[library], f"{name} imports {module}"
 
 
 @pytest.mark.parametrize("name", NAMES)
