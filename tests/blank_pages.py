@@ -1,4 +1,4 @@
-"""Draws sheets of paper as scanners and PDF writers make them: some with nothing on them, some with very little.
+"""Generates scanned and drawn sheets of paper, blank or with very little content, for tests of blank detection.
 
 A page is drawn from a seed alone. Measures are millimetres of an A4 sheet; ``unit`` is pixels per millimetre.
 """
