@@ -1,4 +1,4 @@
-"""Draws sheets of paper as scanners and PDF writers make them: some with nothing on them, some with very little.
+"""Generates scanned and drawn sheets of paper, blank or with very little content, for tests of blank detection.
 
 A page is drawn from a seed alone. Measures are millimetres of an A4 sheet; ``unit`` is pixels per millimetre.
 """
@@ -44,7 +44,7 @@ class Sample:
     side: int
 
 
-# --- paper and what happens to it -----------------------------------------------------------------------
+# --- paper and scanner artefacts ------------------------------------------------------------------------
 
 
 def unit(sheet: Sheet) -> float:
@@ -62,7 +62,7 @@ def paper(rng: random.Random, side: int, tint: float = 0.5) -> Sheet:
 
 
 def _uneven(sheet: Sheet, rng: random.Random) -> Sheet:
-    """Paper that is a little lighter here and a little darker there."""
+    """Add slow variations of brightness to a sheet."""
     coarse = Image.frombytes("L", (5, 7), bytes(rng.randint(120, 136) for _ in range(35)))
     return _shift(sheet, coarse.resize(sheet.size, Image.Resampling.BICUBIC))
 
@@ -108,7 +108,7 @@ def shadow(sheet: Sheet, rng: random.Random) -> Sheet:
 
 
 def border(sheet: Sheet, rng: random.Random) -> Sheet:
-    """The dark lid around a sheet that lies askew or is smaller than the glass."""
+    """Add the dark scanner lid around a sheet that lies askew or is smaller than the glass."""
     lid = rng.choice(((0, 0, 0), (22, 20, 21), (70, 70, 74), (128, 126, 120)))
     canvas = Image.new("RGB", sheet.size, lid)
     w, h = sheet.size
@@ -207,7 +207,7 @@ def staple(sheet: Sheet, rng: random.Random) -> Sheet:
 
 
 def reverse(sheet: Sheet, rng: random.Random) -> Sheet:
-    """The other side shining through: writing, mirrored, soft and faint."""
+    """Add show-through: the writing of the other side, mirrored, soft and faint."""
     u = unit(sheet)
     back = Image.new("L", sheet.size, 255)
     draw = ImageDraw.Draw(back)
@@ -236,12 +236,12 @@ def _jpeg(sheet: Sheet, quality: int) -> Sheet:
 
 
 def scanned(sheet: Sheet, rng: random.Random) -> Sheet:
-    """What every scan does: uneven light, noise, now and then a JPEG."""
+    """Apply the artefacts of every scan: uneven light, noise, sometimes JPEG compression."""
     sheet = noise(_uneven(sheet, rng), rng, rng.uniform(0.5, 4), rng.choice((1, 1, 1.6)))
     return _jpeg(sheet, rng.randint(60, 90)) if rng.random() < 0.4 else sheet
 
 
-# --- the little that may be on it -----------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------------
 
 
 def _sentence(rng: random.Random, words: int) -> str:

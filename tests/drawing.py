@@ -32,7 +32,7 @@ def pdf_bytes(*texts: str, size: tuple[float, float] = A4, rotate: int = 0, **op
 
 
 def encrypted(user: str, owner: str = "owner") -> bytes:
-    """A PDF that asks for a password, or only restricts what may be done when *user* is empty."""
+    """A PDF that needs a password, or, with an empty *user*, one that only restricts permissions."""
     return pdf_bytes(encryption=_mupdf.PDF_ENCRYPT_AES_256, user_pw=user, owner_pw=owner, permissions=0)
 
 
@@ -53,7 +53,7 @@ def as_file(data: bytes, folder: Path, name: str = "document") -> Content:
 
 
 def decoded(image: PageImage) -> Image.Image:
-    """What a server will see; checks what is true of everything that is sent."""
+    """The picture as a server decodes it; checks what must hold for every picture that is sent."""
     picture = Image.open(io.BytesIO(image.data))
     picture.load()
     assert picture.mode == "RGB"

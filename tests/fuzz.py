@@ -599,15 +599,15 @@ class CaseServer:
         self.script: Callable[[str], Pieces] = lambda path: iter(())
         self.strangers = 0
         """Connections to the host that is somebody else's."""
-        self._door, self._other = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        self._listener, self._other = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.elsewhere = f"http://127.0.0.1:{self._other.getsockname()[1]}"
-        threading.Thread(target=self._listen, args=(self._door, self._serve), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self._listener, self._serve), daemon=True).start()
         threading.Thread(target=self._listen, args=(self._other, self._listen_elsewhere), daemon=True).start()
 
-    def _listen(self, door: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+    def _listen(self, listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
         while True:
-            connection, _ = door.accept()
+            connection, _ = listener.accept()
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     def _listen_elsewhere(self, connection: socket.socket) -> None:
@@ -662,10 +662,10 @@ def _answers_preview(seed: int, number: int, most: int = 1 << 20) -> bytes:
     script, said = make_script(seed, number, "http://127.0.0.1:9"), b""
     for path in _GOOD:
         said += f"\n===== {path} =====\n".encode()
-        room = len(said) + most // len(_GOOD)
+        limit = len(said) + most // len(_GOOD)
         for piece in script(path):
             said += piece
-            if len(said) > room:
+            if len(said) > limit:
                 break
     return said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,15 @@ def layer_of(name: str) -> int:
     return next(number for number, names in enumerate(LAYERS) if name in names)
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -86,16 +93,15 @@ def test_imports_go_down(name: str) -> None:
 def test_every_library_has_one_home(name: str) -> None:
     """Third-party packages are imported in the files listed for them only, and Click never: Typer vendors it."""
     for module in imports(SOURCE / name):
-        package_of = module.split(".")[0]
-        assert package_of not in {"click", "fitz"}
-        assert package_of not in HOMES or name in HOMES[package_of], f"{name} imports {module}"
+        library = module.split(".")[0]
+        assert library not in {"click", "fitz"}
+        assert library not in HOMES or name in HOMES[library], f"{name} imports {module}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_entry_points_and_writers_use_standard_output(name: str) -> None:
     """``print`` is used nowhere; ``sys.stdout`` only in entry points, writers and where a terminal is detected."""
-    tree = ast.parse((SOURCE / name).read_text("utf-8"))
-    for node in ast.walk(tree):
+    for node in ast.walk(parse(SOURCE / name)):
         assert not (isinstance(node, ast.Name) and node.id == "print"), f"{name}:{node.lineno} prints"
         if isinstance(node, ast.Attribute) and node.attr == "stdout" and isinstance(node.value, ast.Name):
             allowed = package_of(name) in {"cli", "__main__"} or name in WRITERS

@@ -36,7 +36,7 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
     return ServerEngine(http, server, dialect, policy=RetryPolicy(busy=0), stop=NoWaitStop())
 
 
-# --- the clamp -----------------------------------------------------------------------------------------
+# --- the maximum side ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["1.83", "1.104", "1.115.1"])

@@ -234,7 +234,7 @@ def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
         f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *(path for path in sys.path if path)]!r}\n"
         "import test_raster_pool as test\n"
         f"pool = test.RasterPool(1, command=test.command({str(mark)!r}))\n"
-        f"documents, pages = test.opened({seven_pages(tmp_path)!r}, pool)\n"
+        f"documents, pages = test.open_documents({seven_pages(tmp_path)!r}, pool)\n"
         "print(next(iter(documents._rasterizer._pool._idle)).pid, flush=True)\n"
         "documents.load(pages[2], test.SPEC)\n"
     )

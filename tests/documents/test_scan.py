@@ -87,7 +87,7 @@ def paint_over(paint: bytes) -> Any:
     return lambda scanned: scanned.write(scanned.content + b"\n" + paint)
 
 
-# --- taken -------------------------------------------------------------------------------------------------
+# --- pictures sent without rendering -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("max_side", [500, 1024, 1500, 1754, 4000])
@@ -188,7 +188,7 @@ def test_only_other_profiles_than_srgb_are_rendered(tmp_path: Path) -> None:
         assert difference(taken, drawn) < 3
 
 
-# --- drawn -------------------------------------------------------------------------------------------------
+# --- rendered pages ----------------------------------------------------------------------------------------
 
 
 def _note(scanned: Scanned) -> None:

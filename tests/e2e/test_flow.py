@@ -79,7 +79,7 @@ def command(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout_bytes.decode(), result.stderr_bytes.decode()
 
 
-# --- every failure in one run ------------------------------------------------------------------------------
+# --- all failures in one run -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ def test_public_names_exist() -> None:
 def test_every_package_is_listed_for_the_wheel() -> None:
     """The list of packages has every folder with code: an editable installation does not show what a wheel lacks."""
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
-    rooms = {
+    packages = {
         ".".join(path.parent.relative_to(ROOT / "src").parts) for path in (ROOT / "src/visionocr").rglob("__init__.py")
     }
-    assert set(packed) == {*rooms, "visionocr.prompts"}
+    assert set(packed) == {*packages, "visionocr.prompts"}
 
 
 @pytest.mark.slow

@@ -256,7 +256,7 @@ def test_a_process_does_not_show_a_refused_key(server: FakeKoboldCpp, tmp_path: 
     assert KEY.encode() not in ran.stderr
 
 
-# --- terminals ---------------------------------------------------------------------------------------------
+# --- control characters ------------------------------------------------------------------------------------
 
 
 def is_printable(ran: CommandResult) -> None:

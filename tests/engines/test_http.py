@@ -491,7 +491,7 @@ def test_any_bytes(answer: bytes, kind: type[Any]) -> None:
                 Http(base).get(VERSION)
 
 
-# --- an answer in pieces -------------------------------------------------------------------------------
+# --- streams -------------------------------------------------------------------------------------------
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -544,7 +544,7 @@ def test_stream_without_a_listener() -> None:
             Http(base).post(GENERATE, {}, on_event=lambda event: None)
 
 
-# --- nobody there, and silence -------------------------------------------------------------------------
+# --- unreachable and silent servers --------------------------------------------------------------------
 
 
 def test_connection_refused() -> None:

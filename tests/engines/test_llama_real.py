@@ -37,7 +37,7 @@ def request(*parts: str | PageImage, max_length: int = 40) -> Request:
     return Request(Prompt("", parts or (picture("red"), "What is this?"), CHAT), Sampler(), max_length)
 
 
-# --- a server that runs ------------------------------------------------------------------------------------
+# --- a running server --------------------------------------------------------------------------------------
 
 
 def test_probe(llama_server: Http, endless_llama_server: Http) -> None:
@@ -166,7 +166,7 @@ def test_command(llama_server: Http, tmp_path: Path) -> None:
     assert results[0]["model"] == "tiny-llama"
 
 
-# --- a model without any server ----------------------------------------------------------------------------
+# --- a model run as a child process ------------------------------------------------------------------------
 
 
 def command(*arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:

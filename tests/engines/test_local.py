@@ -108,7 +108,7 @@ def fake() -> Iterator[LocalEngine]:
     found.close()
 
 
-# --- what it reads -------------------------------------------------------------------------------------
+# --- accuracy and order --------------------------------------------------------------------------------
 
 
 def test_a_clean_page_is_read(engine: Engine) -> None:
@@ -178,7 +178,7 @@ def test_bytes_that_are_no_picture_are_refused(engine: Engine) -> None:
         engine.complete(request())
 
 
-# --- which model ---------------------------------------------------------------------------------------
+# --- choice of the model -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> 
     engine.close()
 
 
-# --- what goes wrong -----------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -323,9 +323,8 @@ def test_a_stop_ends_what_runs(fake: LocalEngine, stop: str, monkeypatch: pytest
 
     monkeypatch.setattr(workers.Worker, "call", watched)
     with ThreadPoolExecutor(2) as pool:
-        running = [
-            pool.submit(fake.complete, request(b"hang")) for _ in range(2)
-        ]  # one in the worker, one in the queue
+        # One is in the worker and one in the queue.
+        running = [pool.submit(fake.complete, request(b"hang")) for _ in range(2)]
         assert asked.wait(10)
         getattr(fake, stop)()
         getattr(fake, stop)()
@@ -355,7 +354,7 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
         "print('once', flush=True)\n"
         "import test_local as test\n"
         "engine = test.LocalEngine(slots=1, command=test.FAKE_COMMAND)\n"
-        f"engine.complete(test.ask(b'hang {pipe}'))\n"
+        f"engine.complete(test.request(b'hang {pipe}'))\n"
     )
     end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:

@@ -94,7 +94,7 @@ def until(what: Callable[[], bool]) -> None:
         threading.Event().wait(0.01)
 
 
-# --- sharing -------------------------------------------------------------------------------------------
+# --- distribution --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -324,7 +324,7 @@ def test_cancel_aborts_on_all_servers() -> None:
             bench.engine.complete(request(1))
 
 
-# --- what holds for all --------------------------------------------------------------------------------
+# --- limits --------------------------------------------------------------------------------------------
 
 HERE = Server("http://a", "koboldcpp", model="m", vision=True, context_length=8192, max_images=16, max_side=2048)
 

@@ -130,7 +130,7 @@ def bench(koboldcpp: FakeKoboldCpp) -> Iterator[Bench]:
         koboldcpp.wait_for(lambda: koboldcpp.open_connections == 0)
 
 
-# --- the good way --------------------------------------------------------------------------------------
+# --- good answers --------------------------------------------------------------------------------------
 
 
 def test_one_request_gives_one_completion(bench: Bench) -> None:
@@ -290,7 +290,7 @@ def test_default_sleep_is_interruptible(koboldcpp: FakeKoboldCpp) -> None:
     assert len(koboldcpp.generated) == 1
 
 
-# --- what will not change ------------------------------------------------------------------------------
+# --- final errors --------------------------------------------------------------------------------------
 
 FINAL: list[tuple[faults.Fault, type[ServerError]]] = [
     (faults.Json({"detail": {"msg": "no"}}, 400), RequestRefused),
@@ -352,7 +352,7 @@ def test_body_over_the_servers_own_limit(bench: Bench) -> None:
     assert not bench.time.sleeps
 
 
-# --- nobody there, and connections that end ------------------------------------------------------------
+# --- absent servers and lost connections ---------------------------------------------------------------
 
 
 def test_unreachable(bench: Bench) -> None:
@@ -680,7 +680,7 @@ def test_generation_keys(bench: Bench) -> None:
     assert all(key.startswith("visionocr-") and len(key) >= 26 for key in keys)
 
 
-# --- watching what runs --------------------------------------------------------------------------------
+# --- monitoring ----------------------------------------------------------------------------------------
 
 
 def request_long_answer(number: int) -> Request:
@@ -731,7 +731,7 @@ def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
     assert koboldcpp.running is None
 
 
-# --- in flight -----------------------------------------------------------------------------------------
+# --- the request queue ---------------------------------------------------------------------------------
 
 
 def test_one_runs_and_one_waits(bench: Bench) -> None:

@@ -121,10 +121,10 @@ class RequestReader:
         return text
 
 
-def shorten(text: str, room: int) -> str:
-    """Drop the front of *text* when it has more than *room* tokens, as the server does."""
+def shorten(text: str, limit: int) -> str:
+    """Drop the front of *text* when it has more than *limit* tokens, as the server does."""
     pieces = tokens(text)
-    return text if len(pieces) <= room else "".join(pieces[len(pieces) - max(room, 0) :])
+    return text if len(pieces) <= limit else "".join(pieces[len(pieces) - max(limit, 0) :])
 
 
 def transcript(texts: list[str], prompt: str) -> str:

@@ -384,8 +384,8 @@ class FakeKoboldCpp(Loopback):
     def _generate(self, arrival: Arrival, params: engine.Params, fault: OutputFault) -> Answer:
         if self.state.take_pending_abort(params.key):
             return self._result("", engine.LIMIT, 0, 0, params.seed)
-        room = params.context - params.max_length - 4
-        images = self._projector.encode(params.images, room) if self.vision else EncodedImages()
+        free_tokens = params.context - params.max_length - 4
+        images = self._projector.encode(params.images, free_tokens) if self.vision else EncodedImages()
         if images.failed or not self.llm:
             return self._result("", engine.ERROR, 0, 0, params.seed)
         output, images, prompt, prompt_tokens = self._run_model(images, params, fault)

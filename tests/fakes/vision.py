@@ -116,8 +116,8 @@ class Projector:
     clamped_side: int
     image_tokens: ImageTokens
 
-    def encode(self, images: list[str], room: int) -> EncodedImages:
-        """Encode the *images* of a request with *room* tokens left for them.
+    def encode(self, images: list[str], free_tokens: int) -> EncodedImages:
+        """Encode the *images* of a request with *free_tokens* left for them.
 
         Raises ``ProcessDiedError`` for pictures that the version cannot survive.
         """
@@ -137,7 +137,9 @@ class Projector:
             raise ProcessDiedError
         garbled = any(self._garbles(picture) for picture in pictures)
         tokens = sum(self.image_tokens(*self._resize(picture)) for picture in pictures)
-        return EncodedImages(pictures, tokens, garbled=garbled or bad_first) if tokens <= room else EncodedImages()
+        return (
+            EncodedImages(pictures, tokens, garbled=garbled or bad_first) if tokens <= free_tokens else EncodedImages()
+        )
 
     def _crashes_on(self, picture: Picture) -> bool:
         """Up to 1.86: what has other than three channels must not be shrunk, and a grey one not be padded."""

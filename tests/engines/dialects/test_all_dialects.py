@@ -53,7 +53,7 @@ def question(wire: Wire) -> Question:
     return Question(preset, library.task("transcribe"), preset.sampler, 500)
 
 
-# --- telling them apart --------------------------------------------------------------------------------
+# --- detection -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SERVED)
@@ -349,7 +349,7 @@ def test_cancel_ends_a_request(name: str) -> None:
             fake.wait_for(lambda: fake.hung_up == 1)
 
 
-# --- what silence, time and size do --------------------------------------------------------------------
+# --- time-outs, streams and limits ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
@@ -508,7 +508,7 @@ def test_no_vision_is_found_by_the_refusal(name: str) -> None:
         engine_for(wire, fake).complete(GREEDY)
 
 
-# --- the same pages ------------------------------------------------------------------------------------
+# --- the same Markdown ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SERVED)

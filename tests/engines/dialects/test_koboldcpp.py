@@ -418,7 +418,7 @@ def test_any_json(data: object, about: object) -> None:
         assert count is None or (type(count) is int and count >= 0)
 
 
-# --- the small questions -------------------------------------------------------------------------------
+# --- short requests ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -193,7 +193,7 @@ def test_error_events() -> None:
         list(parse_events([b"data: " + b"[" * 100_000]))
 
 
-# --- complaints ----------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -550,7 +550,7 @@ def _fast_pieces(fake: FakeLlama, pieces: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-# --- small questions -----------------------------------------------------------------------------------
+# --- short requests ------------------------------------------------------------------------------------
 
 
 def test_token_count_has_begin_of_text() -> None:

@@ -34,7 +34,7 @@ SERVER = Server("http://x", "any", model="m", context_length=4096)
 VISION, TEXT = ["completion", "vision"], ["completion"]
 
 
-# --- which model ---------------------------------------------------------------------------------------
+# --- choice of the model -------------------------------------------------------------------------------
 
 
 def chosen_model(*models: Model, wanted: str | None = None) -> str:
@@ -110,7 +110,7 @@ def engine_for_dialect(name: str, fake: Any, **options: Any) -> Any:
     return engine_for(WIRES[name], fake, **options)
 
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------------
 
 
 def test_wrap_writes_images() -> None:
@@ -177,7 +177,7 @@ def test_refused_count_costs_no_page() -> None:
     assert (completion.text.strip(), completion.text_tokens) == (page_text(7), None)
 
 
-# --- what comes back -----------------------------------------------------------------------------------
+# --- answers -------------------------------------------------------------------------------------------
 
 
 def test_textgen_removes_a_partial_stop_sequence() -> None:
