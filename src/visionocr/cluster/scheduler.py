@@ -65,6 +65,13 @@ def connect(address: str) -> tuple[Any, Any]:
             ) from None
 
 
+def as_completed(client: Any) -> Any:
+    """A collection of tasks that gives each with its result, or with what went wrong, when it is done."""
+    import distributed
+
+    return distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)  # type: ignore[no-untyped-call]
+
+
 def disconnect(cluster: Any, client: Any) -> None:
     """Leave the scheduler; a local cluster ends."""
     for one, seconds in ((client, _CLOSE), (cluster, _END)):
