@@ -37,7 +37,7 @@ def connect(address: str) -> tuple[Any, Any]:
             "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
         ) from None
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in {"distributed", "asyncio"}:
+        if name.split(".")[0] in {"distributed", "asyncio", "tornado"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in our words
     cluster = None
     with warnings.catch_warnings():
@@ -53,6 +53,8 @@ def connect(address: str) -> tuple[Any, Any]:
                     security=importlib.util.find_spec("cryptography") is not None or None,
                     preload=[_IGNORE_CTRL_C],
                 )
+                # Dask would close it once more at the end of the process, which fails while it is being closed.
+                cluster.shutdown_on_close = False
             elif address.startswith("tcp://"):
                 _greet(address)
             client = distributed.Client(cluster or address, timeout=_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
