@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -76,3 +78,9 @@ def test_what_is_no_scheduler(listener: socket.socket, says: bytes | None, monke
     if says is not None:
         answering.join()
     assert threading.active_count() == before
+
+
+def test_dask_is_loaded_when_it_is_needed() -> None:
+    """The command and the API know of clusters without it."""
+    code = "import sys, visionocr.api, visionocr.cluster.cluster; sys.exit('distributed' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -78,10 +78,10 @@ def prepare(
     """
     stop = stop or Stop()
 
-    def opened(markdown: bool) -> Workers:
+    def open_first(markdown: bool) -> Workers:
         return Workers(settings, markdown, observer, stop)
 
-    decided = job.prepare(settings, library, task=task, observer=observer, stop=stop, opened=opened)
+    decided = job.prepare(settings, library, task=task, observer=observer, stop=stop, opened=open_first)
     return ClusterJob(*(getattr(decided, one.name) for one in fields(decided)))
 
 
@@ -195,9 +195,15 @@ class ClusterReader:
         self._workers.tasks.add(future)
 
     def _take_finished(self) -> list[tuple[_Group, Any]]:
-        """The groups whose task is done, with its result, or with something else when it failed."""
+        """The groups whose task is done, with its result, or with something else when it failed.
+
+        What they have read is recorded before anything else is done.
+        """
         batch = self._workers.tasks.next_batch(block=False)
         finished = [(group, value) for future, value in batch if (group := self._running.pop(future, None))]
+        for group, value in finished:
+            for result in value.results if isinstance(value, TaskResult) else ():
+                self._settle(group, result)
         for future, group in list(self._running.items()):
             if group.worker not in self._workers.present:
                 finished.append((self._running.pop(future), "the worker died"))
@@ -205,10 +211,9 @@ class ClusterReader:
         return finished
 
     def _handle(self, group: _Group, value: object) -> None:
-        """Keep the results of a task. What is missing is tried again."""
+        """See to the pages of a task that have no result."""
         documents: Mapping[str, Any] = {}
         if isinstance(value, TaskResult):
-            self._keep(group, value)
             documents = self._send_missing(group, value.missing)
         elif isinstance(value, ConfigurationError | ServerError | Interrupted):
             self._workers.leave(group.worker, value)
@@ -259,10 +264,6 @@ class ClusterReader:
             f"(most: {MOST_SENT >> 20} MB): put it on a file system that all workers share"
         )
 
-    def _keep(self, group: _Group, value: TaskResult) -> None:
-        for result in value.results:
-            self._settle(group, result)
-
     def _settle(self, group: _Group, result: PageResult) -> None:
         self._record(result)
         group.results[result.page] = result
@@ -274,9 +275,7 @@ class ClusterReader:
             self._workers.stop_reading()
         deadline = time.monotonic() + STOP
         while self._running and time.monotonic() < deadline:
-            for group, value in self._take_finished():
-                if isinstance(value, TaskResult):
-                    self._keep(group, value)
+            self._take_finished()
             time.sleep(TICK)
 
 

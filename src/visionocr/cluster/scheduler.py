@@ -14,8 +14,10 @@ from visionocr.errors import ConfigurationError, ServerUnreachable
 
 _LOCAL = "local:"
 _MOST_LOCAL = 256
-_CONNECT = 8.0
-"""Seconds that the scheduler may take to answer."""
+_CONNECT = 6.0
+"""Seconds that the scheduler may take to answer at all."""
+_REGISTER = 10.0
+"""Seconds that it may take to accept the client."""
 _CLOSE = 2.0
 """Seconds that the client may take to leave."""
 _END = 10.0
@@ -57,11 +59,12 @@ def connect(address: str) -> tuple[Any, Any]:
                 cluster.shutdown_on_close = False
             elif address.startswith("tcp://"):
                 _greet(address)
-            client = distributed.Client(cluster or address, timeout=_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = distributed.Client(cluster or address, timeout=_REGISTER, set_as_default=False)  # type: ignore[no-untyped-call]
             return cluster, client
         except Exception as error:  # noqa: BLE001 - what is no scheduler may answer anything
             disconnect(cluster, None)
-            reason = str(error) or type(error).__name__
+            # The first bytes of another language are taken for a length.
+            reason = "something else is there" if isinstance(error, MemoryError) else str(error) or type(error).__name__
             raise ServerUnreachable(
                 f"no Dask scheduler answers at {address}: {reason}", "Start it: dask scheduler"
             ) from None

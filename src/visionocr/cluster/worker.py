@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -73,7 +74,7 @@ class WorkerContext:
         worker = get_worker()
         settings = settings if local else choose_server(settings)
         self._stop = Stop()
-        self.engine = open_engine(settings, Library(), markdown=markdown)
+        self.engine = open_engine(settings, Library(), markdown=markdown, stop=self._stop)
         self._requests = threading.Semaphore(max(1, self.engine.server.in_flight))
         self._documents = _Documents(Path(worker.local_directory), settings.raster_workers)
         watch = threading.Thread(target=self._watch, args=(worker, worker.get_current_task()), daemon=True)
@@ -192,10 +193,11 @@ class _Documents:
         with self._lock:
             for digest, data in documents.items():
                 if digest not in self._sent:  # else it may be open
-                    (self._folder / digest).write_bytes(data)
+                    with contextlib.suppress(OSError):  # the disk is full: the document stays missing
+                        (self._folder / digest).write_bytes(data)
                     self._sent[digest] = len(data)
             while sum(self._sent.values()) > MOST_KEPT and (oldest := next(iter(self._sent))) not in documents:
-                (self._folder / oldest).unlink()
+                (self._folder / oldest).unlink(missing_ok=True)
                 del self._sent[oldest]
 
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
