@@ -54,6 +54,10 @@ class Workers:
         """By worker: the future of what its engine is."""
         self._resting: dict[str, float] = {}
         """By worker whose engine failed: when it is asked again."""
+        self._stopping: list[Any] = []
+        """Futures, kept because Dask does not finish what nobody holds."""
+        self._reference: Server | None = None
+        """What the others are compared with."""
         self._error: VisionOcrError | None = None
         """Why a worker cannot read."""
         self._nobody_since: float | None = None
@@ -180,7 +184,7 @@ class Workers:
         if isinstance(server, VisionOcrError):
             self.leave(worker, server)
             return
-        first = getattr(self, "server", None) or next(iter(self.ready.values()), server)
+        first = self._reference = self._reference or server
         if server.model != first.model or server.reads_only != first.reads_only:
             about = f"the model of {worker} is {server.model!r}, that of the first worker {first.model!r}"
             if self._settings.strict:

@@ -29,7 +29,7 @@ from visionocr.types import Completion, PageImage, PageRef, PageResult, RasterSp
 MOST_KEPT = 1 << 30
 """Bytes of sent documents that a worker keeps on its disk."""
 _REMEMBERED = 2048
-"""Documents that need not be opened again; ``Source`` remembers more."""
+"""Documents that need not be opened again: many more than have pages under way at any time."""
 _POLL = 0.5
 """Seconds between looks whether the run goes on."""
 _URL = f"{ENVIRONMENT_PREFIX}API_URL"
