@@ -30,7 +30,7 @@ from visionocr.types import PageRef, PageResult, RasterSpec, Server, Status
 
 DIGEST = "d" * 64
 SERVER = Server("http://127.0.0.1:1", "koboldcpp", slots=1)
-ROOM = 4
+ROOM = 6
 """Tasks that a worker with one slot has at a time."""
 
 

@@ -280,5 +280,8 @@ class ClusterReader:
 
 
 def _room(server: Server) -> int:
-    """Tasks that a worker has at a time: for each slot one request runs and one waits, and two pages are drawn."""
-    return 2 * max(1, server.slots) + 2
+    """Tasks that a worker has at a time: for each slot one request runs and one waits.
+
+    Four pages more are drawn, or on their way: a task travels longer than a page within one machine.
+    """
+    return 2 * max(1, server.slots) + 4
