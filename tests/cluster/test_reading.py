@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,15 +13,25 @@ from typing import Any
 import pytest
 
 from fakes.pictures import make_image
-from visionocr.cluster.cluster import MOST_SENT, Reading
+from visionocr.cluster.cluster import MOST_SENT, ClusterReader
 from visionocr.cluster.worker import ReadTask, TaskResult
 from visionocr.documents.discovery import discover
 from visionocr.documents.source import Place, Source
-from visionocr.errors import Interrupted, OutputError, ServerError, ServerUnreachable
+from visionocr.errors import (
+    ConfigurationError,
+    Interrupted,
+    OutputError,
+    ServerUnreachable,
+    VisionOcrError,
+)
 from visionocr.reader import MOST_FINISHED
-from visionocr.types import PageRef, PageResult, RasterSpec, Status
+from visionocr.stop import Stop
+from visionocr.types import PageRef, PageResult, RasterSpec, Server, Status
 
 DIGEST = "d" * 64
+SERVER = Server("http://127.0.0.1:1", "koboldcpp", slots=1)
+ROOM = 6
+"""Tasks that a worker with one slot has at a time."""
 
 
 class FakeSource(Source):
@@ -40,10 +50,6 @@ class FakeSource(Source):
             self.taken = number
             yield PageRef("a.pdf", number, self.count, DIGEST)
 
-    def load(self, page: PageRef, spec: Any) -> Any:
-        """Never asked for."""
-        raise AssertionError(page)
-
     def place(self, page: PageRef) -> Place:
         """Where the document is."""
         return Place(self.path)
@@ -53,133 +59,171 @@ class FakeSource(Source):
         self.closed = True
 
 
-class FakeWorkers:
-    """Workers that read what they are given at once; ``deadly`` pages kill them, and others come in their place."""
+class FakeFuture:
+    """A task that a worker has."""
 
-    def __init__(self, count: int = 2, deadly: frozenset[int] = frozenset()) -> None:
-        self.count = count
+    def __init__(self, worker: str, task: ReadTask, documents: dict[str, str]) -> None:
+        self.worker = worker
+        self.task = task
+        self.documents = documents
+        self.alone = False
+        """Nothing else may be given to the worker."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The pages that are to be read."""
+        return tuple(page.number for page in self.task.pages)
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+
+
+class FakeWorkers:
+    """Workers that finish their tasks in any order; ``deadly`` pages kill them, and others come in their place."""
+
+    def __init__(self, count: int = 2, deadly: frozenset[int] = frozenset(), seed: int = 1) -> None:
+        self._names = map("w{}".format, itertools.count())
+        self.ready = {next(self._names): SERVER for _ in range(count)}
+        self.present = set(self.ready)
         self.deadly = deadly
-        self.tasks: list[tuple[str, tuple[int, ...], bool]] = []
-        """Worker, the pages it was to read, and whether it had nothing else."""
-        self.deaths = 0
-        self.failed: list[str] = []
+        self.running: list[FakeFuture] = []
+        self.history: list[tuple[tuple[int, ...], int]] = []
+        """The pages of each task that was begun, and how many tasks its worker had then."""
+        self.blamed: Counter[int] = Counter()
+        """By page: the deaths of workers that had it."""
+        self.failures: list[str] = []
         self.sent: list[str] = []
         self.stopped = False
-        self.failure: Exception | None = None
-        self.says: Callable[[str, ReadTask, dict[str, str]], Any] = lambda worker, task, documents: None
-        self._lock = threading.Lock()
-        self._chance = random.Random(1)
-        self._alone = threading.local()
+        self.error: VisionOcrError | None = None
+        self.give: Callable[[FakeFuture], Any] = read_all
+        """What becomes of a task; ``None``: it is not finished yet."""
+        self._chance = random.Random(seed)
 
-    def check(self) -> None:
-        """Raise what a test wants."""
-        if self.failure is not None:
-            raise self.failure
-        if self.count <= len(self.failed):
-            raise ServerUnreachable("gone")
+    @property
+    def tasks(self) -> FakeWorkers:
+        """The collection of tasks."""
+        return self
 
-    def room(self) -> int:
-        """Four tasks each."""
-        return 4 * self.count
+    def look(self, *, at_once: bool = False) -> None:
+        """Raise what a test wants; kill workers that have a deadly page."""
+        if self.error is not None:
+            raise self.error
+        for worker in {one.worker for one in self.running if self.deadly.intersection(one.numbers)}:
+            if self._chance.random() < 0.3:
+                lost = [one for one in self.running if one.worker == worker]
+                self.blamed.update(number for one in lost for number in one.numbers)
+                self.running = [one for one in self.running if one not in lost]
+                self.present.discard(worker)
+                self.ready.pop(worker, None)
+                self.ready[next(self._names)] = SERVER
+                self.present.update(self.ready)
 
-    @contextmanager
-    def hold(self, *, alone: bool = False) -> Iterator[str]:
-        """Any worker, at random."""
-        if self.stopped:
-            raise Interrupted("stopped")
-        with self._lock:
-            worker = self._chance.choice([name for n in range(self.count) if (name := f"w{n}") not in self.failed])
-        self._alone.now = alone
-        yield worker
+    def submit(self, worker: str, function: Any, task: ReadTask, documents: dict[str, str]) -> FakeFuture:
+        """A task that is not begun."""
+        assert worker in self.ready
+        return FakeFuture(worker, task, documents)
 
-    def submit(self, worker: str, function: Any, task: ReadTask, documents: dict[str, str]) -> Any:
-        """The task itself stands for its future."""
-        return task, documents, self._alone.now
+    def add(self, future: FakeFuture) -> None:
+        """Begin a task."""
+        mates = [one for one in self.running if one.worker == future.worker]
+        assert len(mates) < ROOM
+        assert not any(one.alone for one in mates)
+        self.running.append(future)
+        self.history.append((future.numbers, 1 + len(mates)))
+        future.alone = not mates and any(self.blamed[number] for number in future.numbers)
 
-    def result(self, worker: str, future: Any) -> Any:
-        """All pages that are wanted, unless the test has something else to say."""
-        task, documents, alone = future
-        pages = [page for page in task.pages if page not in task.known]
-        numbers = tuple(page.number for page in pages)
-        with self._lock:
-            self.tasks.append((worker, numbers, alone))
-            special = self.says(worker, task, documents)
-            if special is not None:
-                return special
-            if self.deadly.intersection(numbers):
-                self.deaths += 1
-                return None
-        return TaskResult(tuple(PageResult(page, f"text {page.number}", Status.OK) for page in pages))
+    def next_batch(self, block: bool) -> list[tuple[FakeFuture, Any]]:
+        """Some tasks that are done."""
+        done = []
+        for one in self.running:
+            if self.stopped or (not self.deadly.intersection(one.numbers) and self._chance.random() < 0.5):
+                value = self.give(one)
+                if value is not None:
+                    done.append((one, value))
+        gone = [one for one, _ in done]
+        self.running = [one for one in self.running if one not in gone]
+        return done
 
-    def leave(self, worker: str, error: ServerError) -> None:
-        """It gets nothing more."""
-        with self._lock:
-            self.failed.append(worker)
+    def leave(self, worker: str, error: VisionOcrError) -> None:
+        """It gets nothing more; without any other one the run ends."""
+        self.failures.append(worker)
+        self.ready.pop(worker, None)
+        if not self.ready:
+            self.error = error
 
-    def send(self, worker: str, path: str) -> str:
-        """The path stands for the future."""
+    def send(self, worker: str, data: bytes) -> str:
+        """Anything stands for the future."""
         self.sent.append(worker)
-        return path
+        return "sent"
 
-    def stop(self) -> None:
-        """From now on nothing can be held."""
+    def stop_reading(self) -> None:
+        """From now on all tasks end."""
         self.stopped = True
 
 
-def reading(source: Source, workers: FakeWorkers, *, batch: int = 1, **options: Any) -> Reading:
-    """A reading with the usual options."""
+def read_all(future: FakeFuture) -> TaskResult:
+    """Every page of a task has a text."""
+    return TaskResult(tuple(PageResult(page, f"text {page.number}", Status.OK) for page in future.task.pages))
+
+
+def reader(source: Source, workers: Any, *, batch: int = 1, **options: Any) -> ClusterReader:
+    """A reader with the usual options."""
     plan = SimpleNamespace(batch=batch, spec=RasterSpec(max_side=100))
-    usual = {"question": None, "max_asks": 1, "observer": lambda event: None}
-    job: Any = SimpleNamespace(workers=workers, plan=plan, **usual)
-    return Reading(job, source, options.get("known", lambda page: None), options.get("record", lambda result: None))
+    job: Any = SimpleNamespace(plan=plan, question=None, max_asks=1, observer=lambda event: None, stop=Stop())
+    known, record = options.get("known", lambda page: None), options.get("record", lambda result: None)
+    return ClusterReader(job, workers, source, known, record)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fakes are quick."""
+    monkeypatch.setattr("visionocr.cluster.cluster.TICK", 0.0)
 
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("batch", [1, 3])
 def test_order_and_deaths(seed: int, batch: int) -> None:
-    """Every page once and in order; one over which two workers die is marked, and nothing else is lost."""
+    """Every page once and in order; one over which two workers die is marked, and no healthy page ever is."""
     chance = random.Random(seed)
     count = chance.randint(1, 90)
     deadly = frozenset(chance.sample(range(1, count + 1), min(count, seed % 3)))
-    workers = FakeWorkers(chance.randint(1, 4), deadly)
+    workers = FakeWorkers(chance.randint(1, 4), deadly, seed)
     source = FakeSource(count)
     recorded: list[int] = []
-    results = list(reading(source, workers, batch=batch, record=lambda r: recorded.append(r.page.number)).results())
+    results = list(reader(source, workers, batch=batch, record=lambda r: recorded.append(r.page.number)).results())
     assert [result.page.number for result in results] == list(range(1, count + 1))
     failed = [result for result in results if result.status is Status.FAILED]
     assert {result.page.number for result in failed} == deadly
     assert {result.findings[0].message for result in failed} <= {"given up: two workers died over it"}
-    assert all(result.text == f"text {result.page.number}" for result in results if result.page.number not in deadly)
     assert sorted(recorded) == list(range(1, count + 1))
-    assert workers.deaths <= 2 * len(deadly)
+    assert all(workers.blamed[number] == 2 for number in deadly)
+    assert all(deaths < 2 for number, deaths in workers.blamed.items() if number not in deadly)
     assert source.closed
 
 
 def test_pages_of_a_dead_worker_are_tried_alone() -> None:
     """One by one, each on a worker that does nothing else."""
     workers = FakeWorkers(2, frozenset({5}))
-    list(reading(FakeSource(9), workers, batch=3).results())
-    assert [numbers for _, numbers, alone in workers.tasks if alone] == [(4,), (5,), (6,)]
-    assert not any(alone for _, numbers, alone in workers.tasks if len(numbers) > 1)
+    list(reader(FakeSource(9), workers, batch=3).results())
+    assert {(4,), (5,), (6,)} <= {numbers for numbers, load in workers.history if load == 1}
+    assert not any(load > 1 for numbers, load in workers.history if len(numbers) == 1)
+
+
+def test_workers_are_equally_busy() -> None:
+    """However few pages there are."""
+    workers = FakeWorkers(3)
+    list(reader(FakeSource(3), workers).results())
+    assert [load for _, load in workers.history] == [1, 1, 1]
 
 
 def test_a_long_job_is_never_in_memory() -> None:
     """However slow the first page is: what was taken from the source beyond it is bounded."""
     source, workers = FakeSource(100_000), FakeWorkers()
-    slow = threading.Event()
-    result = workers.result
-
-    def wait_for_first(worker: str, future: Any) -> Any:
-        if future[0].pages[0].number == 1:
-            slow.wait(60)
-        elif future[0].pages[0].number > MOST_FINISHED:
-            threading.Timer(0.2, slow.set).start()  # time enough to take too much
-        return result(worker, future)
-
-    workers.result = wait_for_first  # type: ignore[method-assign]
-    pages = reading(source, workers).results()
+    rounds = itertools.count()
+    workers.give = lambda future: None if future.numbers == (1,) and next(rounds) < 2000 else read_all(future)
+    pages = reader(source, workers).results()
     next(pages)
-    assert MOST_FINISHED < source.taken <= MOST_FINISHED + 2 * workers.room()
+    assert MOST_FINISHED < source.taken <= MOST_FINISHED + 2 * ROOM * 2
     pages.close()
     assert source.closed
 
@@ -188,23 +232,18 @@ def test_what_was_read_when_the_run_stops_is_recorded() -> None:
     """The end is ``Interrupted``; results that are on their way still count, and nothing new is begun."""
     workers = FakeWorkers()
     recorded: list[int] = []
-    out = threading.Barrier(workers.room() + 1)
-    result = workers.result
 
-    def slow(worker: str, future: Any) -> Any:
-        if future[0].pages[0].number > 9:
-            out.wait(60)
-            workers.failure = Interrupted("stopped")
-            while not workers.stopped:
-                """The workers are told to stop."""
-        return result(worker, future)
+    def give(future: FakeFuture) -> Any:
+        if max(future.numbers) <= 9 or workers.stopped:
+            return read_all(future)
+        if sum(one.numbers > (9,) for one in workers.running) == 2 * ROOM:
+            workers.error = Interrupted("stopped")
+        return None
 
-    workers.result = slow  # type: ignore[method-assign]
-    pages = reading(FakeSource(1000), workers, record=lambda r: recorded.append(r.page.number)).results()
-    threading.Thread(target=out.wait, args=(60,), daemon=True).start()
+    workers.give = give
     with pytest.raises(Interrupted):
-        list(pages)
-    assert sorted(recorded) == list(range(1, 10 + workers.room()))
+        list(reader(FakeSource(1000), workers, record=lambda r: recorded.append(r.page.number)).results())
+    assert sorted(recorded) == list(range(1, 10 + 2 * ROOM))
 
 
 def test_a_result_that_cannot_be_recorded_ends_the_run() -> None:
@@ -215,59 +254,60 @@ def test_a_result_that_cannot_be_recorded_ends_the_run() -> None:
         if result.page.number == 5:
             raise OutputError("the disk is full")
 
-    pages = reading(FakeSource(1000), workers, record=record).results()
+    source = FakeSource(1000)
     with pytest.raises(OutputError):
-        list(pages)
-    assert len(workers.tasks) < 200
+        list(reader(source, workers, record=record).results())
+    assert len(workers.history) < 200
+    assert source.closed
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4])
 def test_tasks_are_batches(batch: int) -> None:
-    """Pages share requests as on one machine, those that are known in their places, and not asked for again."""
+    """Pages share requests as on one machine; those that are known are not asked for again."""
     workers = FakeWorkers(1)
     known = PageResult(PageRef("a.pdf", 2, 9, DIGEST), "old", Status.OK)
-    seen: dict[int, tuple[PageRef, ...]] = {}
-    workers.says = lambda worker, task, documents: seen.update({task.pages[0].number: task.pages})
-    pages = reading(FakeSource(9), workers, batch=batch, known=lambda page: known if page == known.page else None)
+    pages = reader(FakeSource(9), workers, batch=batch, known=lambda page: known if page == known.page else None)
     assert [result.text for result in pages.results()][:3] == ["text 1", "old", "text 3"]
-    assert [page.number for page in seen[1]] == list(range(1, batch + 1))
-    assert not any(2 in numbers for _, numbers, _ in workers.tasks)
+    wanted = [number for number in range(1, batch + 1) if number != 2]
+    assert workers.history[0][0] == tuple(wanted)
+    assert not any(2 in numbers for numbers, _ in workers.history)
 
 
-def test_a_worker_whose_server_fails() -> None:
-    """Its pages go elsewhere; when all fail, the run ends with the reason."""
+@pytest.mark.parametrize("error", [ServerUnreachable("gone"), ConfigurationError("gone"), Interrupted("gone")])
+def test_a_worker_whose_server_fails(error: VisionOcrError) -> None:
+    """Its pages go elsewhere; when all fail, the run ends with the reason. No page is to blame."""
     workers = FakeWorkers(2)
-    gone = TaskResult(error=ServerUnreachable("gone"))
-    workers.says = lambda worker, task, documents: gone if worker == "w0" else None
-    results = list(reading(FakeSource(30), workers).results())
+    workers.give = lambda future: error if future.worker == "w0" else read_all(future)
+    results = list(reader(FakeSource(30), workers).results())
     assert [result.status for result in results] == [Status.OK] * 30
-    workers = FakeWorkers(1)
-    workers.says = lambda worker, task, documents: gone
-    workers.hold = failing_hold(workers)  # type: ignore[method-assign]
-    with pytest.raises(ServerError, match="gone"):
-        list(reading(FakeSource(30), workers).results())
+    workers = FakeWorkers(2)
+    workers.give = lambda future: error
+    with pytest.raises(type(error), match="gone"):
+        list(reader(FakeSource(30), workers).results())
 
 
-def failing_hold(workers: FakeWorkers) -> Any:
-    """Waits like the real one while there is no worker."""
-    hold = workers.hold
+def test_the_scheduler_dies() -> None:
+    """All tasks fail with it: the run ends with the reason, and no page is marked."""
+    workers = FakeWorkers()
+    recorded: list[PageResult] = []
 
-    def wait(*, alone: bool = False) -> Any:
-        while workers.failed and not workers.stopped:
-            """Nobody is there."""
-        return hold(alone=alone)
+    def give(future: FakeFuture) -> Any:
+        workers.error = ServerUnreachable("the Dask scheduler is gone")
+        return RuntimeError("cancelled")
 
-    return wait
+    workers.give = give
+    with pytest.raises(ServerUnreachable, match="the Dask scheduler is gone"):
+        list(reader(FakeSource(30), workers, record=recorded.append).results())
+    assert not recorded
 
 
 def test_what_cannot_be_sent_is_marked(tmp_path: Path) -> None:
     """A document that a worker neither finds nor can be sent fails with the reason, page by page."""
     workers = FakeWorkers(1)
-    workers.says = lambda worker, task, documents: TaskResult(missing=(DIGEST,))
+    workers.give = lambda future: TaskResult(missing=(DIGEST,))
 
     def messages(path: Path) -> set[str]:
-        results = reading(FakeSource(3, str(path)), workers).results()
-        return {result.findings[0].message for result in results}
+        return {result.findings[0].message for result in reader(FakeSource(3, str(path)), workers).results()}
 
     (message,) = messages(tmp_path / "absent.pdf")
     assert "the document cannot be sent to w0: No such file" in message
@@ -286,12 +326,12 @@ def test_a_document_is_sent_once(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     workers, had = FakeWorkers(2), set[str]()
 
-    def says(worker: str, task: ReadTask, documents: dict[str, str]) -> Any:
-        had.update([worker] if documents else [])
-        return None if worker in had else TaskResult(missing=(DIGEST,))
+    def give(future: FakeFuture) -> Any:
+        had.update([future.worker] if future.documents else [])
+        return read_all(future) if future.worker in had else TaskResult(missing=(DIGEST,))
 
-    workers.says = says
-    results = list(reading(FakeSource(40, str(tmp_path / "a.pdf")), workers).results())
+    workers.give = give
+    results = list(reader(FakeSource(40, str(tmp_path / "a.pdf")), workers).results())
     assert all(result.status is Status.OK for result in results)
     assert len(workers.sent) == len(set(workers.sent))
 
@@ -301,6 +341,6 @@ def test_documents_that_cannot_be_opened(tmp_path: Path) -> None:
     make_image(tmp_path / "1.png", 1)
     (tmp_path / "2.png").write_bytes(b"nothing")
     source = Source(discover([str(tmp_path / "2.png"), str(tmp_path / "1.png")]))
-    results = list(reading(source, FakeWorkers(1)).results())
+    results = list(reader(source, FakeWorkers(1)).results())
     assert [(result.page.number, result.status) for result in results] == [(0, Status.FAILED), (1, Status.OK)]
     assert "neither a PDF nor a picture" in results[0].findings[0].message

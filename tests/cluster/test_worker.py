@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from fakes.pictures import make_image, make_pdf
 from visionocr.cluster import worker
-from visionocr.cluster.worker import EngineSpec, ReadTask, call, names_server
+from visionocr.cluster.worker import ReadTask, call, choose_server, names_server
 from visionocr.documents.source import Place
 from visionocr.errors import ServerBusy, VisionOcrError
 from visionocr.prompting.library import Library
@@ -42,25 +41,22 @@ def no_server_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_may_name_its_server(
     environment: dict[str, str], url: tuple[str, ...], key: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its own key; another's key never reaches it. A local worker has the command's environment: it does not."""
+    """With its own key; another's key never reaches it."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert names_server() == bool(environment)
-    settings = Settings(api_url=("http://ours",), gguf="a.gguf")
-    mine = EngineSpec(settings, True, use_environment=True, key=KEY).worker_settings()
+    mine = choose_server(Settings(api_url=("http://ours",), api_key=KEY, gguf="a"))
     assert (mine.api_url, mine.api_key) == (url, key)
-    assert mine.gguf == (None if "VISIONOCR_API_URL" in environment else "a.gguf")
-    local = EngineSpec(settings, True, use_environment=False, key=KEY).worker_settings()
-    assert (local.api_url, local.api_key) == (("http://ours",), KEY)
+    assert mine.gguf == (None if "VISIONOCR_API_URL" in environment else "a")
 
 
 def test_secrets_do_not_show() -> None:
     """Neither the key nor a password stands in what a dashboard or a log would print."""
     library = Library()
     question = Question(library.match("").preset, library.task("transcribe"), Sampler(), 100)
-    task = ReadTask((), frozenset(), {"d": Place("/a.pdf", "sesame")}, question, SPEC, 1)
+    task = ReadTask((), {"d": Place("/a.pdf", "sesame")}, question, SPEC, 1)
     assert "sesame" not in repr(task)
-    assert KEY not in repr(EngineSpec(Settings(), True, use_environment=True, key=KEY))
+    assert KEY not in repr(Settings(api_key=KEY))
 
 
 def test_errors_are_values() -> None:
@@ -134,8 +130,6 @@ def test_sent_documents_do_not_fill_the_disk(
         pages.append(page_of(path))
         monkeypatch.setattr(worker, "MOST_KEPT", int(2.5 * path.stat().st_size))
         documents.keep({pages[-1].digest: path.read_bytes()})
-        kept = documents._folder / pages[-1].digest
-        os.utime(kept, ns=(number, number))
         path.unlink()
     assert [documents.open(page, Place("/nowhere")) for page in pages] == [False, True, True]
     make_image(tmp_path / "0.png", 0)

@@ -39,7 +39,7 @@ def connect(address: str) -> tuple[Any, Any]:
             "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
         ) from None
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in {"distributed", "asyncio"}:
+        if name.split(".")[0] in {"distributed", "asyncio", "tornado"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in our words
     cluster = None
     with warnings.catch_warnings():
@@ -55,6 +55,8 @@ def connect(address: str) -> tuple[Any, Any]:
                     security=importlib.util.find_spec("cryptography") is not None or None,
                     preload=[_IGNORE_CTRL_C],
                 )
+                # Dask would close it once more at the end of the process, which fails while it is being closed.
+                cluster.shutdown_on_close = False
             elif address.startswith("tcp://"):
                 _greet(address)
             client = distributed.Client(cluster or address, timeout=_REGISTER, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -62,10 +64,17 @@ def connect(address: str) -> tuple[Any, Any]:
         except Exception as error:  # noqa: BLE001 - what is no scheduler may answer anything
             disconnect(cluster, None)
             # The first bytes of another language are taken for a length.
-            reason = "something else is there" if isinstance(error, MemoryError) else str(error) or "no answer"
+            reason = "something else is there" if isinstance(error, MemoryError) else str(error) or type(error).__name__
             raise ServerUnreachable(
                 f"no Dask scheduler answers at {address}: {reason}", "Start it: dask scheduler"
             ) from None
+
+
+def as_completed(client: Any) -> Any:
+    """A collection of tasks that gives each with its result, or with what went wrong, when it is done."""
+    import distributed
+
+    return distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)  # type: ignore[no-untyped-call]
 
 
 def disconnect(cluster: Any, client: Any) -> None:
@@ -93,7 +102,7 @@ def _greet(address: str) -> None:
     from distributed.comm import core
 
     async def greet() -> None:
-        comm = await asyncio.wait_for(core.connect(address, timeout=_CONNECT), _CONNECT + 1)  # type: ignore[no-untyped-call]
+        comm = await asyncio.wait_for(core.connect(address, timeout=_CONNECT), _CONNECT)  # type: ignore[no-untyped-call]
         await comm.close()
 
     with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread
