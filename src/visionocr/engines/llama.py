@@ -9,10 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
+from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
@@ -148,7 +147,7 @@ class LlamaEngine:
 
 def is_installed() -> bool:
     """Whether the package that carries llama.cpp is there; imports nothing."""
-    return find_spec("xllamacpp") is not None
+    return can_import("xllamacpp")
 
 
 def is_configured(settings: Settings) -> bool:
@@ -268,7 +267,12 @@ def _connect(settings: Settings, url: str, key: str, preset: str, observer: Obse
 
     http = Http(url, key, settings.timeout, stop=stop)
     server, dialect = probe(http, Wire.LLAMACPP)
-    version = metadata.version("xllamacpp")
-    server = replace(server, url=make_address(settings), kind="llama.cpp", version=version, preset=preset)
+    server = replace(
+        server,
+        url=make_address(settings),
+        kind="llama.cpp",
+        version=find_version("xllamacpp"),
+        preset=preset,
+    )
     policy = RetryPolicy(absent=0.0)  # an ended process does not come back
     return ServerEngine(http, server, dialect, observer=observer, policy=policy, max_time=settings.max_time)

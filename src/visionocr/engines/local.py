@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib import metadata
-from importlib.util import find_spec
 from typing import Any
 
 from visionocr.engines.layout import Line
 from visionocr.engines.markdown import page_text
+from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
 from visionocr.types import Completion, FinishReason, Request, Server
 from visionocr.worker_main import count_cores
@@ -46,7 +45,7 @@ _NAMES = {
 
 def installed(model: str = "auto") -> bool:
     """Whether the package that a model needs is there; imports nothing."""
-    return find_spec("rapidocr" if model == LITE else "faster_paddle") is not None
+    return can_import("rapidocr" if model == LITE else "faster_paddle")
 
 
 def missing(model: str) -> ConfigurationError:
@@ -104,7 +103,7 @@ class LocalEngine:
             url="local:",
             dialect="local",
             kind=f"embedded engine ({package})",
-            version=_version(package),
+            version=find_version(package),
             model=_NAMES[self._model],
             vision=True,
             counts_tokens=False,
@@ -219,10 +218,3 @@ def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: 
 
 def _is_stray(line: Line) -> bool:
     return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
