@@ -33,7 +33,7 @@ Damaged = tuple[int, str, list[dict[str, Any]], str]
 
 @pytest.fixture(autouse=True, scope="module")
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The fixture ``isolated`` of conftest, with small pictures and short answers."""
+    """Like ``isolated`` of conftest, but for all tests of this file, with small pictures and short answers."""
     home = str(tmp_path_factory.mktemp("home"))
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:

@@ -64,7 +64,8 @@ Run = Callable[..., CommandResult]
 
 @pytest.fixture(autouse=True)
 def isolated(isolated: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The fixture ``isolated`` of conftest, with small pictures."""
+    """The fixture ``isolated`` of conftest, with small pictures, rendered in this process to save time."""
+    monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "400")
     monkeypatch.setenv("VISIONOCR_PRESET", "qwen2.5-vl")
     (tmp_path / "here").mkdir()
@@ -547,6 +548,7 @@ def test_libraries_do_not_write_to_standard_output(
 ) -> None:
     """Warnings of MuPDF, Pillow and libtiff go nowhere, or to standard error when rendering in this process."""
     names = files_with_library_warnings()
+    monkeypatch.delenv("VISIONOCR_RASTER_WORKERS")
     ran = run("pdf", *names, "-f", "jsonl")
     assert capfd.readouterr() == ("", "")
     assert [json.loads(line)["document"] for line in ran.out.splitlines()] == names
@@ -558,8 +560,11 @@ def test_libraries_do_not_write_to_standard_output(
     assert "libtiff" in native.err or "ZIPDecode" in native.err  # else this test shows nothing
 
 
-def test_a_process_writes_only_results_to_standard_output(server: FakeKoboldCpp) -> None:
+def test_a_process_writes_only_results_to_standard_output(
+    server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a process, too, every byte of standard output belongs to a result."""
+    monkeypatch.delenv("VISIONOCR_RASTER_WORKERS")
     names = files_with_library_warnings()
     ran = subprocess.run(
         [sys.executable, "-m", "visionocr", "pdf", *names, "-f", "jsonl"], capture_output=True, check=False
