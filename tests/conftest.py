@@ -18,8 +18,8 @@ from real_llama import endless_llama_server, llama_server, tiny_pair  # noqa: F4
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for a process or a server."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: many tests wait for a process or a server."""
+    return (os.cpu_count() or 1) + 2
 
 
 def _is_loopback(host: object) -> bool:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def like_recorded(version: str, **options: Any) -> FakeKoboldCpp:
     return server
 
 
+@cache
 def image_of(name: str) -> str:
     """The picture for a placeholder such as ``<a.png: PNG 640x480 RGB>``."""
     match = re.fullmatch(r"<(data|lines)?:? ?([a-z]+)_?([a-z0-9]*)\.\w+: (?:(\w+) (\d+)x(\d+) (\w+)|.*)>", name)

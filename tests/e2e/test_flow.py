@@ -56,9 +56,10 @@ def in_tmp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
-    """A server with a known model, whose address stands in the environment."""
+    """A server with a known model, whose address stands in the environment; pages are rendered in this process."""
     with FakeKoboldCpp(model=MODEL) as fake:
         monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
+        monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")  # saves the start of a process
         monkeypatch.setenv("VISIONOCR_WAIT_SERVER", "0")
         yield fake
         assert not fake.reused_keys
@@ -66,9 +67,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
 
 
 @pytest.fixture
-def sequential_requests(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def raster_processes(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render in processes, as the program does by default."""
+    monkeypatch.delenv("VISIONOCR_RASTER_WORKERS")
+
+
+@pytest.fixture
+def sequential_requests(server: FakeKoboldCpp) -> None:
     """Make requests arrive in page order: pages are rendered one by one and take their time at the server."""
-    monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
     server.service_seconds = 0.1
 
 
@@ -334,6 +340,7 @@ def test_old_and_new_servers(monkeypatch: pytest.MonkeyPatch, version: str) -> N
 # --- documents ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("raster_processes")
 def test_pictures_of_all_kinds_in_one_run(server: FakeKoboldCpp) -> None:
     """Every format, turned, transparent, grey, coloured in other ways, of several frames: each is read upright."""
     expected: list[int] = []

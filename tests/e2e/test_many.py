@@ -28,10 +28,11 @@ pytestmark = pytest.mark.usefixtures("isolated")
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKoboldCpp]:
-    """A server with a known model, whose address stands in the environment, for small and quick pictures."""
+    """A server with a known model, whose address stands in the environment, for small pictures rendered here."""
     with FakeKoboldCpp(model="Qwen2.5-VL-7B-Instruct-Q4_K_M") as fake:
         monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
         monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
+        monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")  # saves the start of a process
         yield fake
 
 

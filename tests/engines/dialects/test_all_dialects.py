@@ -516,6 +516,7 @@ def test_all_dialects_give_the_same_markdown(name: str, isolated: None, monkeypa
     """Three pages give the same Markdown through every dialect, in order, and the dialect is shown."""
     wire = SERVED[name]
     monkeypatch.setenv("VISIONOCR_MAX_SIDE", "500")
+    monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")  # saves the start of a process
     pdf_file("a.pdf", 3)
     with wire.fake(model=wire.model, context=8192) as fake:
         arguments = ["pdf", "a.pdf", "--api-url", f"{fake.url}/v1/", "--dialect", wire.dialect, "--max-length", "900"]
