@@ -11,7 +11,6 @@ from typing import Any
 from weakref import WeakSet
 
 from visionocr import job
-from visionocr.cluster import cluster
 from visionocr.documents.discovery import discover
 from visionocr.documents.selection import parse_pages
 from visionocr.documents.source import Source
@@ -65,7 +64,11 @@ def transcribe(
 def _read(
     settings: Settings, library: Library, source: Source, observer: Observer
 ) -> Generator[PageResult, None, None]:
-    prepare = job.prepare if settings.cluster is None else cluster.prepare
+    prepare: Callable[..., job.Job] = job.prepare
+    if settings.cluster is not None:
+        from visionocr.cluster import cluster
+
+        prepare = cluster.prepare
     prepared = prepare(settings, library, task="transcribe", observer=observer)
     try:
         yield from prepared.read(source)

@@ -30,15 +30,14 @@ from visionocr.types import Notice, PageRef, PageResult, Planned
 if TYPE_CHECKING:
     from visionocr.cli.resume import Resume
     from visionocr.documents.discovery import Found
+    from visionocr.job import Job
+    from visionocr.settings import Settings
 
 
 def run(options: ReadOptions) -> None:
     """Read, write, and end with the right exit code."""
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
-    from visionocr import job
-    from visionocr.cli.dry_run import show_plan
     from visionocr.cli.resume import Resume
-    from visionocr.cluster import cluster
     from visionocr.documents.selection import parse_pages
     from visionocr.documents.source import Source
 
@@ -76,9 +75,12 @@ def run(options: ReadOptions) -> None:
                 spool=settings.cluster is not None,
             )
             stack.enter_context(source)
-            module = job if settings.cluster is None else cluster
-            prepare = partial(module.prepare, settings, Library(config_folder()), task=options.task, stop=stop)
+            prepare = partial(
+                _choose_prepare(settings), settings, Library(config_folder()), task=options.task, stop=stop
+            )
             if options.dry_run:
+                from visionocr.cli.dry_run import show_plan
+
                 raise typer.Exit(show_plan(source, prepare, probe=options.probe_pages))
             if options.kind == "pdf":
                 source.warm()
@@ -96,6 +98,17 @@ def run(options: ReadOptions) -> None:
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
+
+
+def _choose_prepare(settings: Settings) -> Callable[..., Job]:
+    """The function that prepares the job, here or on a cluster."""
+    if settings.cluster is not None:
+        from visionocr.cluster import cluster
+
+        return cluster.prepare
+    from visionocr import job
+
+    return job.prepare
 
 
 def _make_sidecars(options: ReadOptions, console: Console) -> SidecarSink | None:
