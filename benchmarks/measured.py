@@ -16,8 +16,10 @@ def pages(process):
     try:
         with open(f"/proc/{process}/statm") as file:
             held = int(file.read().split()[1])
-        with open(f"/proc/{process}/task/{process}/children") as file:
-            return held + sum(map(pages, file.read().split()))
+        for thread in os.listdir(f"/proc/{process}/task"):  # any of them may have started a child
+            with open(f"/proc/{process}/task/{thread}/children") as file:
+                held += sum(map(pages, file.read().split()))
+        return held
     except (OSError, IndexError):
         return 0
 
