@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from setting_samples import SAMPLES
 from visionocr.errors import ConfigurationError, UsageError, VisionOcrError
-from visionocr.settings import ENVIRONMENT_PREFIX, Format, LocalModel, PageBreaks, Settings, Wire, load_settings
+from visionocr.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
 NAMES = [field.name for field in fields(Settings) if field.name != "origins"]
 
@@ -54,45 +54,6 @@ def test_precedence(config: Path) -> None:
     )
     assert (settings.dpi, settings.batch, settings.timeout, settings.top_k) == (300, 3, 50, None)
     assert settings.origins == {"dpi": "--dpi", "batch": "VISIONOCR_BATCH", "timeout": str(config)}
-
-
-SAMPLES: dict[str, tuple[str, Any]] = {
-    "api_url": ("http://x:1", ("http://x:1",)),
-    "api_key": ("sesame", "sesame"),
-    "dialect": ("koboldcpp", Wire.KOBOLDCPP),
-    "model": ("qwen", "qwen"),
-    "cluster": ("local:2", "local:2"),
-    "preset": ("gemma-3", "gemma-3"),
-    "task": ("text", "text"),
-    "prompt": ("Read.", "Read."),
-    "system": ("Be exact.", "Be exact."),
-    "language": ("Latin", "Latin"),
-    "dpi": ("150", 150.0),
-    "max_side": ("1500", 1500),
-    "raster_workers": ("2", 2),
-    "batch": ("3", 3),
-    "timeout": ("12.5", 12.5),
-    "max_asks": ("5", 5),
-    "max_time": ("90", 90.0),
-    "wait_server": ("30", 30.0),
-    "keep_blank": ("true", True),
-    "temperature": ("0.5", 0.5),
-    "top_p": ("0.9", 0.9),
-    "top_k": ("40", 40),
-    "min_p": ("0.1", 0.1),
-    "rep_pen": ("1.1", 1.1),
-    "seed": ("7", 7),
-    "max_length": ("999", 999),
-    "format": ("jsonl", Format.JSONL),
-    "page_breaks": ("rule", PageBreaks.RULE),
-    "strict": ("true", True),
-    "local_model": ("small", LocalModel.SMALL),
-    "gguf": ("model.gguf", "model.gguf"),
-    "mmproj": ("projector.gguf", "projector.gguf"),
-    "threads": ("3", 3),
-    "gpu_layers": ("20", 20),
-    "context": ("4096", 4096),
-}
 
 
 def test_samples_are_complete() -> None:

@@ -17,12 +17,13 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_frames, make_image
 from fakes.pictures import make_pdf as pdf_file
+from setting_samples import SAMPLES
 from visionocr import __version__, job
 from visionocr.cli.app import app
 from visionocr.errors import ServerError
 from visionocr.output.state import FOLDER_STATE
 from visionocr.prompting.library import Library
-from visionocr.settings import Format, LocalModel, PageBreaks, Settings, Wire
+from visionocr.settings import Settings
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
@@ -140,54 +141,11 @@ def test_version(run: Run) -> None:
 
 # --- options and settings ----------------------------------------------------------------------------------
 
-VALUES: dict[str, tuple[str, object]] = {
-    "api_url": ("http://localhost:1", ("http://localhost:1",)),
-    "api_key": (KEY, KEY),
-    "dialect": ("koboldcpp", Wire.KOBOLDCPP),
-    "model": ("qwen", "qwen"),
-    "cluster": ("local:2", "local:2"),
-    "preset": ("gemma-3", "gemma-3"),
-    "task": ("text", "text"),
-    "prompt": ("Read", "Read"),
-    "system": ("Be good", "Be good"),
-    "language": ("German", "German"),
-    "dpi": ("150", 150.0),
-    "max_side": ("800", 800),
-    "raster_workers": ("3", 3),
-    "batch": ("2", 2),
-    "timeout": ("9.5", 9.5),
-    "max_asks": ("4", 4),
-    "max_time": ("600", 600.0),
-    "wait_server": ("5", 5.0),
-    "keep_blank": ("true", True),
-    "temperature": ("0.5", 0.5),
-    "top_p": ("0.9", 0.9),
-    "top_k": ("40", 40),
-    "min_p": ("0.1", 0.1),
-    "rep_pen": ("1.1", 1.1),
-    "seed": ("7", 7),
-    "max_length": ("99", 99),
-    "format": ("jsonl", Format.JSONL),
-    "page_breaks": ("rule", PageBreaks.RULE),
-    "strict": ("true", True),
-    "local_model": ("tiny", LocalModel.TINY),
-    "gguf": ("model.gguf", "model.gguf"),
-    "mmproj": ("projector.gguf", "projector.gguf"),
-    "threads": ("3", 3),
-    "gpu_layers": ("20", 20),
-    "context": ("4096", 4096),
-}
 
-
-def test_the_table_of_values_is_complete() -> None:
-    """The table below has a value for every setting."""
-    assert set(VALUES) == {field.name for field in fields(Settings)} - {"origins"}
-
-
-@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_an_option_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """An option's value arrives with its type and the flag as its origin; other settings keep their defaults."""
-    text, value = VALUES[name]
+    text, value = SAMPLES[name]
     option = "--" + name.replace("_", "-")
     arguments = [option] if value is True else [option, text]
     settings = settings_of(run, monkeypatch, "pdf", *arguments)
@@ -196,10 +154,10 @@ def test_an_option_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch
     assert dict(settings.origins) == {name: option}
 
 
-@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_a_variable_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each setting has an environment variable."""
-    text, value = VALUES[name]
+    text, value = SAMPLES[name]
     variable = f"VISIONOCR_{name.upper()}"
     settings = settings_of(run, monkeypatch, "pdf", **{variable: text})
     assert getattr(settings, name) == value
@@ -709,7 +667,7 @@ def test_check_as_json(run: Run, server: FakeKoboldCpp) -> None:
         assert whole["good"] is report["good"] is vision
         assert report["server"]["model"] == MODEL
         assert all(set(line) == {"topic", "good", "text", "remedy", "cause"} for line in report["statements"])
-        assert set(report["settings"]) == set(VALUES)
+        assert set(report["settings"]) == set(SAMPLES)
         assert report["settings"]["api_url"] == {"value": [server.url], "origin": "--api-url"}
     server.close()
     (report,) = json.loads(run("check", server.url, "--json").out)["servers"]
@@ -721,7 +679,7 @@ def test_check_shows_where_settings_come_from(run: Run, server: FakeKoboldCpp) -
     ran = run("check", "-v", "--no-chart", "--batch", "2", VISIONOCR_FORMAT="txt")
     lines = [line.split() for line in ran.out.split("settings\n")[1].splitlines()]
     table = {line[0]: line[1:] for line in lines}
-    assert set(table) == set(VALUES)
+    assert set(table) == set(SAMPLES)
     assert table["batch"] == ["2", "(--batch)"]
     assert table["format"] == ["txt", "(VISIONOCR_FORMAT)"]
     assert table["api_url"] == [server.url, "(VISIONOCR_API_URL)"]
