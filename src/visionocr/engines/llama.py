@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from visionocr.engines.packages import can_import, find_version
+from visionocr.engines.proxy import EngineProxy
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
@@ -111,18 +112,17 @@ class LlamaServer:
             self._lines.append(line)
 
 
-class LlamaEngine:
+class LlamaEngine(EngineProxy):
     """A server's engine, and the process that is the server."""
 
     def __init__(self, engine: Engine, process: LlamaServer) -> None:
-        self._engine = engine
-        self.server = engine.server
+        super().__init__(engine)
         self.process = process
 
     def complete(self, request: Request) -> Completion:
         """See ``Engine.complete``."""
         try:
-            return self._engine.complete(request)
+            return super().complete(request)
         except (ServerUnreachable, AnswerUnusable):
             if not self.process.has_ended(_DYING):
                 raise
@@ -131,17 +131,9 @@ class LlamaEngine:
                 "It may need more memory than there is: try a smaller --context or --max-side.",
             ) from None
 
-    def count_tokens(self, text: str) -> int | None:
-        """See ``Engine.count_tokens``."""
-        return self._engine.count_tokens(text)
-
-    def cancel(self) -> None:
-        """See ``Engine.cancel``."""
-        self._engine.cancel()
-
     def close(self) -> None:
         """End the process too."""
-        self._engine.close()
+        super().close()
         self.process.close()
 
 

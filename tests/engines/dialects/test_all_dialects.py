@@ -25,6 +25,7 @@ from visionocr import vision_check
 from visionocr.answers.judge import judge
 from visionocr.cli.app import app
 from visionocr.engines.dialects import ALL, probe
+from visionocr.engines.dialects.base import Dialect
 from visionocr.engines.http import Http
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import Interrupted, RequestRefused, ServerBusy, ServerError, ServerRefused, ServerUnknown
@@ -543,3 +544,10 @@ def test_model_names_are_sanitized() -> None:
     assert "\x1b" not in caught.value.hint
     assert "and 493 more" in caught.value.hint
     assert len(caught.value.hint) < 300
+
+
+@pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.NAME)
+def test_a_dialect_has_only_the_methods_of_its_protocol(dialect: Dialect) -> None:
+    """A misspelt method would leave the default in its place without a word."""
+    methods = {name for name, value in vars(type(dialect)).items() if callable(value) and not name.startswith("_")}
+    assert methods <= set(dir(Dialect))

@@ -17,6 +17,7 @@ from fakes.openai import FakeOpenAI
 from fakes.requests import B64, GREEDY, IMAGE, engine_for
 from fakes.textgen import FakeTextgen
 from fakes.wires import WIRES
+from fakes.words import token_ids
 from visionocr.answers.clean import clean
 from visionocr.engines.dialects import probe
 from visionocr.engines.dialects.choice import Model, choose
@@ -201,6 +202,12 @@ def test_textgen_without_a_model(name: str | None) -> None:
     """A server without a model says so before the first page."""
     with FakeTextgen(model=name) as fake, pytest.raises(ServerError, match="no model loaded"):
         probe(Http(fake.url))
+
+
+def test_textgen_counts_tokens() -> None:
+    """The prompt's own tokens are known before the first page."""
+    with FakeTextgen() as fake:
+        assert engine_for_dialect("textgen", fake).count_tokens("one two") == len(token_ids("one two"))
 
 
 def test_textgen_without_extension_list() -> None:

@@ -128,7 +128,7 @@ class Textgen(Dialect):
             seconds=reply.seconds,
         )
 
-    def count_count_in(self, http: Http, server: Server, text: str) -> int | None:  # noqa: ARG002
+    def count_tokens(self, http: Http, server: Server, text: str) -> int | None:  # noqa: ARG002
         """Tokens of *text*; a picture in it would be counted as text."""
         return _count_in(ask(http, "/api/v1/token-count", {"prompt": text}))
 
