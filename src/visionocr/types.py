@@ -12,6 +12,10 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta
 
+from visionocr.blocks import Block
+from visionocr.boxes import Box
+from visionocr.evidence import Doubt, Evidence
+
 PositiveInt = Annotated[int, Meta(ge=1)]
 NonNegativeInt = Annotated[int, Meta(ge=0)]
 
@@ -65,6 +69,20 @@ class FindingKind(StrEnum):
     """The document is damaged; the readable part was read."""
     LOW_CONFIDENCE = "low-confidence"
     """The embedded engine reports a low confidence."""
+    MISSING_TEXT = "missing-text"
+    """Lines of the page are not in the answer."""
+    ADDED_TEXT = "added-text"
+    """The answer has words that are not on the page."""
+    NUMBERS_DIFFER = "numbers-differ"
+    """The page has other numbers than the answer."""
+    NOT_A_TRANSCRIPTION = "not-a-transcription"
+    """The answer speaks about the page instead of giving its text."""
+    REMOVED_TEXT = "removed-text"
+    """More than a few words were taken out of the answer: reasoning, or what stood behind a chat marker."""
+    TEXT_LAYER = "text-layer"
+    """The text is the document's own text layer; or why that layer was not believed."""
+    HIDDEN_CONTENT = "hidden-content"
+    """The document has content that is not on its pages, such as attachments or a dynamic form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,8 @@ class RasterSpec:
     jpeg_quality: int = 90
     find_blank: bool = True
     """Detect blank pages."""
+    find_evidence: bool = False
+    """Give the page's evidence with its images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,10 @@ class PageImage:
     """What had to be changed on the way from the page to this image."""
     blank: bool = False
     """The page is blank. All parts of a page have the same value."""
+    region: Box = Box(0.0, 0.0, 1.0, 1.0)
+    """The part of the page that it shows."""
+    evidence: Evidence | None = field(default=None, repr=False)
+    """What is known of the page without the model. All parts of a page have the same value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +382,12 @@ class PageResult:
     width: int = 0
     """Of the first image that was sent, in pixels; 0 when none was sent."""
     height: int = 0
+    doubts: tuple[Doubt, ...] = ()
+    """Where the text and what is known of the page disagree."""
+    checked_with: str = ""
+    """What the text was compared with: ``text-layer``, ``second-reader`` or ``print``; empty: with nothing."""
+    blocks: tuple[Block, ...] = ()
+    """The parts of the page in reading order, where the answer's format or the engine gives them."""
 
 
 @dataclass(frozen=True, slots=True)

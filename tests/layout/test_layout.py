@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.engines.layout import Line, blocks, rows
-from visionocr.engines.markdown import join, page_text
+from visionocr.layout.markdown import join, page_text
+from visionocr.layout.order import Line, blocks, rows
 
 T = TypeVar("T")
 HEIGHT, PITCH, WIDTH = 20.0, 28.0, 480.0

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from visionocr.engines import layout
-from visionocr.engines.layout import Line, Row
+from visionocr.layout import order
+from visionocr.layout.order import Line, Row
 
 HEADINGS = ((1.75, "# "), (1.4, "## "), (1.3, "### "))
 """Line height over the body's, at least. Boxes of one and the same size differ by a fifth, so none is lower."""
@@ -39,9 +39,9 @@ def page_text(lines: Sequence[Line], markdown: bool = True) -> str:
     lines = [line for line in lines if line.text.strip()]
     if not lines:
         return ""
-    body = layout.body_height(lines)
+    body = order.body_height(lines)
     found: list[str] = []
-    for block in layout.blocks(lines):
+    for block in order.blocks(lines):
         right = _right_edge(block)
         for cells, run in _runs([_cells(row) for row in block]):
             found += [_table(run, markdown)] if cells else _paragraphs([row[0] for row in run], body, right, markdown)

@@ -1,0 +1,59 @@
+"""The blocks of a page: what an answer is made of, whatever format it came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from visionocr.boxes import Box
+
+
+class BlockKind(StrEnum):
+    """What a block is. The values are part of the JSON output."""
+
+    TEXT = "text"
+    """A paragraph."""
+    HEADING = "heading"
+    LIST_ITEM = "list-item"
+    TABLE = "table"
+    FORMULA = "formula"
+    """LaTeX, without delimiters."""
+    CODE = "code"
+    PICTURE = "picture"
+    """A figure, photo or chart; its text is what the model says about it."""
+    CAPTION = "caption"
+    FOOTNOTE = "footnote"
+    HEADER = "header"
+    FOOTER = "footer"
+    PAGE_NUMBER = "page-number"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table."""
+
+    text: str
+    columns: int = 1
+    """Columns that it spans."""
+    rows: int = 1
+    """Rows that it spans."""
+    is_header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a page, in reading order."""
+
+    kind: BlockKind
+    text: str = ""
+    """Its text, with Markdown's inline marks (emphasis, ``$…$``, links) and no others."""
+    level: int = 0
+    """Of a heading, 1 to 6; of a list item, its depth, 0 for the outermost."""
+    box: Box | None = None
+    """Where it stands on the page, where that is known."""
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    """The rows of a table."""
+    marker: str = ""
+    """Of a list item: its bullet or number as it stands in Markdown, such as ``-`` or ``3.``."""
+    is_cut: bool = False
+    """The answer ended, or was damaged, inside this block."""

@@ -1,0 +1,1 @@
+"""Lines of text become a page in reading order: headings, paragraphs, lists and tables, from geometry alone."""
