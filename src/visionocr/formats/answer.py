@@ -1,8 +1,8 @@
 """Recognises the format of an answer, and turns the answer into Markdown, or plain text, and blocks.
 
 A preset says in which format its model answers, but the answer decides: users write prompts of their own, models fall
-back on Markdown, and servers leave marks out. Each format is recognised by marks that a page *about* it does not have in
-these places: nothing in a listing counts, nor marks behind most of the text.
+back on Markdown, and servers leave marks out. Each format is recognised by marks that a page *about* it does not have
+in these places: nothing in a listing counts, nor marks behind most of the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from visionocr.blocks import Block
 from visionocr.formats import doctags, grounded
-from visionocr.formats.code_regions import find_outside_code
+from visionocr.formats.code_regions import is_mostly_behind
 from visionocr.formats.html import parse_html
 from visionocr.formats.hunyuan import is_hunyuan, parse_hunyuan
 from visionocr.formats.islands import Scales, find_islands
@@ -58,9 +58,10 @@ def convert_answer(
 ) -> Converted:
     """A clean answer as Markdown or plain text, and as blocks.
 
-    *width* and *height*: of the picture in pixels, as the model saw it. *expected*: the format that was asked for, where
-    that is not the preset's for the task: Markdown for a user's own prompt, another one for a prompt that asks for boxes.
-    An answer that describes a picture, and plain Markdown, stay as they are, but for the delimiters of formulas.
+    *width* and *height*: of the picture in pixels, as the model saw it. *expected*: the format asked for, where that is
+    not the preset's for the task: Markdown for a user's own prompt, ``preset.answer.grounded`` for a prompt that
+    asks for boxes. An answer that describes a picture, and plain Markdown, stay as they are, but for the
+    delimiters of formulas.
     """
     if task.caption:
         return Converted(text)
@@ -75,13 +76,13 @@ def convert_answer(
 
 
 def parse_answer(
-    text: str, expected: AnswerFormat = AnswerFormat.MARKDOWN, scales: Scales = Scales()
+    text: str, expected: AnswerFormat = AnswerFormat.MARKDOWN, scales: Scales | None = None
 ) -> tuple[Block, ...] | None:
     """The blocks of a clean answer in any format; ``None`` for plain Markdown.
 
     *expected* breaks ties. *scales*: what the answer's boxes are measured in; without them only DocTags have boxes.
     """
-    pieces = _parse(text, expected, scales)[1]
+    pieces = _parse(text, expected, scales or Scales())[1]
     return None if pieces is None else _blocks(pieces)
 
 
@@ -91,7 +92,7 @@ def recognise(text: str, expected: AnswerFormat = AnswerFormat.MARKDOWN) -> Answ
         return AnswerFormat.DOCTAGS
     if is_layout_json(text):
         return AnswerFormat.JSON
-    if is_hunyuan(text) and find_outside_code(re.compile("<hy-meta>"), text) >= 0:
+    if is_hunyuan(text):
         return AnswerFormat.HUNYUAN
     if _is_html(text, expected):
         return AnswerFormat.HTML
@@ -106,12 +107,7 @@ def _is_html(text: str, expected: AnswerFormat) -> bool:
     if _HTML_PAGE.match(text):
         return True
     marks = _HTML_BLOCK if expected is AnswerFormat.HTML else _PLACED_HTML
-    return has_most_behind(text, find_outside_code(marks, text))
-
-
-def has_most_behind(text: str, start: int) -> bool:
-    """Whether at least half of the letters stand behind the offset *start*; false for a negative one."""
-    return start >= 0 and 2 * len("".join(text[:start].split())) <= len("".join(text.split()))
+    return is_mostly_behind(marks, text)
 
 
 def _parse(text: str, expected: AnswerFormat, scales: Scales) -> tuple[AnswerFormat, tuple[Piece, ...] | None]:
@@ -133,7 +129,8 @@ def _parse(text: str, expected: AnswerFormat, scales: Scales) -> tuple[AnswerFor
     elif found is AnswerFormat.SPOTS:
         pieces = parse_spots(text, scales)
     else:
-        text = "" if text.strip() == "null" else text  # olmOCR's word for a page without text
+        if text.strip() == "null":  # olmOCR's word for a page without text
+            return found, ()
         pieces = find_islands(to_dollars(text), scales)
         if pieces == (Passage(to_dollars(text)),):
             return found, None

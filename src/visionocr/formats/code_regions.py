@@ -11,7 +11,7 @@ _TICKS = re.compile(r"(?<!\\)`+")
 
 
 def regions(text: str) -> Iterator[tuple[bool, str]]:
-    """The parts of *text*, in order, each with whether it is code (a listing or a code span). Joined they are *text*."""
+    """The parts of *text*, in order, each with whether it is code (a listing or a code span). None is left out."""
     start = 0
     for begin, end in _listings(text):
         yield from _spans(text[start:begin])
@@ -71,11 +71,19 @@ def _paragraph_spans(text: str) -> Iterator[tuple[bool, str]]:
         yield False, text[start:]
 
 
-def find_outside_code(pattern: re.Pattern[str], text: str) -> int:
-    """The offset of the first match outside of code; -1 when there is none."""
+def plain_parts(text: str) -> Iterator[tuple[int, str]]:
+    """The parts of *text* that are no code, each with its offset."""
     offset = 0
     for is_code, part in regions(text):
-        if not is_code and (found := pattern.search(part)):
-            return offset + found.start()
+        if not is_code:
+            yield offset, part
         offset += len(part)
-    return -1
+
+
+def is_mostly_behind(mark: re.Pattern[str], text: str) -> bool:
+    """Whether *mark* is found outside of code, with at least half of the letters of *text* behind it."""
+    for offset, part in plain_parts(text):
+        if found := mark.search(part):
+            before = "".join(text[: offset + found.start()].split())
+            return 2 * len(before) <= len("".join(text.split()))
+    return False

@@ -1,7 +1,7 @@
 """DocTags, the language of granite-docling and SmolDocling (source: docling-core ``types/doc/tokens.py``).
 
-Nothing in it is escaped, so that only known names in a place where a mark can stand are marks: ``<`` of the page is text.
-Its places run from 0 to 500, whatever the page.
+Nothing in it is escaped, so that only known names in a place where a mark can stand are marks: ``<`` of the page is
+text. Its places run from 0 to 500, whatever the page.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box
+from visionocr.formats.code_regions import is_mostly_behind
 from visionocr.formats.inline import code, escape
 from visionocr.formats.labels import page_number_or
 from visionocr.formats.latex import unwrap
@@ -34,7 +35,7 @@ _KINDS = {
     "page_header": BlockKind.HEADER,
     "page_footer": BlockKind.FOOTER,
     **{f"section_header_level_{level}": BlockKind.HEADING for level in range(7)},
-    **dict.fromkeys("text paragraph reference handwritten_text smiles form".split(), BlockKind.TEXT),
+    **dict.fromkeys(["text", "paragraph", "reference", "handwritten_text", "smiles", "form"], BlockKind.TEXT),
     **dict.fromkeys(("checkbox_selected", "checkbox_unselected"), BlockKind.TEXT),
 }
 _LISTS = {"ordered_list", "unordered_list"}
@@ -57,11 +58,7 @@ _PLACES_ONLY = re.compile(r"\s*(?:<loc_\d{1,3}>){4}")
 
 def is_doctags(text: str) -> bool:
     """Whether *text* is DocTags rather than about it: most of its letters stand behind the first mark."""
-    found = _BEGINNING.search(text)
-    if found is None:
-        return False
-    before = text[: found.start()]
-    return "`" not in before[-1:] and 2 * len("".join(before.split())) <= len("".join(text.split()))
+    return is_mostly_behind(_BEGINNING, text)
 
 
 def has_lost_marks(text: str) -> bool:

@@ -1,8 +1,9 @@
 """Markdown with places in front, as DeepSeek-OCR and its descendants write it.
 
-``<|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`` stands on a line, the content below. A server that leaves special
-tokens out lets ``label[[x1, y1, x2, y2]]`` remain. Unlimited-OCR writes ``<|det|>label [x1, y1, x2, y2]<|/det|>content``.
-Where words of the page stand in place of labels, each has its own place, and there are no other contents.
+``<|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`` stands on a line, the content below. A server that leaves
+special tokens out lets ``label[[x1, y1, x2, y2]]`` remain. Unlimited-OCR writes
+``<|det|>label [x1, y1, x2, y2]<|/det|>content``. Where words of the page stand in place of labels, each has its own
+place, and there are no other contents.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from dataclasses import replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box
-from visionocr.formats.code_regions import regions
+from visionocr.formats.code_regions import is_mostly_behind
 from visionocr.formats.islands import Scales, find_islands
-from visionocr.formats.labels import kind_of, page_number_or
 from visionocr.formats.labelled import read_labelled
+from visionocr.formats.labels import kind_of, page_number_or
 from visionocr.formats.pieces import Passage, Piece
 
 _NUMBER = r"\d{1,4}(?:\.\d+)?"
@@ -31,21 +32,16 @@ _MARK = re.compile(
 )
 _LABEL = re.compile(r"[a-z_]{0,30}")
 _CUT_MARK = re.compile(r"<(?:\|/?(?:r(?:ef?)?|d(?:et?)?)?\|?)?\Z|^[a-z_]{3,30}\[\[[\d\s,.]*\]?\Z", re.MULTILINE)
-_LINE = re.compile(rf"^[a-z_]{{3,30}}[ \t]?\[?{_BOX}", re.MULTILINE)
+_SPECIAL = re.compile(r"<\|/?(?:ref|det)\|>")
+_LINE = re.compile(rf"\s*([a-z_]{{3,30}})[ \t]?\[?{_BOX}")
 
 
 def is_grounded(text: str) -> bool:
-    """Whether *text* has places outside of code: DeepSeek's marks, or lines of a known label and a box."""
-    plain = "".join(part for is_code, part in regions(text) if not is_code)
-    if "<|ref|>" in plain or "<|det|>" in plain:
+    """Whether *text* has DeepSeek's marks, or begins with a known label and a box."""
+    if is_mostly_behind(_SPECIAL, text):
         return True
-    first = _LINE.search(plain)
-    return first is not None and kind_of(first[0].partition("[")[0]) is not None and not plain[: first.start()].strip()
-
-
-def has_lost_marks(text: str) -> bool:
-    """Whether the server left out the special tokens around labels and places."""
-    return "<|" not in text and is_grounded(text)
+    first = _LINE.match(text)
+    return first is not None and kind_of(first[1]) is not None
 
 
 def parse_grounded(text: str, scales: Scales) -> tuple[Piece, ...]:

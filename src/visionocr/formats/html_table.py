@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from visionocr.blocks import Block, BlockKind, Cell
@@ -10,6 +11,8 @@ from visionocr.formats.html_inline import Words, inline_text
 from visionocr.formats.html_tree import INLINE, Element
 from visionocr.formats.table import table_html
 
+_BREAKS = re.compile(r"<br>(?=<(?:ul|ol|table)>)|(?<=</ul>)<br>|(?<=</ol>)<br>|(?<=</table>)<br>")
+"""Line ends beside lists and tables, which stand on lines of their own anyway."""
 MAX_SPAN = 1000
 """HTML's own limit of ``colspan``."""
 
@@ -70,7 +73,7 @@ def _cell_text(children: Sequence[Element | str], words: Words) -> str:
         else:
             parts.append(_cell_text(child.children, words))
     parts.append(inline_text(run, words, "<br>"))
-    return "<br>".join(filter(None, parts))
+    return _BREAKS.sub("", "<br>".join(filter(None, parts)))
 
 
 def _inside(item: Element | str) -> Sequence[Element | str]:

@@ -15,15 +15,15 @@ from visionocr.formats.inline import unescape_entities
 MAX_DEPTH = 60
 """Elements inside each other. The start of a deeper one is ignored; its text stays."""
 
-INLINE = frozenset(
-    "a b big br chem code del em font i img input ins math s small span strike strong sub sup u label".split()
-)
-_VOID = frozenset("br hr img input meta link col".split())
-_BLOCKS = frozenset(
+_INLINE_NAMES = "a b big br chem code del em font i img input ins math s small span strike strong sub sup u label"
+_VOID_NAMES = "br hr img input meta link col"
+_BLOCK_NAMES = (
     "html head body title div p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table thead tbody tfoot tr td th caption colgroup"
-    " pre blockquote figure figcaption center section article main header footer nav aside".split()
+    " pre blockquote figure figcaption center section article main header footer nav aside"
 )
-_NAMES = "|".join(sorted(INLINE | _BLOCKS | _VOID, key=len, reverse=True))
+INLINE = frozenset(_INLINE_NAMES.split())
+_VOID = frozenset(_VOID_NAMES.split())
+_NAMES = "|".join(sorted({*INLINE, *_VOID, *_BLOCK_NAMES.split()}, key=len, reverse=True))
 _ATTRIBUTES = (
     "data-[a-z-]+|class|colspan|rowspan|display|checked|type|border|value|style|href|alt|align|valign|id|src|width"
     "|height|title|start|scope|lang|name|rel|xmlns|cellpadding|cellspacing|bgcolor|color|size|face|charset|content|dir"
@@ -131,7 +131,7 @@ class _Builder:
         element = Element(name, attributes)
         if len(self.open) > MAX_DEPTH and name not in _VOID:
             return
-        if name not in INLINE or name == "math" and attributes.get("display") == "block":
+        if name not in INLINE or (name == "math" and attributes.get("display") == "block"):
             for parent in reversed(self.open):
                 if parent.has_block:
                     break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from visionocr.blocks import BlockKind
+from visionocr.formats.code_regions import plain_parts
 from visionocr.formats.islands import Scales
 from visionocr.formats.labelled import read_labelled
 from visionocr.formats.labels import kind_of, page_number_or
@@ -19,8 +20,8 @@ _CUT_MARK = re.compile(r"</?(?:[hlqp][a-z-]{0,6})?\Z")
 
 
 def is_hunyuan(text: str) -> bool:
-    """Whether *text* has its marks."""
-    return "<hy-meta>" in text
+    """Whether *text* has its marks outside of code."""
+    return any("<hy-meta>" in part for _, part in plain_parts(text))
 
 
 def parse_hunyuan(text: str, scales: Scales) -> tuple[Piece, ...]:

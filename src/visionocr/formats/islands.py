@@ -6,16 +6,16 @@ Only these islands are touched; the Markdown around them stays to the letter, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box
-from visionocr.formats.code_regions import regions
+from visionocr.formats.code_regions import plain_parts
 from visionocr.formats.html import parse_html
 from visionocr.formats.latex import TABULAR, table_rows
 from visionocr.formats.otsl import parse_otsl
-from visionocr.formats.pieces import Passage, Piece
+from visionocr.formats.pieces import Passage, Piece, picture_words
 from visionocr.formats.places import Scale
 
 _NUMBERS = r"[\d\s,.()\[\]-]{3,200}"
@@ -29,9 +29,10 @@ _ISLAND = re.compile(
     r"|!\[image\]\(image_\d{1,4}\.png\)[ \t]*(?P<corners>\d{1,4},[ ]?\d{1,4},[ ]?\d{1,4},[ ]?\d{1,4})"
     r"|!\[(?P<words>[^\[\]\n]*+)\]\(page_(?P<pixels>\d{1,5}_\d{1,5}_\d{1,5}_\d{1,5})\.png\)"
     r"|<page_number>(?P<number>[^<>\n]{0,40})(?:</page_number>|$)"
-    r"|(?P<tag><(?P<name>watermark|signature|seal|stamp|pSeal|center)>(?=[^<>\n]*</(?P=name)>)"
-    r"|</(?:watermark|signature|seal|stamp|pSeal|pFig|center|page_number|img)>|^[ \t]*<(?:watermark|signature|pSeal|center)>)"
-    rf"|<(?P<reference>ref)>(?=[^<>\n]*</ref>\s?<box>)|</ref>\s?<box>{_NUMBERS}(?:</box>|\Z)"
+    r"|<(?P<name>watermark|signature|seal|stamp|pSeal|center)>(?P<inner>[^<>\n]*+)</(?P=name)>"
+    r"|</(?:watermark|signature|seal|stamp|pSeal|pFig|center|page_number|img)>"
+    r"|^[ \t]*<(?:watermark|signature|pSeal|center)>"
+    rf"|<ref>(?=[^<>\n]*</ref>\s?<box>)|</ref>\s?<box>{_NUMBERS}(?:</box>|\Z)"
     rf"|<\|(?:object_ref|box)_(?:start|end)\|>(?:{_NUMBERS}<\|box_end\|>)?",
     re.MULTILINE,
 )
@@ -52,10 +53,10 @@ class Scales:
     pixels: Scale | None = None
 
 
-def find_islands(text: str, scales: Scales = Scales(), box: Box | None = None) -> tuple[Piece, ...]:
+def find_islands(text: str, scales: Scales, box: Box | None = None) -> tuple[Piece, ...]:
     """The pieces of Markdown *text*: blocks for islands, passages for what is between them.
 
-    *box*: the place of the whole text, for pieces that have none of their own. An answer of coordinates only has no text.
+    *box*: the place of the whole text, for pieces without one of their own. An answer of coordinates only has no text.
     """
     if _COORDINATES_ONLY.fullmatch(text):
         return ()
@@ -64,34 +65,18 @@ def find_islands(text: str, scales: Scales = Scales(), box: Box | None = None) -
     return tuple(_joined(_pieces(text, scales, box), box))
 
 
-def has_islands(text: str) -> bool:
-    """Whether anything in *text* would be taken for a mark."""
-    return find_islands(text) != (Passage(text),)
-
-
 def _pieces(text: str, scales: Scales, box: Box | None) -> Iterator[Piece | str]:
     """Blocks, and strings between them."""
     end = 0
-    for start, part in _plain_parts(text):
+    for start, part in plain_parts(text):
         at = max(0, end - start)
         while island := _ISLAND.search(part, at):
             yield text[end : start + island.start()]
-            pieces, at = _READERS[_reader_name(island)](text, start, island, scales)
+            pieces, end = _read(text, start, island, scales)
             for piece in pieces:
                 yield replace(piece, box=piece.box or box) if isinstance(piece, Block) else piece
-            end = start + at
-            if at > len(part):
-                break
+            at = end - start
     yield text[end:]
-
-
-def _plain_parts(text: str) -> Iterator[tuple[int, str]]:
-    """The parts of *text* that are no code, each with its offset."""
-    offset = 0
-    for is_code, part in regions(text):
-        if not is_code:
-            yield offset, part
-        offset += len(part)
 
 
 def _joined(pieces: Iterator[Piece | str], box: Box | None) -> Iterator[Piece]:
@@ -111,98 +96,63 @@ def _joined(pieces: Iterator[Piece | str], box: Box | None) -> Iterator[Piece]:
         yield Passage(run.strip("\n"), box)
 
 
-# --- one reader for each kind of island: the pieces, and the offset behind it within its part of the text ---------------
+def _read(text: str, start: int, island: re.Match[str], scales: Scales) -> tuple[list[Piece | str], int]:
+    """What an island becomes, and the offset in *text* behind it. *start*: where the part with the island begins."""
+    begin, end = start + island.start(), start + island.end()
+    if island["table"]:
+        end = _table_end(text, end)
+        return [*parse_html(text[begin:end], scales.boxes, in_markdown=True)], end
+    if island["otsl"]:
+        found = _OTSL_END.search(text, begin)
+        end = len(text) if found is None else found.end() if found[0].startswith("<") else found.start()
+        return [*parse_otsl(text[begin:end])], end
+    if island["tabular"]:
+        table = TABULAR.match(text, start + island.start("tabular"))
+        if table is None:
+            return [island[0]], end  # cannot be read: stays as it is
+        box = _box(island["place"], scales.boxes)
+        return [Block(BlockKind.TABLE, rows=table_rows(table["body"]), box=box)], table.end()
+    return _read_mark(island, _is_whole_line(text, begin, end), scales), end
 
-_Found = tuple[list[Piece | str], int]
 
-
-def _reader_name(island: re.Match[str]) -> str:
-    return next((name for name in _READERS if island[name] is not None), "tag")
-
-
-def _table(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    """An HTML table with those inside it; one that is never closed ends at an empty line, unless marks follow."""
-    begin = start + island.start()
+def _table_end(text: str, start: int) -> int:
+    """Where an HTML table ends, with those inside it; one that is never closed at an empty line before other text."""
     depth = 1
-    end = len(text)
-    for mark in _TABLE_END.finditer(text, start + island.end()):
-        if mark[0][0] == "\n":
-            end = mark.start()
-        else:
-            depth += -1 if mark["end"] else 1
-            end = mark.end()
-        if depth == 0 or mark[0][0] == "\n":
-            break
-    else:
-        end = len(text)
-    return [*parse_html(text[begin:end], scales.boxes, in_markdown=True)], end - start
+    for mark in _TABLE_END.finditer(text, start):
+        if mark[0].startswith("\n"):
+            return mark.start()
+        depth += -1 if mark["end"] else 1
+        if depth == 0:
+            return mark.end()
+    return len(text)
 
 
-def _otsl(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    begin = start + island.start()
-    found = _OTSL_END.search(text, begin)
-    end = len(text) if found is None else found.end() if found[0].startswith("<") else found.start()
-    return [*parse_otsl(text[begin:end])], end - start
+def _read_mark(island: re.Match[str], is_alone: bool, scales: Scales) -> list[Piece | str]:
+    """What a short island becomes; one that is not alone on its lines becomes a part of the paragraph."""
+    if island["comment"] == "Image":
+        return [Block(BlockKind.PICTURE, box=_box(island["there"], scales.boxes))]
+    if island["figure"] is not None:
+        return [Block(BlockKind.PICTURE, island["figure"].strip(), box=_box(island["quad"], scales.boxes))]
+    if island["corners"]:
+        return [Block(BlockKind.PICTURE, box=_box(island["corners"], scales.boxes))]
+    if island["picture"] is not None or island["words"] is not None:
+        words = " ".join((island["picture"] or island["words"] or "").split())
+        box = _figure_box(island["pixels"], scales.pixels)
+        return [Block(BlockKind.PICTURE, words, box=box) if is_alone else f"![{picture_words(words)}]()"]
+    if island["number"]:
+        return [Block(BlockKind.PAGE_NUMBER, island["number"].strip())]
+    if island["inner"] is not None:  # words of the page, in a tag that says what they are
+        words = island["inner"].strip()
+        return [Block(BlockKind.TEXT, words) if is_alone and words and island["name"] != "center" else words]
+    return []
 
 
-def _tabular(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    """A LaTeX table; one that cannot be read stays as it is."""
-    table = TABULAR.match(text, start + island.start("tabular"))
-    if table is None:
-        return [island[0]], island.end()
-    box = _box(island["place"], scales.boxes)
-    return [Block(BlockKind.TABLE, rows=table_rows(table["body"]), box=box)], table.end() - start
-
-
-def _comment(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    is_image = island["comment"] == "Image"
-    return [Block(BlockKind.PICTURE, box=_box(island["there"], scales.boxes))] if is_image else [], island.end()
-
-
-def _figure(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    return [Block(BlockKind.PICTURE, island["figure"].strip(), box=_box(island["quad"], scales.boxes))], island.end()
-
-
-def _picture(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    words = " ".join(island["picture"].split())
-    if _is_whole_line(text, start + island.start(), start + island.end()):
-        return [Block(BlockKind.PICTURE, words)], island.end()
-    return [f"![{words.replace('[', '(').replace(']', ')')}]()"], island.end()
-
-
-def _corners(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    return [Block(BlockKind.PICTURE, box=_box(island["corners"], scales.boxes))], island.end()
-
-
-def _pixels(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    left, top, width, height = map(int, island["pixels"].split("_"))
-    box = scales.pixels.box([left, top, left + width, top + height]) if scales.pixels else None
-    if _is_whole_line(text, start + island.start(), start + island.end()):
-        return [Block(BlockKind.PICTURE, island["words"], box=box)], island.end()
-    return [f"![{island['words']}]()"], island.end()
-
-
-def _number(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    number = island["number"].strip()
-    return [Block(BlockKind.PAGE_NUMBER, number)] if number else [], island.end()
-
-
-def _tag(text: str, start: int, island: re.Match[str], scales: Scales) -> _Found:
-    return [""], island.end()
-
-
-_READERS: dict[str, Callable[[str, int, re.Match[str], Scales], _Found]] = {
-    "table": _table,
-    "otsl": _otsl,
-    "tabular": _tabular,
-    "comment": _comment,
-    "figure": _figure,
-    "picture": _picture,
-    "corners": _corners,
-    "pixels": _pixels,
-    "number": _number,
-    "tag": _tag,
-}
+def _figure_box(numbers: str | None, scale: Scale | None) -> Box | None:
+    """The box in the name that olmOCR gives a figure: left, top, width and height."""
+    if not numbers or scale is None:
+        return None
+    left, top, width, height = map(int, numbers.split("_"))
+    return scale.box([left, top, left + width, top + height])
 
 
 def _is_whole_line(text: str, start: int, end: int) -> bool:

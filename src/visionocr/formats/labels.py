@@ -7,7 +7,9 @@ import re
 from visionocr.blocks import BlockKind
 
 _KINDS = {
-    BlockKind.HEADING: "title section_header sub_title subtitle section_title para_title paragraph_title doc_title heading",
+    BlockKind.HEADING: (
+        "title section_header sub_title subtitle section_title para_title paragraph_title doc_title heading"
+    ),
     BlockKind.TEXT: (
         "text paragraph paragraph_span abstract content aside_text reference bibliography complex_block form"
         " table_of_contents document_index blank_page seal stamp watermark signature handwritten_text"

@@ -71,7 +71,7 @@ TABULAR = re.compile(
 
 
 def table_rows(body: str) -> tuple[tuple[Cell, ...], ...]:
-    """The rows of a LaTeX table, given what stands between ``\\begin{tabular}{…}`` and ``\\end{tabular}``."""
+    r"""The rows of a LaTeX table, given what stands between ``\begin{tabular}{…}`` and ``\end{tabular}``."""
     rows: list[tuple[Cell, ...]] = []
     covered: dict[int, int] = {}  # by column, the rows below for which a cell above has it
     for line in _ROW_END.split(_RULES.sub("", body)):

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from visionocr.answers.clean import neutralise
 from visionocr.blocks import BlockKind
-from visionocr.formats.labels import kind_of, page_number_or
 from visionocr.formats.islands import Scales
 from visionocr.formats.labelled import read_labelled
+from visionocr.formats.labels import kind_of, page_number_or
 from visionocr.formats.pieces import Passage, Piece
 
 _BOXES = "bbox_2d|box_2d|bbox|box|quad"
@@ -21,7 +21,7 @@ _LABELS = "layout_type|category|label|type"
 _TEXTS = "text_content|content|text"
 _KEYS = f"{_BOXES}|{_LABELS}|{_TEXTS}"
 _KEY = re.compile(rf'"(?P<key>{_KEYS})"\s*+:\s*+')
-_NUMBERS = re.compile(r'\s*"?[\[(][\d\s.,()\[\]-]*+"?')
+_NUMBERS = re.compile(r'\s*+(?:"[\d\s.,()\[\]-]*+"?|[\[(](?:[\d\s.,()-]|\[[\d\s.,-]*+\]?)*+\]?)')
 _STRING_END = re.compile(
     rf'(?<!\\)"(?=\s*+(?:[}}\]]|\Z|,\s*+(?:"(?:{_KEYS})"\s*+:|[{{\]}}])|"(?:{_KEYS})"\s*+:))'
     rf'|(?=\}}\s*+,?\s*+\{{\s*+"(?:{_KEYS})"\s*+:)'

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from visionocr.blocks import Block, BlockKind
-from visionocr.formats.pieces import Passage, Piece
+from visionocr.formats.pieces import Passage, Piece, picture_words
 from visionocr.formats.table import table_markdown
 
 
@@ -83,24 +83,13 @@ def _write(piece: Piece, tables: Tables, headers: Headers) -> str:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
         return f"{fence}{piece.language}\n{text}\n{fence}"
     if kind is BlockKind.PICTURE:
-        return f"![{_picture_words(text)}]()"
+        return f"![{picture_words(text)}]()"
     return text
 
 
 def _comment(kind: BlockKind, text: str) -> str:
     words = " ".join(text.split()).replace("--", "-\u200b-").strip("->")
     return f"<!-- {kind}: {words} -->"
-
-
-def _picture_words(text: str) -> str:
-    """Words that can stand between the brackets of a picture."""
-    words = " ".join(text.split())
-    depth = 0
-    for letter in words.replace("\\[", "").replace("\\]", ""):
-        depth += (letter == "[") - (letter == "]")
-        if depth < 0:
-            break
-    return words if depth == 0 else re.sub(r"(?<!\\)([\[\]])", r"\\\1", words)
 
 
 def _without_empty_lines(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Markdown as blocks: for outputs that need the parts of a page, such as hOCR, whatever format the model answered in."""
+"""Markdown as blocks, for outputs that need the parts of a page, such as hOCR."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from visionocr.blocks import Block
@@ -17,3 +18,14 @@ class Passage:
 
 
 Piece = Block | Passage
+
+
+def picture_words(text: str) -> str:
+    """Words that can stand between the brackets of a picture."""
+    words = " ".join(text.split())
+    depth = 0
+    for letter in words.replace("\\[", "").replace("\\]", ""):
+        depth += (letter == "[") - (letter == "]")
+        if depth < 0:
+            break
+    return words if depth == 0 else re.sub(r"(?<!\\)([\[\]])", r"\\\1", words)
