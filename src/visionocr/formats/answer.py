@@ -71,8 +71,11 @@ def convert_answer(
     findings = _findings(text, expected, found)
     if pieces is None:
         return Converted(to_dollars(text) if task.markdown else text, findings=findings)
+    blocks = _blocks(pieces)
+    if found is AnswerFormat.JSON and blocks and not text.rstrip("` \n").endswith(("]", "}")):
+        blocks = (*blocks[:-1], replace(blocks[-1], is_cut=True))
     written = write_markdown(pieces, tables, headers) if task.markdown else write_plain(pieces, headers)
-    return Converted(written, _blocks(pieces), findings)
+    return Converted(written, blocks, findings)
 
 
 def parse_answer(
@@ -131,8 +134,9 @@ def _parse(text: str, expected: AnswerFormat, scales: Scales) -> tuple[AnswerFor
     else:
         if text.strip() == "null":  # olmOCR's word for a page without text
             return found, ()
-        pieces = find_islands(to_dollars(text), scales)
-        if pieces == (Passage(to_dollars(text)),):
+        text = to_dollars(text)
+        pieces = find_islands(text, scales)
+        if pieces and all(isinstance(piece, Passage) and piece.text == text.strip("\n") for piece in pieces):
             return found, None
     return found, pieces
 

@@ -47,7 +47,7 @@ _MARK = re.compile(
     rf"<(?P<end>/)?(?P<name>{'|'.join(sorted(_NAMES, key=len, reverse=True))}|(?:key|value|link)_\d{{1,4}})>"
     r"|<loc_(?P<place>\d{1,4})>|<_(?P<language>[\w+#.-]{1,20})_>|<(?P<class>[a-z][a-z_]{2,40})>"
 )
-_CUT_MARK = re.compile(r"</?(?P<name>[a-z_]*\d*)\Z|<_[\w+#.-]{0,20}\Z")
+_CUT_MARK = re.compile(r"(?<![ \t])</?(?P<name>[a-z_]*\d*)\Z|<_[\w+#.-]{0,20}\Z")
 _BULLET = re.compile(r"(?:[•●▪■◦‣∙·*–-]|(\(?\d{1,4}[.)]))\s+")
 _BEGINNING = re.compile(
     rf"<doctag>|<(?:{'|'.join(sorted(_KINDS))}|inline|(?:un)?ordered_list)>\s*<(?:loc_\d|list_item>)"

@@ -22,32 +22,36 @@ from visionocr.formats.pieces import Passage, Piece
 
 _NUMBER = r"\d{1,4}(?:\.\d+)?"
 _BOX = rf"\[\s*{_NUMBER}(?:,\s*{_NUMBER}){{3}}\s*\]"
+_BARE = (
+    rf"^(?:(?P<bare>[a-z_]{{3,30}})[ \t]?(?P<there>\[{_BOX}\])[ \t]*$\n?"
+    rf"|(?P<word>[a-z_]{{3,30}})[ \t]?(?P<where>{_BOX})(?=[^\s.,;:)\]]))"
+)
 _MARK = re.compile(
     r"(?:<\|ref\|>(?P<label>(?:[^<]|<(?!\|))*+)(?:<\|/ref\|>)?|^(?P<half>[a-z_]{3,30})<\|/ref\|>)[ \t]*"
     r"(?:<\|det\|>)?(?P<box>\[[\[\]\d., -]*+)?(?:<\|/det\|>)?[ \t]*\n?"
     rf"|<\|det\|>[ \t]*(?P<own>[a-z_]{{3,30}})[ \t]*(?P<its>{_BOX})(?:<\|/det\|>)?"
-    rf"|^(?P<bare>[a-z_]{{3,30}})[ \t]?(?P<there>\[?{_BOX}\]?)(?:[ \t]*$\n?|(?=\S))"
+    rf"|{_BARE}"
     r"|<\|/?(?:ref|det|grounding)\|>(?:\[[\[\]\d., -]*+(?=<\|/det\|>))?",
     re.MULTILINE,
 )
 _LABEL = re.compile(r"[a-z_]{0,30}")
 _CUT_MARK = re.compile(r"<(?:\|/?(?:r(?:ef?)?|d(?:et?)?)?\|?)?\Z|^[a-z_]{3,30}\[\[[\d\s,.]*\]?\Z", re.MULTILINE)
 _SPECIAL = re.compile(r"<\|/?(?:ref|det)\|>")
-_LINE = re.compile(rf"\s*([a-z_]{{3,30}})[ \t]?\[?{_BOX}")
+_BEGINNING = re.compile(_BARE, re.MULTILINE)
 
 
 def is_grounded(text: str) -> bool:
     """Whether *text* has DeepSeek's marks, or begins with a known label and a box."""
     if is_mostly_behind(_SPECIAL, text):
         return True
-    first = _LINE.match(text)
-    return first is not None and kind_of(first[1]) is not None
+    first = _BEGINNING.match(text.lstrip())
+    return first is not None and kind_of(first["bare"] or first["word"]) is not None
 
 
 def parse_grounded(text: str, scales: Scales) -> tuple[Piece, ...]:
     """The pieces of an answer with places."""
     text = _CUT_MARK.sub("", text)
-    marks = [mark for mark in _MARK.finditer(text) if not mark["bare"] or kind_of(mark["bare"])]
+    marks = [mark for mark in _MARK.finditer(text) if not (mark["bare"] or mark["word"]) or kind_of(_label(mark))]
     labels = [mark["label"].strip() for mark in marks if mark["label"]]
     if 2 * sum(kind_of(label) is None for label in labels) > len(labels):
         return tuple(_lines(text, marks, scales))
@@ -110,9 +114,9 @@ def _content(content: str, waiting: list[tuple[str, Box | None]], scales: Scales
 
 
 def _label(mark: re.Match[str]) -> str:
-    return (mark["label"] or mark["half"] or mark["own"] or mark["bare"] or "").strip()
+    return next((mark[name].strip() for name in ("label", "half", "own", "bare", "word") if mark[name]), "")
 
 
 def _box(mark: re.Match[str], scales: Scales) -> Box | None:
-    numbers = mark["box"] or mark["its"] or mark["there"]
+    numbers = mark["box"] or mark["its"] or mark["there"] or mark["where"]
     return scales.boxes.box(numbers) if numbers and scales.boxes else None

@@ -41,7 +41,7 @@ _CUT_MARK = re.compile(
     rf"(?:(?P<cut_attribute>[a-z-]*)|(?:{_ATTRIBUTES})\s*=\s*(?:\"[^\"<]*|'[^'<]*)?)\Z",
     re.IGNORECASE,
 )
-_CUT_ALT = re.compile(r"\balt=([\"'])([^\"'<]*)\Z", re.IGNORECASE)
+_CUT_ALT = re.compile(r"\balt=(?P<quote>[\"'])(?P<words>[^\"'<]*)(?:(?P=quote)[^<>]*)?\Z", re.IGNORECASE)
 
 _SAME = {"thead": "section", "tbody": "section", "tfoot": "section", "th": "cell", "td": "cell", "dt": "dd"}
 _IMPLIED_ENDS = {
@@ -98,7 +98,7 @@ def _drop_cut_mark(text: str) -> tuple[str, str, bool]:
     if cut is None or not _begins(cut["cut_name"], _NAMES) or not _begins(cut["cut_attribute"], _ATTRIBUTES):
         return text, "", False
     words = _CUT_ALT.search(cut[0])
-    return text[:start], words[2] if words else "", True
+    return text[:start], words["words"] if words else "", True
 
 
 def _begins(part: str | None, names: str) -> bool:
@@ -124,6 +124,8 @@ class _Builder:
             self.open[-1].children.append(unescape_entities(text))
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        if self.open[-1].name == "math":
+            self.open.pop()  # LaTeX has no elements inside: its end is missing
         if "data-label" in attributes:  # Chandra's blocks stand side by side, never inside each other
             del self.open[1:]
         elif name not in INLINE:

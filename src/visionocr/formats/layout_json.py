@@ -31,6 +31,7 @@ _BEGINNING = re.compile(
     rf'"(?:{_BOXES})"\s*+:\s*+"?[\[(]'
 )
 _LEFTOVER = re.compile(r'"\w{1,30}"\s*:\s*(?:-?[\d.]+|true|false|null|\[\s*(?=\{))?|[\s\[\]{},:"]+|`{3}(?:json)?')
+_LABEL = re.compile(r'"([^"\\\n]{0,60})"')
 _CUT_KEY = re.compile(r'"\w{0,20}\Z')
 _ESCAPE = re.compile(
     r"\\(?:u(?P<code>[0-9a-fA-F]{4})"
@@ -85,6 +86,8 @@ def _value(text: str, start: int, field: str) -> tuple[str, int]:
         return (numbers[0], numbers.end()) if numbers else ("", start)
     if not text.startswith('"', start):
         return "", start
+    if field == "label" and (label := _LABEL.match(text, start)):
+        return label[1], label.end()
     found = _STRING_END.search(text, start + 1)
     until, end = (found.start(), found.end()) if found else (len(text), len(text))
     value = text[start + 1 : until]
