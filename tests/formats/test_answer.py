@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 
 from answer_samples import DOCTAGS, SAMPLES, Sample
 from visionocr.blocks import BlockKind
-from visionocr.boxes import Box
 from visionocr.formats.answer import Converted, convert_answer, parse_answer, recognise
 from visionocr.formats.markdown import Headers, Tables
 from visionocr.prompting.library import Library
@@ -55,14 +56,19 @@ BOXED = {
 def test_boxes_become_fractions_of_the_picture(name: str) -> None:
     """The place of the heading is found whatever its numbers are measured in."""
     heading = next(block for block in convert(SAMPLES[name]).blocks if "Tides" in block.text)
-    assert heading.box == Box(*map(pytest.approx, BOXED[name]))
+    assert heading.box is not None
+    assert astuple(heading.box) == pytest.approx(BOXED[name])
 
 
-@pytest.mark.parametrize("name", ["json", "chandra", "deepseek", "hunyuan", "lighton", "olmocr", "qwen_markdown", "qwen"])
+PLACED = ["json", "chandra", "deepseek", "hunyuan", "lighton", "olmocr", "qwen_markdown", "qwen"]
+
+
+@pytest.mark.parametrize("name", PLACED)
 def test_pictures_keep_their_places(name: str) -> None:
     """A figure can be cut out of the page."""
     picture = next(block for block in convert(SAMPLES[name]).blocks if block.kind is BlockKind.PICTURE)
-    assert picture.box == Box(*(pytest.approx(number, abs=0.01) for number in (0.06, 0.46, 0.9, 0.7)))
+    assert picture.box is not None
+    assert astuple(picture.box) == pytest.approx((0.06, 0.46, 0.9, 0.7), abs=0.01)
 
 
 def test_headers_and_footers() -> None:
@@ -85,7 +91,8 @@ def test_tables_in_html_on_request() -> None:
 def test_plain_text() -> None:
     """A task that asks for plain text gets the page without marks."""
     text = convert_answer(DOCTAGS.text, LIBRARY.preset("granite-docling"), TEXT).text
-    assert text.startswith("Harbour report 12\n\nTides at Pier 4\n\nLevels $h_0$ rose at p < 0.05.\n\nDay\tHeight\nMon\t1.2\n\n")
+    assert text.startswith("Harbour report 12\n\nTides at Pier 4\n\nLevels $h_0$ rose at p < 0.05.\n\n")
+    assert "\n\nDay\tHeight\nMon\t1.2\n\n" in text
     assert text.endswith("Figure 2: Boats\n\n☑ paid\n\n☐ posted\n\n7")
 
 
@@ -95,7 +102,7 @@ ABOUT = [
     f"The format:\n\n```xml\n{DOCTAGS.text}\n```\n",
     "Models write `<|ref|>title<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>` and `<fcel>a<nl>`.",
     "Use the <table> element, then <watermark>, and mind that 5 <6.",
-    "A long text about places on pages and how they are written down by models. <div data-bbox=\"1 2 3 4\">x</div>",
+    'A long text about places on pages and how they are written down by models. <div data-bbox="1 2 3 4">x</div>',
     '```json\n[{"bbox": [1, 2, 3, 4], "category": "Text", "text": "a"}]\n```',
     "text [1, 2] and [3, 4, 5, 6] are intervals; see \\[3\\], and write \\(see below\\) if you must.",
     "# A heading\n\n- an item\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$$\nx\n$$",
@@ -126,7 +133,7 @@ def test_formulas_between_dollars() -> None:
 
 
 def test_an_answer_without_text_is_empty() -> None:
-    """olmOCR's word for an empty page, DocTags without text, and places without words are no text."""
+    """The word of olmOCR for an empty page, DocTags without text, and places without words are no text."""
     for text in ("null", "<doctag></doctag>", "(156,68),(783,758)"):
         assert convert_answer(text, LIBRARY.preset("granite-docling"), TRANSCRIBE).text == ""
 

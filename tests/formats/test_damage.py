@@ -11,14 +11,15 @@ from visionocr.prompting.library import Library
 
 LIBRARY = Library()
 TRANSCRIBE, TEXT = LIBRARY.task("transcribe"), LIBRARY.task("text")
+PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
 EVERY = pytest.mark.parametrize("name", SAMPLES)
 
 
 def convert(sample: Sample, text: str, is_markdown: bool = True) -> Converted:
     """The answer *text* of a sample's model, converted."""
-    task = TRANSCRIBE if is_markdown else TEXT
-    expected = sample.expected or LIBRARY.preset(sample.preset).answer.format_of("transcribe")
-    return convert_answer(text, LIBRARY.preset(sample.preset), task, width=1000, height=1000, expected=expected)
+    preset, task = PRESETS[sample.preset], TRANSCRIBE if is_markdown else TEXT
+    expected = sample.expected or preset.answer.format_of("transcribe")
+    return convert_answer(text, preset, task, width=1000, height=1000, expected=expected)
 
 
 def letters(text: str) -> str:
@@ -66,7 +67,7 @@ def test_a_cut_answer_keeps_its_text(name: str) -> None:
 @EVERY
 @pytest.mark.parametrize("is_markdown", [True, False])
 def test_a_lost_or_doubled_mark_costs_no_text(name: str, is_markdown: bool) -> None:
-    """Any mark may be missing, or stand there twice: the text is in the output, as Markdown and plain, and in blocks."""
+    """Any mark may be missing, or stand there twice: the text is in the Markdown, the plain text and the blocks."""
     sample = SAMPLES[name]
     for parts in damaged(sample):
         answer = "".join(text for _, text in parts)

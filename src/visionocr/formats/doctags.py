@@ -76,6 +76,8 @@ class _Open:
     cells: list[Place] = field(default_factory=list)
     captions: list[Block] = field(default_factory=list)
     language: str = ""
+    is_begun: bool = False
+    """Anything but places and marks has been read."""
 
     @property
     def text(self) -> str:
@@ -84,11 +86,6 @@ class _Open:
     @property
     def box(self) -> Box | None:
         return SCALE.box(self.places)
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether anything but places and marks has been read."""
-        return bool(self.cells or self.text)
 
 
 def parse_doctags(text: str) -> tuple[Block, ...]:
@@ -99,7 +96,7 @@ def parse_doctags(text: str) -> tuple[Block, ...]:
     end = 0
     text = text[: cut.start()] if cut is not None and is_cut else text
     for mark in _MARK.finditer(text):
-        if reader.is_mark(mark, text[end : mark.start()]):
+        if reader.is_mark(mark, text[max(end, mark.start() - 100) : mark.start()]):
             reader.add_text(text[end : mark.start()])
             reader.add_mark(mark)
             end = mark.end()
@@ -152,6 +149,7 @@ class _Reader:
             if not self.open or self.open[-1].name not in _HOLDERS:
                 self._start("otsl")
             self.open[-1].cells.append((name, ""))
+            self.open[-1].is_begun = True
         elif name in _CONTAINERS:
             self._end_container(name) if mark["end"] else self._start_container(name)
         elif mark["end"]:
@@ -164,8 +162,9 @@ class _Reader:
         """Take the text between two marks; outside any block it becomes a paragraph."""
         if not self.open and text.strip():
             self.open.append(_Open("text"))
-        if self.open:
+        if self.open and text:
             block = self.open[-1]
+            block.is_begun = block.is_begun or bool(text.strip())
             if block.cells:
                 mark, before = block.cells[-1]
                 block.cells[-1] = mark, before + text
