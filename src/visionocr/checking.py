@@ -1,0 +1,136 @@
+"""Weighs answers against what is known of their pages: the text layer, a second reader, the print in the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+
+from visionocr.answers.compare import Comparison, compare, repair_numbers
+from visionocr.boxes import TextLine
+from visionocr.engines import local
+from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
+from visionocr.evidence import Evidence, Reference, Source
+from visionocr.layout.markdown import page_text
+from visionocr.layout.order import Line
+from visionocr.settings import CrossCheck, TextLayer
+from visionocr.stop import Stop
+from visionocr.types import Finding, FindingKind, PageImage, Severity
+from visionocr.worker_main import count_cores
+
+_TICK = 0.2
+"""Seconds between looks at the stop flag while waiting for the second reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the answers of a run are to be compared with; becomes a ``Checker`` on the machine that asks."""
+
+    text_layer: TextLayer = TextLayer.AUTO
+    cross_check: CrossCheck = CrossCheck.OFF
+    repair: bool = False
+
+
+def open_checker(checks: Checks, stop: Stop) -> Checker:
+    """The checker of a run. Raises ``ConfigurationError`` when a second reader is required and not installed."""
+    return Checker(checks.text_layer, _open_second_reader(checks.cross_check), repair=checks.repair, stop=stop)
+
+
+def _open_second_reader(cross_check: CrossCheck) -> SecondReader | None:
+    is_required, spare = cross_check is CrossCheck.ON, count_cores() - 1
+    if cross_check is CrossCheck.OFF or not (is_required or (spare and local.installed())):
+        return None
+    slots = max(1, min(MOST_READERS, spare))
+    return SecondReader(local.LocalEngine(slots=slots, threads=1, niceness=NICENESS), patient=is_required)
+
+
+class Checker:
+    """What answers are compared with. For any number of threads."""
+
+    def __init__(
+        self,
+        text_layer: TextLayer = TextLayer.AUTO,
+        second_reader: SecondReader | None = None,
+        *,
+        repair: bool = False,
+        stop: Stop | None = None,
+    ) -> None:
+        """*repair*: set numbers right that a trusted text layer contradicts. *second_reader* is closed with this."""
+        self.text_layer = text_layer
+        self._second_reader = second_reader
+        self._repair = repair
+        self._stop = stop or Stop()
+
+    @property
+    def waiting(self) -> int:
+        """How many pages may wait for the second reader while the engine goes on."""
+        return 0 if self._second_reader is None else 2 * self._second_reader.slots
+
+    def begin(self, images: Sequence[PageImage]) -> PageCheck:
+        """Get ready to judge answers to a page; a second reader begins to read it."""
+        evidence = images[0].evidence
+        layer = None
+        if evidence is not None and evidence.is_layer_trusted and self.text_layer is not TextLayer.IGNORE:
+            layer = Reference(Source.TEXT_LAYER, evidence.text_layer)
+        reading = None
+        if layer is None and self._second_reader is not None:
+            reading = self._second_reader.begin(images)
+        return PageCheck(evidence, layer, reading, self._repair, self._stop)
+
+    def take_layer(self, evidence: Evidence | None, *, markdown: bool) -> str | None:
+        """The page's text from its text layer, where that is to be taken and can be trusted."""
+        if self.text_layer is not TextLayer.USE or evidence is None or not evidence.is_layer_trusted:
+            return None
+        return page_text([_draw_line(line, evidence) for line in evidence.text_layer], markdown)
+
+    def close(self) -> None:
+        """End what the second reader reads; from any thread."""
+        if self._second_reader is not None:
+            self._second_reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PageCheck:
+    """What answers to one page are compared with."""
+
+    evidence: Evidence | None
+    layer: Reference | None
+    reading: Future[Reference | None] | None
+    repair: bool
+    stop: Stop
+
+    def compare(self, text: str, image: PageImage, *, markdown: bool) -> tuple[str, Comparison]:
+        """The text, repaired where that is wanted, and how it differs from what is known of the page.
+
+        *image* is what was asked for. Waits for the second reader; when the run is stopped, the answer stays unchecked.
+        """
+        reference = self.find_reference()
+        remarks: tuple[Finding, ...] = ()
+        if self.repair and reference is not None and reference.source is Source.TEXT_LAYER:
+            text, remarks = repair_numbers(text, reference, markdown=markdown, region=image.region)
+        comparison = compare(text, reference, self.evidence, markdown=markdown, region=image.region)
+        return text, replace(comparison, findings=(*remarks, *comparison.findings))
+
+    def find_reference(self) -> Reference | None:
+        """The lines of the page, where they are known."""
+        if self.layer is not None or self.reading is None:
+            return self.layer
+        while not wait([self.reading], _TICK).done:
+            if self.stop.is_requested:
+                return None
+        return None if self.reading.cancelled() else self.reading.result()
+
+
+def _draw_line(line: TextLine, evidence: Evidence) -> Line:
+    """A line with its box in the page's own units, which geometry needs."""
+    box = line.box
+    width, height = evidence.width, evidence.height
+    return Line(box.left * width, box.top * height, box.right * width, box.bottom * height, line.text, line.confidence)
+
+
+def describe_layer(evidence: Evidence | None) -> tuple[Finding, ...]:
+    """The finding that a text layer is not believed, where there is one like that."""
+    if evidence is None or not evidence.text_layer or not evidence.distrust:
+        return ()
+    message = f"the text layer of the page was not used: {evidence.distrust}"
+    return (Finding(FindingKind.TEXT_LAYER, message, Severity.INFO),)
