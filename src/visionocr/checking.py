@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from visionocr.answers.compare import Comparison, compare, repair_numbers
+from visionocr.answers.compare import Comparison, compare
 from visionocr.boxes import TextLine
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
@@ -105,11 +105,7 @@ class PageCheck:
         *image* is what was asked for. Waits for the second reader; when the run is stopped, the answer stays unchecked.
         """
         reference = self.find_reference()
-        remarks: tuple[Finding, ...] = ()
-        if self.repair and reference is not None and reference.source is Source.TEXT_LAYER:
-            text, remarks = repair_numbers(text, reference, markdown=markdown, region=image.region)
-        comparison = compare(text, reference, self.evidence, markdown=markdown, region=image.region)
-        return text, replace(comparison, findings=(*remarks, *comparison.findings))
+        return text, compare(text, reference, self.evidence, markdown=markdown, region=image.region)
 
     def find_reference(self) -> Reference | None:
         """The lines of the page, where they are known."""
