@@ -15,7 +15,7 @@ from visionocr.layout.markdown import page_text
 from visionocr.layout.order import Line
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
-from visionocr.types import Finding, FindingKind, PageImage, Severity
+from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, ignore
 from visionocr.worker_main import count_cores
 
 _TICK = 0.2
@@ -31,17 +31,20 @@ class Checks:
     repair: bool = False
 
 
-def open_checker(checks: Checks, stop: Stop) -> Checker:
+def open_checker(checks: Checks, stop: Stop, observer: Observer = ignore) -> Checker:
     """The checker of a run. Raises ``ConfigurationError`` when a second reader is required and not installed."""
-    return Checker(checks.text_layer, _open_second_reader(checks.cross_check), repair=checks.repair, stop=stop)
+    return Checker(
+        checks.text_layer, _open_second_reader(checks.cross_check, observer), repair=checks.repair, stop=stop
+    )
 
 
-def _open_second_reader(cross_check: CrossCheck) -> SecondReader | None:
+def _open_second_reader(cross_check: CrossCheck, observer: Observer) -> SecondReader | None:
     is_required, spare = cross_check is CrossCheck.ON, count_cores() - 1
     if cross_check is CrossCheck.OFF or not (is_required or (spare and local.installed())):
         return None
     slots = max(1, min(MOST_READERS, spare))
-    return SecondReader(local.LocalEngine(slots=slots, threads=1, niceness=NICENESS), patient=is_required)
+    engine = local.LocalEngine(slots=slots, threads=1, niceness=NICENESS)
+    return SecondReader(engine, patient=is_required, observer=observer)
 
 
 class Checker:

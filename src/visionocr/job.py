@@ -97,7 +97,7 @@ class Job:
 
         See ``Reader`` for ``known`` and ``record``, and ``Reader.results`` for what is raised when.
         """
-        checker = open_checker(self.checks, self.stop)
+        checker = open_checker(self.checks, self.stop, self.observer)
         with closing(checker), self.stop.waking(checker.close):
             reader = Reader(
                 source,

@@ -11,7 +11,7 @@ from visionocr.engines.local import LocalEngine
 from visionocr.errors import ConfigurationError, Interrupted, ServerError
 from visionocr.evidence import Reference, Source
 from visionocr.layout.order import Line
-from visionocr.types import PageImage
+from visionocr.types import Notice, Observer, PageImage, ignore
 
 MOST_READERS = 2
 """Worker processes: each holds its own models in memory."""
@@ -22,7 +22,7 @@ NICENESS = 10
 class SecondReader:
     """Reads images in worker processes of its own that give way to other programs."""
 
-    def __init__(self, engine: LocalEngine, *, patient: bool) -> None:
+    def __init__(self, engine: LocalEngine, *, patient: bool, observer: Observer = ignore) -> None:
         """*engine* reads; it is closed with this. *patient*: read every page, however long that takes.
 
         Else pages are left out while as many as *engine* can read at once wait already, so that a quick server never
@@ -30,11 +30,12 @@ class SecondReader:
         """
         self._engine = engine
         self._patient = patient
+        self._observer = observer
         self._executor = ThreadPoolExecutor(engine.server.slots, "second reader")
         self._lock = threading.Lock()
         self._waiting = 0
-        self.error = ""
-        """Why it reads nothing any more; empty while it does."""
+        self._broken = False
+        """It does not start on this machine."""
 
     @property
     def slots(self) -> int:
@@ -47,7 +48,7 @@ class SecondReader:
         Returns ``None`` when too many pages wait already.
         """
         with self._lock:
-            if self.error or (not self._patient and self._waiting >= 2 * self.slots):
+            if self._broken or (not self._patient and self._waiting >= 2 * self.slots):
                 return None
             self._waiting += 1
         future = self._executor.submit(self._read, images)
@@ -69,7 +70,10 @@ class SecondReader:
         except (ServerError, Interrupted):
             return None  # the page broke it, which the model may read all the same; or the run is stopped
         except ConfigurationError as error:
-            self.error = error.message
+            with self._lock:
+                is_first, self._broken = not self._broken, True
+            if is_first:
+                self._observer(Notice(f"answers are not compared with a second reading: {error.message}", warning=True))
             return None
         lines = [place_line(line, image) for image, reading in readings for line in reading.lines]
         sure = [value for _, reading in readings if (value := reading.confidence) is not None]
