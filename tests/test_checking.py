@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -10,12 +11,13 @@ import pytest
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
 from visionocr.asking import Asker, Loaded
 from visionocr.boxes import Box, TextLine
-from visionocr.checking import Checker, Checks, PageCheck, open_checker
+from visionocr.checking import Checker, Checks, open_checker
+from visionocr.engines.second_reader import SecondReader
 from visionocr.errors import ConfigurationError
 from visionocr.evidence import DoubtKind, Evidence, Reference, Source
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
-from visionocr.types import FindingKind, FinishReason, PageRef, PageResult, Severity, Status
+from visionocr.types import FindingKind, FinishReason, PageImage, PageRef, PageResult, Severity, Status
 
 LINES = (
     "The lessee keeps the roof, the gutters and the chimney in repair",
@@ -115,24 +117,71 @@ def test_a_trusted_text_layer_can_be_taken_for_the_text() -> None:
         assert read("asked", evidence=other, checker=checker).text == "asked"
 
 
+class FakeReader(SecondReader):
+    """A second reader that finds the same lines in every page, or never finds any."""
+
+    def __init__(self, *lines: TextLine, confidence: float = 0.99) -> None:
+        self.lines, self.confidence = lines, confidence
+        self.asked = 0
+
+    def begin(self, images: Sequence[PageImage]) -> Future[Reference | None]:
+        """See ``SecondReader.begin``."""
+        self.asked += 1
+        future: Future[Reference | None] = Future()
+        if self.lines:
+            future.set_result(Reference(Source.SECOND_READER, self.lines, self.confidence))
+        return future
+
+
 @pytest.mark.parametrize("confidence", [0.99, 0.9])
 def test_a_second_reading_counts_where_it_is_sure(confidence: float) -> None:
     """A page that the second reader reads badly is not checked by it."""
-    future: Future[Reference | None] = Future()
-    future.set_result(Reference(Source.SECOND_READER, lines_of(*LINES, confidence=confidence), confidence))
-    check = PageCheck(None, None, future, repair=False, stop=Stop())
-    _, comparison = check.compare(LINES[0], image_of(PageRef("a.pdf", 1)), markdown=True)
-    is_accused = any(finding.severity is Severity.SUSPECT for finding in comparison.findings)
-    assert is_accused == (confidence > 0.95)
+    reader = FakeReader(*lines_of(*LINES, confidence=confidence), confidence=confidence)
+    result = read(LINES[0], checker=Checker(second_reader=reader))
+    assert (result.status is Status.SUSPECT) == (confidence > 0.95)
+    assert result.checked_with == ("second-reader" if confidence > 0.95 else "")
+
+
+def test_a_page_with_a_text_layer_is_read_a_second_time_only_in_doubt() -> None:
+    """Where the answer agrees with the layer there is nothing to find out."""
+    reader = FakeReader(*lines_of(*LINES))
+    assert read(TEXT, evidence=evidence(), checker=Checker(second_reader=reader)).status is Status.OK
+    assert reader.asked == 0
+    assert read(LINES[0], evidence=evidence(), checker=Checker(second_reader=reader)).status is Status.SUSPECT
+    assert reader.asked == 1
+
+
+def test_a_text_layer_that_the_page_contradicts_is_not_believed() -> None:
+    """The layer of another page accuses every answer; the second reader sides with the answer."""
+    other = [
+        "Chapter seven, in which the captain loses his ship and finds an island",
+        "that stands on no chart. The crew quarrel about the last of the water,",
+        "and the mate, who has kept a barrel hidden from the others all the time,",
+        "is put ashore with a knife, a kettle and the second volume of a novel.",
+    ]
+    layer = Evidence(595, 842, lines_of(*other))
+    result = read(TEXT, evidence=layer, checker=Checker(second_reader=FakeReader(*lines_of(*LINES, confidence=0.99))))
+    assert (result.status, result.checked_with, result.doubts) == (Status.OK, "second-reader", ())
+    assert [finding.kind for finding in result.findings] == [FindingKind.TEXT_LAYER]
+    assert read(TEXT, evidence=layer).status is Status.SUSPECT
+
+
+def test_an_engine_that_sees_lines_is_its_own_second_reader() -> None:
+    """The embedded engine's sure reading is not accused by a layer with another text."""
+    layer = Evidence(595, 842, lines_of(*(line[::-1] for line in LINES)))
+    engine = FakeEngine()
+    engine.says[1] = [replace(answer(TEXT), lines=lines_of(*LINES, confidence=0.99), confidence=0.99)]
+    (result,) = Asker(engine, QUESTION, max_asks=1).read([loaded(layer)])
+    assert (result.status, result.doubts) == (Status.OK, ())
+    assert [finding.kind for finding in result.findings] == [FindingKind.TEXT_LAYER]
 
 
 def test_a_stopped_run_does_not_wait_for_the_second_reading() -> None:
     """The answer that is there is kept, unchecked."""
     stop = Stop()
     stop.request()
-    check = PageCheck(None, None, Future(), repair=False, stop=stop)
-    text, comparison = check.compare("answer", image_of(PageRef("a.pdf", 1)), markdown=True)
-    assert (text, comparison.checked_with) == ("answer", "")
+    result = read(TEXT, checker=Checker(second_reader=FakeReader(), stop=stop))
+    assert (result.text, result.status, result.checked_with) == (TEXT, Status.OK, "")
 
 
 def test_other_questions_are_not_compared_with_the_page() -> None:

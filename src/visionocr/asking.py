@@ -11,7 +11,7 @@ from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
-from visionocr.evidence import Source
+from visionocr.evidence import Reference, Source
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
 from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
@@ -167,7 +167,10 @@ class Asker:
         findings = judge(completion, text, request)
         comparison = Comparison()
         if check is not None and status_of(findings) is not Status.FAILED:
-            text, comparison = check.compare(text, image, markdown=self._question.task.markdown)
+            own = None
+            if completion.lines:
+                own = Reference(Source.SECOND_READER, completion.lines, completion.confidence or 0.0)
+            text, comparison = check.compare(text, image, own, markdown=self._question.task.markdown)
         return PageAnswer(
             text=text,
             findings=(*findings, *comparison.findings),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visionocr.answers.compare import Comparison, compare
+from visionocr.answers.judge import status_of
+from visionocr.answers.layer_check import is_contradicted
 from visionocr.boxes import TextLine
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
@@ -15,7 +17,7 @@ from visionocr.layout.markdown import page_text
 from visionocr.layout.order import Line
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
-from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, ignore
+from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, Status, ignore
 from visionocr.worker_main import count_cores
 
 _TICK = 0.2
@@ -70,15 +72,15 @@ class Checker:
         return 0 if self._second_reader is None else 2 * self._second_reader.slots
 
     def begin(self, images: Sequence[PageImage]) -> PageCheck:
-        """Get ready to judge answers to a page; a second reader begins to read it."""
+        """Get ready to judge answers to a page; where it has no text layer, a second reader begins to read it."""
         evidence = images[0].evidence
         layer = None
         if evidence is not None and evidence.is_layer_trusted and self.text_layer is not TextLayer.IGNORE:
             layer = Reference(Source.TEXT_LAYER, evidence.text_layer)
-        reading = None
-        if layer is None and self._second_reader is not None:
-            reading = self._second_reader.begin(images)
-        return PageCheck(evidence, layer, reading, self._repair, self._stop)
+        check = PageCheck(images, layer, self._second_reader, repair=self._repair, stop=self._stop)
+        if layer is None:
+            check.begin_reading()
+        return check
 
     def take_layer(self, evidence: Evidence | None, *, markdown: bool) -> str | None:
         """The page's text from its text layer, where that is to be taken and can be trusted."""
@@ -92,32 +94,62 @@ class Checker:
             self._second_reader.close()
 
 
-@dataclass(frozen=True, slots=True)
 class PageCheck:
-    """What answers to one page are compared with."""
+    """What answers to one page are compared with. For one thread at a time."""
 
-    evidence: Evidence | None
-    layer: Reference | None
-    reading: Future[Reference | None] | None
-    repair: bool
-    stop: Stop
+    def __init__(
+        self,
+        images: Sequence[PageImage],
+        layer: Reference | None,
+        second_reader: SecondReader | None,
+        *,
+        repair: bool = False,
+        stop: Stop,
+    ) -> None:
+        self._images = images
+        self._layer = layer
+        self._second_reader = second_reader
+        self._reading: Future[Reference | None] | None = None
+        self._repair = repair
+        self._stop = stop
 
-    def compare(self, text: str, image: PageImage, *, markdown: bool) -> tuple[str, Comparison]:
+    def begin_reading(self) -> None:
+        """Let the second reader begin, where there is one."""
+        if self._second_reader is not None and self._reading is None:
+            self._reading = self._second_reader.begin(self._images)
+
+    def compare(
+        self, text: str, image: PageImage, own: Reference | None = None, *, markdown: bool
+    ) -> tuple[str, Comparison]:
         """The text, repaired where that is wanted, and how it differs from what is known of the page.
 
-        *image* is what was asked for. Waits for the second reader; when the run is stopped, the answer stays unchecked.
-        """
-        reference = self.find_reference()
-        return text, compare(text, reference, self.evidence, markdown=markdown, region=image.region)
+        *image* is what was asked for. *own*: what the engine itself saw, of one that gives its lines. Waits for the
+        second reader; when the run is stopped, the answer stays unchecked.
 
-    def find_reference(self) -> Reference | None:
-        """The lines of the page, where they are known."""
-        if self.layer is not None or self.reading is None:
-            return self.layer
-        while not wait([self.reading], _TICK).done:
-            if self.stop.is_requested:
+        A text layer that disagrees with the answer is believed only if the second reader does not contradict it.
+        """
+
+        def weigh(reference: Reference | None) -> Comparison:
+            return compare(text, reference, image.evidence, markdown=markdown, region=image.region)
+
+        comparison = weigh(self._layer or self._wait_for_reading())
+        if self._layer is not None and status_of(comparison.findings) is not Status.OK:
+            self.begin_reading()
+            reading = own or self._wait_for_reading()
+            if reading is not None and is_contradicted(self._layer, reading):
+                self._layer = None
+                comparison = weigh(reading if own is None else None)
+                doubted = describe_distrust("it says something else than the page shows")
+                comparison = replace(comparison, findings=(doubted, *comparison.findings))
+        return text, comparison
+
+    def _wait_for_reading(self) -> Reference | None:
+        if self._reading is None:
+            return None
+        while not wait([self._reading], _TICK).done:
+            if self._stop.is_requested:
                 return None
-        return None if self.reading.cancelled() else self.reading.result()
+        return None if self._reading.cancelled() else self._reading.result()
 
 
 def _draw_line(line: TextLine, evidence: Evidence) -> Line:
@@ -131,5 +163,9 @@ def describe_layer(evidence: Evidence | None) -> tuple[Finding, ...]:
     """The finding that a text layer is not believed, where there is one like that."""
     if evidence is None or not evidence.text_layer or not evidence.distrust:
         return ()
-    message = f"the text layer of the page was not used: {evidence.distrust}"
-    return (Finding(FindingKind.TEXT_LAYER, message, Severity.INFO),)
+    return (describe_distrust(evidence.distrust),)
+
+
+def describe_distrust(why: str) -> Finding:
+    """The finding that a text layer is not believed."""
+    return Finding(FindingKind.TEXT_LAYER, f"the text layer of the page was not used: {why}", Severity.INFO)

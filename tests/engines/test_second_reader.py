@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from visionocr.boxes import Box
-from visionocr.engines.local import LocalEngine, Reading
-from visionocr.engines.second_reader import SecondReader, place_line
+from visionocr.engines.local import LocalEngine, Reading, place_line
+from visionocr.engines.second_reader import SecondReader
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted
 from visionocr.evidence import Source
 from visionocr.layout.order import Line

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from visionocr.boxes import Box, TextLine
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
 from visionocr.layout.markdown import page_text
 from visionocr.layout.order import Line
-from visionocr.types import Completion, FinishReason, Request, Server
+from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
 
@@ -153,6 +154,11 @@ class LocalEngine:
             model=_NAMES[max((reading.model for reading in readings), key=_RANKS.index)],
             seconds=sum(reading.seconds for reading in readings),
             confidence=min(sure, default=None),
+            lines=tuple(
+                place_line(line, picture)
+                for picture, reading in zip(pictures, readings, strict=True)
+                for line in reading.lines
+            ),
             final=self._model != "auto" or all(reading.model == "small" for reading in readings),
         )
 
@@ -238,3 +244,16 @@ def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: 
 
 def _is_stray(line: Line) -> bool:
     return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
+
+
+def place_line(line: Line, image: PageImage) -> TextLine:
+    """A line of *image*, which is in its pixels, as a line of the page."""
+    region = image.region
+    across, down = (region.right - region.left) / image.width, (region.bottom - region.top) / image.height
+    box = Box(
+        region.left + line.left * across,
+        region.top + line.top * down,
+        region.left + line.right * across,
+        region.top + line.bottom * down,
+    )
+    return TextLine(line.text, box, line.confidence)

@@ -6,11 +6,9 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from visionocr.boxes import Box, TextLine
-from visionocr.engines.local import LocalEngine
+from visionocr.engines.local import LocalEngine, place_line
 from visionocr.errors import ConfigurationError, Interrupted, ServerError
 from visionocr.evidence import Reference, Source
-from visionocr.layout.order import Line
 from visionocr.types import Notice, Observer, PageImage, ignore
 
 MOST_READERS = 2
@@ -78,16 +76,3 @@ class SecondReader:
         lines = [place_line(line, image) for image, reading in readings for line in reading.lines]
         sure = [value for _, reading in readings if (value := reading.confidence) is not None]
         return Reference(Source.SECOND_READER, tuple(lines), min(sure, default=1.0))
-
-
-def place_line(line: Line, image: PageImage) -> TextLine:
-    """A line of *image*, which is in its pixels, as a line of the page."""
-    region = image.region
-    across, down = (region.right - region.left) / image.width, (region.bottom - region.top) / image.height
-    box = Box(
-        region.left + line.left * across,
-        region.top + line.top * down,
-        region.left + line.right * across,
-        region.top + line.bottom * down,
-    )
-    return TextLine(line.text, box, line.confidence)
