@@ -24,6 +24,7 @@ LAYERS = (
     {"gguf", "output", "documents"},
     {"engines"},
     {"server_info", "vision_check"},
+    {"checking", "page_answer"},
     {"asking"},
     {"reader"},
     {"job"},
