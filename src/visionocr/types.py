@@ -284,6 +284,24 @@ class AnswerFacts:
         return dict(self.tasks).get(task, self.format)
 
 
+class Headers(StrEnum):
+    """What becomes of the headers, footers and numbers of pages."""
+
+    KEEP = "keep"
+    """They stand in the text where the model read them."""
+    DROP = "drop"
+    COMMENT = "comment"
+    """They become HTML comments, which are not displayed."""
+
+
+class Tables(StrEnum):
+    """How tables are written."""
+
+    AUTO = "auto"
+    """As pipe tables where those can hold them, else in HTML."""
+    HTML = "html"
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Everything specific to a model family: one file in ``prompts/models``."""

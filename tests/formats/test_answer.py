@@ -9,9 +9,8 @@ import pytest
 from answer_samples import DOCTAGS, SAMPLES, Sample
 from visionocr.blocks import BlockKind
 from visionocr.formats.answer import Converted, convert_answer, parse_answer, recognise
-from visionocr.formats.markdown import Headers, Tables
 from visionocr.prompting.library import Library
-from visionocr.types import AnswerFormat, FindingKind, Severity
+from visionocr.types import AnswerFormat, FindingKind, Headers, Severity, Tables
 
 LIBRARY = Library()
 TRANSCRIBE, TEXT, DESCRIBE = (LIBRARY.task(name) for name in ("transcribe", "text", "describe"))

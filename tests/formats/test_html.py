@@ -12,6 +12,7 @@ CASES = {
     "<p>5 <6, x<y and z>2, List<String></p>": "5 <6, x\\<y and z>2, List\\<String>",
     "<p>if a <b and c> d</p>": "if a \\<b and c> d",
     "<p>snake_case, *stars* and `ticks`</p>": "snake_case, \\*stars\\* and \\`ticks\\`",
+    "<p>$a_{1}*b*c$ for $5 and $6</p>": "$a_{1}*b*c$ for $5 and $6",
     "<p># no heading</p>": "\\# no heading",
     "<p>a <b>bold </b>word, <em>so</em> H<sub>2</sub>O <u>u</u> <del>x</del></p>": (
         "a **bold** word, *so* H<sub>2</sub>O <u>u</u> ~~x~~"

@@ -18,13 +18,13 @@ from visionocr.formats.hunyuan import is_hunyuan, parse_hunyuan
 from visionocr.formats.islands import Scales, find_islands
 from visionocr.formats.latex import to_dollars
 from visionocr.formats.layout_json import is_layout_json, parse_layout_json
-from visionocr.formats.markdown import Headers, Tables, write_markdown
+from visionocr.formats.markdown import write_markdown
 from visionocr.formats.markdown_reader import parse_markdown
 from visionocr.formats.pieces import Passage, Piece
 from visionocr.formats.places import Scale, make_scale, trust
 from visionocr.formats.plain import write_plain
 from visionocr.formats.spots import is_spots, parse_spots
-from visionocr.types import AnswerFormat, Finding, FindingKind, Preset, Severity, Task
+from visionocr.types import AnswerFormat, Finding, FindingKind, Headers, Preset, Severity, Tables, Task
 
 _PLACED_HTML = re.compile(r"<[a-z][a-z0-9]{0,9}\s[^<>]{0,200}\bdata-bbox\s*=", re.IGNORECASE)
 _HTML_PAGE = re.compile(r"\s*(?:<!doctype html|<html\b|<body\b)", re.IGNORECASE)

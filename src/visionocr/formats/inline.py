@@ -8,6 +8,7 @@ import re
 from visionocr.answers.clean import neutralise
 
 _SPECIAL = re.compile(
+    r"(?P<formula>(?<!\\)\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d))|"
     r"\\(?=[!-/:-@\[-`{-~])"  # would escape what follows
     r"|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_(?!\s)|(?<!\s)_(?![^\W_])|`|~~"  # emphasis, code
     r"|<(?=[A-Za-z/!?])|&(?=#?\w{1,32};)"  # HTML
@@ -32,8 +33,12 @@ _NAMES = {"**": "b", "__": "b", "*": "i", "_": "i", "~~": "del"}
 
 
 def escape(text: str) -> str:
-    """*text* that is no Markdown as Markdown: what would be taken for a mark gets a backslash."""
-    return _START.sub(lambda start: start[0] + "\\", _SPECIAL.sub(lambda mark: "\\" + mark[0], text))
+    """*text* that is no Markdown as Markdown: what would be taken for a mark gets a backslash.
+
+    Formulas between dollar signs stay: models write them in any format.
+    """
+    text = _SPECIAL.sub(lambda mark: mark[0] if mark["formula"] else "\\" + mark[0], text)
+    return _START.sub(lambda start: start[0] + "\\", text)
 
 
 def escape_tags(text: str) -> str:

@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.formats.pieces import Passage, Piece, picture_words
 from visionocr.formats.table import table_markdown
-
-
-class Headers(StrEnum):
-    """What becomes of the headers, footers and numbers of pages."""
-
-    KEEP = "keep"
-    """They stand in the text where the model read them."""
-    DROP = "drop"
-    COMMENT = "comment"
-    """They become HTML comments, which are not displayed."""
-
-
-class Tables(StrEnum):
-    """How tables are written."""
-
-    AUTO = "auto"
-    """As pipe tables where those can hold them, else in HTML."""
-    HTML = "html"
-
+from visionocr.types import Headers, Tables
 
 EDGES = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
 

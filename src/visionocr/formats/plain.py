@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.formats.inline import to_plain
-from visionocr.formats.markdown import EDGES, Headers
+from visionocr.formats.markdown import EDGES
 from visionocr.formats.pieces import Passage, Piece
 from visionocr.formats.table import table_plain
+from visionocr.types import Headers
 
 _LITERAL = {BlockKind.CODE, BlockKind.FORMULA}
 

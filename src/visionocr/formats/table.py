@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 from visionocr.blocks import Cell
 from visionocr.formats.inline import to_html, to_plain
+from visionocr.types import Tables
 
 Rows = Sequence[Sequence[Cell]]
 _BLOCK_IN_CELL = re.compile(r"<(?:ul|ol|table)\b|\$\$")
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
-def table_markdown(rows: Rows, tables: str = "auto") -> str:
-    """A table: a pipe table with *tables* ``auto`` where it fits, else HTML; ``html``: always HTML."""
+def table_markdown(rows: Rows, tables: Tables = Tables.AUTO) -> str:
+    """A table: a pipe table with ``auto`` where it fits, else HTML; ``html``: always HTML."""
     if not any(rows):
         return ""
-    return _pipe_table(rows) if tables == "auto" and _fits_pipes(rows) else table_html(rows)
+    return _pipe_table(rows) if tables is Tables.AUTO and _fits_pipes(rows) else table_html(rows)
 
 
 def table_html(rows: Rows, as_cell: bool = False) -> str:
