@@ -38,6 +38,9 @@ CASES = {
     '<div data-label="Diagram"><img alt="Flow"/><pre><code class="mermaid">a --> b</code></pre></div>': (
         "![Flow]()\n\n```mermaid\na --> b\n```"
     ),
+    '<div data-label="Code-Block"><pre><code class="language-c">x;</code></pre></div>': "```c\nx;\n```",
+    '<div data-label="Code-Block">x &lt; y</div>': "```\nx < y\n```",
+    "<div class='image'><img/>Text behind a lost end": "![]()\n\nText behind a lost end",
     '<div data-label="Image"><p>A long description.</p></div>': "![A long description.]()",
     '<div data-label="Image"><img alt="A [pier"/></div>': "![A \\[pier]()",
     '<div data-label="Blank-Page"></div>': "",

@@ -89,7 +89,7 @@ class _Walker:
         elif _is_display(element) or "formula" in element.attributes.get("class", "").split(".")[0].split():
             yield from _formula(element, box)
         elif name == "figure" or _is_picture(element):
-            yield from self._picture(element, replace(place, box=box))
+            yield from self._picture(element, replace(place, box=box), is_described=False)
         else:
             kind = {
                 "header": BlockKind.HEADER,
@@ -102,28 +102,24 @@ class _Walker:
     def _labelled(self, element: Element, place: _Place) -> Iterator[Block]:
         """The blocks of one of Chandra's divisions."""
         if place.kind is BlockKind.PICTURE:
-            yield from self._picture(element, place)
+            yield from self._picture(element, place, is_described=True)
         elif place.kind is BlockKind.FORMULA:
             yield from _formula(element, place.box)
-        elif place.kind is BlockKind.CODE and not any(
-            block.kind is BlockKind.CODE for block in self.blocks(element, place)
-        ):
+        elif place.kind is BlockKind.CODE:
             yield from _code(element, place.box)
         elif place.kind is BlockKind.HEADING:
             for block in self.blocks(element, replace(place, kind=BlockKind.TEXT)):
                 is_text = block.kind is BlockKind.TEXT
                 yield replace(block, kind=BlockKind.HEADING, level=1) if is_text else block
         else:
-            kind = (
-                BlockKind.TEXT if place.kind in {BlockKind.TABLE, BlockKind.LIST_ITEM, BlockKind.CODE} else place.kind
-            )
-            yield from self.blocks(element, replace(place, kind=kind))
+            says_more = place.kind not in {BlockKind.TABLE, BlockKind.LIST_ITEM}  # those have elements of their own
+            yield from self.blocks(element, replace(place, kind=place.kind if says_more else BlockKind.TEXT))
 
     def _paragraph(self, run: list[Element | str], place: _Place) -> Iterator[Block]:
         """The block of a run of text; pictures that stand alone in it are blocks of their own."""
-        pictures = [child for child in run if isinstance(child, Element) and child.name == "img"]
-        rest = [child for child in run if child not in pictures] if pictures else run
-        if pictures and not any(isinstance(child, Element) or child.strip() for child in rest):
+        shown = [child for child in run if isinstance(child, Element) or child.strip()]
+        pictures = [child for child in shown if isinstance(child, Element) and child.name == "img"]
+        if pictures and len(pictures) == len(shown):
             for picture in pictures:
                 yield Block(BlockKind.PICTURE, _words(picture), box=self._box(picture) or place.box)
             return
@@ -157,12 +153,15 @@ class _Walker:
                     yield block
                 is_first = False
 
-    def _picture(self, element: Element, place: _Place) -> Iterator[Block]:
-        """A picture with what is said about it; captions, and tables or code made from a chart, stand behind it."""
+    def _picture(self, element: Element, place: _Place, is_described: bool) -> Iterator[Block]:
+        """A picture with what is said about it; captions, and tables or code made from a chart, stand behind it.
+
+        *is_described*: the model was asked to describe it, so that text in it is no text of the page.
+        """
         words: list[str] = []
         behind: list[Block] = []
         for block in self.blocks(element, replace(place, kind=BlockKind.TEXT)):
-            if block.kind in {BlockKind.TEXT, BlockKind.PICTURE}:
+            if block.kind is BlockKind.PICTURE or (is_described and block.kind is BlockKind.TEXT):
                 words.append(block.text)
             else:
                 behind.append(block)
@@ -197,11 +196,13 @@ def _list_item(block: Block, marker: str, depth: int) -> Block:
 
 def _code(element: Element, box: Box | None) -> Iterator[Block]:
     text = element.text.strip("\n")
-    inner = next((child for child in element.children if isinstance(child, Element)), element)
-    classes = f"{element.attributes.get('class', '')} {inner.attributes.get('class', '')}"
-    language = re.search(r"(?:language-)?(\w[\w+#-]*)", classes)
+    inner: Element | None = element
+    language = ""
+    while inner is not None and not language:
+        language = inner.attributes.get("class", "").partition(" ")[0].removeprefix("language-")
+        inner = next((child for child in inner.children if isinstance(child, Element)), None)
     if text.strip():
-        yield Block(BlockKind.CODE, text, box=box, language=language[1] if language else "")
+        yield Block(BlockKind.CODE, text, box=box, language=language)
 
 
 def _formula(element: Element, box: Box | None) -> Iterator[Block]:
@@ -209,7 +210,7 @@ def _formula(element: Element, box: Box | None) -> Iterator[Block]:
     text = element.text.strip()
     maths = [element] if element.name == "math" else list(_elements(element, "math"))
     if len(maths) > 1 or (maths and maths[0] is not element and maths[0].text.strip() != text):
-        rest = _without(element, maths)
+        rest = _without_math(element)
         for math in maths:
             number = _FORMULA_NUMBER.match(rest)
             tag = rf" \tag{{{number[1]}}}" if number and len(maths) == 1 else ""
@@ -233,12 +234,11 @@ def _elements(element: Element, name: str) -> Iterator[Element]:
                 yield from _elements(child, name)
 
 
-def _without(element: Element, left_out: list[Element]) -> str:
-    """The text of *element* without some elements in it, blanks joined."""
-    parts: list[str] = []
-    for child in element.children:
-        if isinstance(child, str):
-            parts.append(child)
-        elif not any(child is other for other in left_out):
-            parts.append(_without(child, left_out))
+def _without_math(element: Element) -> str:
+    """The text of *element* without its formulas, blanks joined."""
+    parts = [
+        child if isinstance(child, str) else _without_math(child)
+        for child in element.children
+        if isinstance(child, str) or child.name != "math"
+    ]
     return " ".join(" ".join(parts).split())
