@@ -89,11 +89,7 @@ def split_columns(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
     Boxes of blocks must not cover other blocks, which the box round two columns may.
     """
     for block in blocks:
-        starts = [
-            at
-            for at in range(1, len(block.lines))
-            if block.lines[at].box.bottom <= block.lines[at - 1].box.top
-        ]
+        starts = [at for at in range(1, len(block.lines)) if block.lines[at].box.bottom <= block.lines[at - 1].box.top]
         if not starts:
             yield block
             continue

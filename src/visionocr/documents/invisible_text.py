@@ -25,9 +25,7 @@ def write_text(page: PlacedPage, width: float, height: float, encode: Callable[[
     down. *encode* makes a hexadecimal string of a text. The font has to be the resource ``F``.
     """
     lines = [line for block in page.blocks for line in block.lines]
-    heights = sorted(
-        (line.box.bottom - line.box.top) * height for line in lines if not is_tall(line, width, height)
-    )
+    heights = sorted((line.box.bottom - line.box.top) * height for line in lines if not is_tall(line, width, height))
     stream = ["3 Tr"]
     for line in lines:
         stream += _write_line(line, heights, (width, height), encode)
