@@ -14,6 +14,8 @@ _SIMILAR = 0.3
 """How much the heights of lines may differ, as a share of one, that are written equally high. pdftotext puts pieces of
 text of uneven height in a wrong order: with the lines of an OCR engine 72 % of the words of a page in two columns came
 out in order, with evened heights all."""
+_ROUNDS = 20
+"""Most times that the height of a line is replaced by a more usual one; on a page of 100 lines 11 were enough."""
 _LEAST = 0.1
 """Points: the smallest width and height that is written."""
 
@@ -65,10 +67,17 @@ def _extent(box: Box, size: tuple[float, float], *, down: bool) -> tuple[float, 
 
 
 def _even_height(height: float, heights: list[float]) -> float:
-    """The median of those of the sorted *heights* that are similar to this one, which must be among them."""
-    first = bisect_left(heights, height * (1 - _SIMILAR))
-    last = bisect_right(heights, height * (1 + _SIMILAR)) - 1
-    return heights[(first + last) // 2]
+    """The usual height of lines like this one: the median of those similar to it, then of those similar to that, ….
+
+    *heights* are sorted, and this one is among them.
+    """
+    for _ in range(_ROUNDS):
+        first = bisect_left(heights, height * (1 - _SIMILAR))
+        last = bisect_right(heights, height * (1 + _SIMILAR)) - 1
+        height, before = heights[(first + last) // 2], height
+        if height == before:
+            break
+    return height
 
 
 def _prepare(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pymupdf
 
@@ -37,6 +37,26 @@ class Written:
     """Numbers of the pages that have text now."""
     left: dict[int, str] = field(default_factory=dict)
     """The other pages, each with the reason why it was left as it was."""
+
+
+class _Output:
+    """A file that PyMuPDF writes to. It must not raise, for a traceback would be printed: the error is kept instead.
+
+    Not a path: MuPDF deletes what is there, be it a device, and does not notice when the last bytes get lost.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self.truncate = file.seek, file.tell, file.truncate
+        self.error: OSError | None = None
+        self._file = file
+
+    def write(self, data: memoryview) -> None:
+        """Write, unless that failed before."""
+        if self.error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self.error = error
 
 
 class SearchablePdf:
@@ -89,19 +109,25 @@ class SearchablePdf:
             _mupdf.TOOLS.store_shrink(100)
 
     def save(self, path: Path) -> Written:
-        """Write the document to a new file at *path*, which must not be the original. Raises ``OutputError``.
+        """Write the document to *path*, where no file may be. Raises ``OutputError``, and leaves no file then.
 
         To be called once, as the last.
         """
         with guarded(self._name, "written"):
             if self._font is not None:
                 self._font.finish()
-            # As compact as it was: objects that stood in streams go into streams again.
-            is_compact = self._pdf.xref_get_key(-1, "Type") == ("name", "/XRef")
         try:
-            self._pdf.save(str(path), encryption=_mupdf.PDF_ENCRYPT_KEEP, use_objstms=int(is_compact))
+            with path.open("xb") as file:
+                output = _Output(file)
+                self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+                if output.error is not None:
+                    raise output.error
+        except FileExistsError:
+            raise OutputError(f"{printable(str(path))} exists already") from None
         except (RuntimeError, ValueError, OSError, _mupdf.mupdf.FzErrorBase) as error:
-            raise OutputError(f"cannot write {printable(str(path))}: {printable(str(error))[:200]}") from error
+            path.unlink(missing_ok=True)
+            reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            raise OutputError(f"cannot write {printable(str(path))}: {printable(reason)[:200]}") from error
         left = {number: self._left.get(number, NO_RESULT) for number in range(1, self.pages + 1)}
         return Written(
             tuple(sorted(self._written)), {number: why for number, why in left.items() if number not in self._written}
@@ -187,7 +213,7 @@ class SearchablePdf:
 def write_searchable(
     content: Content, kind: str, pages: Iterable[PlacedPage], path: Path, password: str | None = None
 ) -> Written:
-    """Write a searchable PDF of a document to a new file at *path*. Raises ``DocumentError`` and ``OutputError``.
+    """Write a searchable PDF of a document to *path*, where no file may be. Raises ``DocumentError``, ``OutputError``.
 
     *kind* is the document's format, as ``sniff`` names it. *pages* are taken one by one, in any order.
     """
