@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import signal
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -431,3 +433,35 @@ def test_a_full_disk(lost: int, tmp_path: Path, capfd: pytest.CaptureFixture[str
         signal.signal(signal.SIGXFSZ, before)
     assert not list(tmp_path.iterdir())
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_document(tmp_path: Path) -> None:
+    """More pages take at most 80 kB each: their text, which is written at the end."""
+    source = tmp_path / "scan.pdf"
+    source.write_bytes(_scan(400))
+    program = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from pathlib import Path
+from peak import peak_of_this_process
+from visionocr.blocks import BlockKind
+from visionocr.boxes import Box, TextLine
+from visionocr.documents.content import Content
+from visionocr.documents.searchable import write_searchable
+from visionocr.placed import PlacedBlock, PlacedPage
+
+source = Path({str(source)!r})
+
+def place(number):
+    texts = [" ".join(f"word{{number * row * word}}" for word in range(11)) for row in range(49)]
+    lines = tuple(TextLine(text, Box(0.1, row / 50, 0.9, row / 50 + 0.01)) for row, text in enumerate(texts))
+    return PlacedPage(number, 10, 10, (PlacedBlock(BlockKind.TEXT, Box(0, 0, 1, 1), lines),))
+
+for count in 50, 400:
+    pages = (place(number) for number in range(1, count + 1))
+    write_searchable(Content("scan.pdf", str(source)), "PDF", pages, source.with_name(str(count)))
+    print(peak_of_this_process())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=200)
+    few, many = map(int, done.stdout.split())
+    assert many - few < 350 * 80_000

@@ -47,7 +47,8 @@ def render_page(page: PlacedPage) -> str:
     for number, block in enumerate(split_columns(page.blocks), 1):
         _add_block(div, block, page, f"{page.number}_{number}")
     ET.indent(div)
-    return ET.tostring(div, encoding="unicode") + "\n"
+    # HTML has no empty elements that close themselves.
+    return ET.tostring(div, encoding="unicode", short_empty_elements=False) + "\n"
 
 
 def _add_block(parent: ET.Element, block: PlacedBlock, page: PlacedPage, number: str) -> None:
