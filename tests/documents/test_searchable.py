@@ -8,6 +8,7 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pymupdf
@@ -366,7 +367,8 @@ def test_files_whose_owner_forbids_changes(tmp_path: Path) -> None:
         _write(encrypted("user"), _place("text"), folder=tmp_path, password="other")
     with pytest.raises(DocumentError, match="is encrypted"):
         _write(encrypted("user"), _place("text"), folder=tmp_path)
-    assert _write(encrypted("user"), _place("text"), folder=tmp_path, password="owner").exists()
+    for user in ("user", ""):
+        _write(encrypted(user), _place("text"), folder=tmp_path, password="owner").unlink()
 
 
 def test_encryption_is_kept(tmp_path: Path) -> None:
@@ -398,6 +400,37 @@ def test_a_page_costs_little(tmp_path: Path) -> None:
     data = _scan(20)
     pages = [_place(*page, *page[:5], number=number) for number in range(1, 21)]
     assert len(_write(data, *pages, folder=tmp_path).read_bytes()) < len(data) + 20 * 10_000
+
+
+def test_a_damaged_page_is_left(tmp_path: Path) -> None:
+    """The others get their text all the same."""
+    pdf = _mupdf.open(stream=_scan(2), filetype="pdf")
+    pdf.update_object(pdf[0].xref, "42")
+    path = tmp_path / "out.pdf"
+    pages = [_place("one"), _place("two", number=2)]
+    result = write_searchable(Content("scan.pdf", data=pdf.tobytes()), "PDF", pages, path)
+    assert result.pages == (2,)
+    assert result.left[1].startswith("page 1 of scan.pdf is damaged and cannot be written")
+    assert read_with_mupdf(path).split() == ["two"]
+
+
+def test_any_broken_file(tmp_path: Path) -> None:
+    """Whatever is wrong with a file, it is written or refused in one line, and what was refused leaves no file."""
+    sound = bytearray(_make_rich())
+    random = Random(1)
+    for number in range(40):
+        broken = bytearray(sound)
+        for _ in range(random.choice((1, 5, 40))):
+            broken[random.randrange(len(broken))] = random.choice(b"0 <[{/")
+        path = tmp_path / f"{number}.pdf"
+        try:
+            write_searchable(
+                Content("broken.pdf", data=bytes(broken)), "PDF", [_place("a"), _place("b", number=3)], path
+            )
+        except DocumentError:
+            assert not path.exists()
+        else:
+            assert path.exists()
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ NO_RESULT = "it was not read"
 """Why a page has no text that ``SearchablePdf.add`` was not called for."""
 _HAS_TEXT = "it has text already"
 _IS_TAGGED = "it is tagged"
+_OWNER = 4
+"""What ``Document.authenticate`` answers to the owner's password; 2 to the user's, which may be empty."""
 _NAME = "VisionOcrText"
 """Of the text among the page's resources."""
 _CLEAR_EVERY = 64
@@ -67,9 +69,10 @@ class SearchablePdf:
     """
 
     def __init__(self, content: Content, kind: str, password: str | None = None) -> None:
-        """Open a document whose format is *kind*, as ``sniff`` names it; *password* opens it, where it needs one.
+        """Open a document whose format is *kind*, as ``sniff`` names it.
 
-        Raises ``DocumentError``, also for a PDF that must not be changed: signed, or locked by its owner.
+        *password* opens it, where it needs one; the owner's also allows what is forbidden to others. Raises
+        ``DocumentError``, also for a PDF that must not be changed: signed, or protected by its owner.
         """
         self._name = printable(content.name)
         self._file: PdfFile | None = None
@@ -78,7 +81,7 @@ class SearchablePdf:
             self._file = PdfFile(content, lambda _: next(answers, None))
             self._pdf = self._file.document
             try:
-                self._refuse_protected()
+                self._refuse_protected(password)
             except DocumentError:
                 self.close()
                 raise
@@ -91,27 +94,33 @@ class SearchablePdf:
         self._left: dict[int, str] = {}
 
     def add(self, page: PlacedPage) -> None:
-        """Put text on one page, once. A page that has text or tags is left as it is. Raises ``DocumentError``."""
+        """Put text on one page, once. A page that has text or tags, or is damaged, is left as it is.
+
+        Raises ``DocumentError`` for a page that the document does not have.
+        """
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{self._name} has no page {page.number}")
         if page.number in self._written or page.number in self._left:
             raise ValueError(f"page {page.number} was added before")
-        with guarded(f"page {page.number} of {self._name}", "written"):
-            sheet = self._pdf.load_page(page.number - 1)
-            reason = self._find_obstacle(sheet)
-            if reason:
-                self._left[page.number] = reason
-            else:
-                self._written.add(page.number)
-                if any(block.lines for block in page.blocks):
+        try:
+            with guarded(f"page {page.number} of {self._name}", "written"):
+                sheet = self._pdf.load_page(page.number - 1)
+                reason = self._find_obstacle(sheet)
+                if not reason and any(block.lines for block in page.blocks):
                     self._put_text(sheet, page)
+        except DocumentError as error:
+            reason = error.message
+        if reason:
+            self._left[page.number] = reason
+        else:
+            self._written.add(page.number)
         if (len(self._written) + len(self._left)) % _CLEAR_EVERY == 0:
             _mupdf.TOOLS.store_shrink(100)
 
     def save(self, path: Path) -> Written:
-        """Write the document to *path*, where no file may be. Raises ``OutputError``, and leaves no file then.
+        """Write the document to *path*, where no file may be. To be called once, as the last.
 
-        To be called once, as the last.
+        Raises ``OutputError``, or ``DocumentError`` for a damaged one, and leaves no file then.
         """
         with guarded(self._name, "written"):
             if self._font is not None:
@@ -119,15 +128,18 @@ class SearchablePdf:
         try:
             with path.open("xb") as file:
                 output = _Output(file)
-                self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+                with guarded(self._name, "written"):
+                    self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
                 if output.error is not None:
                     raise output.error
         except FileExistsError:
             raise OutputError(f"{printable(str(path))} exists already") from None
-        except (RuntimeError, ValueError, OSError, _mupdf.mupdf.FzErrorBase) as error:
+        except OSError as error:
             path.unlink(missing_ok=True)
-            reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-            raise OutputError(f"cannot write {printable(str(path))}: {printable(reason)[:200]}") from error
+            raise OutputError(f"cannot write {printable(str(path))}: {error.strerror or error}") from error
+        except DocumentError:
+            path.unlink(missing_ok=True)
+            raise
         left = {number: self._left.get(number, NO_RESULT) for number in range(1, self.pages + 1)}
         return Written(
             tuple(sorted(self._written)), {number: why for number, why in left.items() if number not in self._written}
@@ -143,11 +155,12 @@ class SearchablePdf:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _refuse_protected(self) -> None:
+    def _refuse_protected(self, password: str | None) -> None:
         with guarded(self._name, "opened"):
             flags = self._pdf.get_sigflags()  # -1: no form
             certified = self._pdf.xref_get_key(self._pdf.pdf_catalog(), "Perms")[0] != "null"
-            allowed = self._pdf.permissions & _mupdf.PDF_PERM_MODIFY
+            is_owner = bool(password and self._pdf.authenticate(password) & _OWNER)
+            allowed = is_owner or self._pdf.permissions & _mupdf.PDF_PERM_MODIFY
         if (flags > 0 and flags & 1) or certified:
             raise DocumentError(
                 f"{self._name} is signed, and a text layer would break the signature", "choose another --format"
