@@ -21,17 +21,15 @@ _LEAST = 0.1
 
 
 def write_text(page: PlacedPage, width: float, height: float, encode: Callable[[str], str]) -> bytes:
-    """A content stream with the words of *page* in invisible type, block by block.
+    """A content stream with the words of *page* in invisible type, block by block; empty where it has none.
 
     Its unit is the point, its origin the top left corner of the page as displayed, of *width* and *height*; *y* runs
     down. *encode* makes a hexadecimal string of a text. The font has to be the resource ``F``.
     """
     lines = [line for block in page.blocks for line in block.lines]
     heights = sorted((line.box.bottom - line.box.top) * height for line in lines if not is_tall(line, width, height))
-    stream = ["3 Tr"]
-    for line in lines:
-        stream += _write_line(line, heights, (width, height), encode)
-    return "\n".join(stream).encode()
+    operators = [operator for line in lines for operator in _write_line(line, heights, (width, height), encode)]
+    return "\n".join(["3 Tr", *operators]).encode() if operators else b""
 
 
 def _write_line(

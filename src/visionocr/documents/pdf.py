@@ -1,4 +1,4 @@
-"""PDF documents: the only user of PyMuPDF, which must be called by one thread at a time."""
+"""PDF documents become images. PyMuPDF must be called by one thread at a time."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class PdfFile:
 
 @contextmanager
 def guarded(name: str, action: str) -> Iterator[None]:
-    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened or drawn."""
+    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened, drawn or written."""
     try:
         yield
     except MemoryError as error:

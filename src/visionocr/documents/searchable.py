@@ -106,7 +106,7 @@ class SearchablePdf:
             with guarded(f"page {page.number} of {self._name}", "written"):
                 sheet = self._pdf.load_page(page.number - 1)
                 reason = self._find_obstacle(sheet)
-                if not reason and any(block.lines for block in page.blocks):
+                if not reason:
                     self._put_text(sheet, page)
         except DocumentError as error:
             reason = error.message
@@ -122,13 +122,12 @@ class SearchablePdf:
 
         Raises ``OutputError``, or ``DocumentError`` for a damaged one, and leaves no file then.
         """
-        with guarded(self._name, "written"):
-            if self._font is not None:
-                self._font.finish()
         try:
             with path.open("xb") as file:
                 output = _Output(file)
                 with guarded(self._name, "written"):
+                    if self._font is not None:
+                        self._font.finish()
                     self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
                 if output.error is not None:
                     raise output.error
@@ -140,10 +139,8 @@ class SearchablePdf:
         except DocumentError:
             path.unlink(missing_ok=True)
             raise
-        left = {number: self._left.get(number, NO_RESULT) for number in range(1, self.pages + 1)}
-        return Written(
-            tuple(sorted(self._written)), {number: why for number, why in left.items() if number not in self._written}
-        )
+        rest = set(range(1, self.pages + 1)) - self._written
+        return Written(tuple(sorted(self._written)), {page: self._left.get(page, NO_RESULT) for page in sorted(rest)})
 
     def close(self) -> None:
         """Close the document."""
@@ -157,7 +154,7 @@ class SearchablePdf:
 
     def _refuse_protected(self, password: str | None) -> None:
         with guarded(self._name, "opened"):
-            flags = self._pdf.get_sigflags()  # -1: no form
+            flags = self._pdf.get_sigflags()  # -1: no form; bit 0: it has a signature, or a field for one
             certified = self._pdf.xref_get_key(self._pdf.pdf_catalog(), "Perms")[0] != "null"
             is_owner = bool(password and self._pdf.authenticate(password) & _OWNER)
             allowed = is_owner or self._pdf.permissions & _mupdf.PDF_PERM_MODIFY
@@ -185,16 +182,19 @@ class SearchablePdf:
         mupdf = _mupdf.mupdf
         if self._font is None:
             self._font = GlyphlessFont(self._pdf)
+        width, height = float(sheet.rect.width), float(sheet.rect.height)
+        text = write_text(page, width, height, self._font.encode)
+        if not text:
+            return
         to_shown = mupdf.FzMatrix()
         # Not Page.derotation_matrix and its like: they are wrong for a turned page with a crop box or a user unit.
         mupdf.pdf_page_transform(sheet._pdf_page(), mupdf.FzRect(), to_shown)
         back = mupdf.fz_invert_matrix(to_shown)
         matrix = " ".join(f"{value:.6f}" for value in (back.a, back.b, back.c, back.d, back.e, back.f))
-        width, height = float(sheet.rect.width), float(sheet.rect.height)
         form = self._add(
             f"<</Type/XObject/Subtype/Form/BBox[0 0 {width:.3f} {height:.3f}]/Matrix[{matrix}]"
             f"/Resources<</Font<</F {self._font.xref} 0 R>>>>>>",
-            write_text(page, width, height, self._font.encode),
+            text,
         )
         self._add_resource(sheet, form)
         before = self._add("<<>>", f"q /{_NAME} Do Q\n".encode())
