@@ -23,6 +23,7 @@ LAYERS = (
     {"gguf", "output", "documents"},
     {"engines"},
     {"server_info", "vision_check"},
+    {"checking", "page_answer"},
     {"asking"},
     {"reader"},
     {"job"},
