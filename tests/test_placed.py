@@ -44,6 +44,12 @@ def test_a_line_from_right_to_left_begins_on_the_right() -> None:
     assert _edges(place_words(line, 100, 100)) == [("אב", 0.7, 0.9), ("גדהוז", 0.1, 0.6)]
 
 
+def test_known_words_of_a_line_down_the_page() -> None:
+    """They are used where they stand below each other."""
+    words = (Word("ab", Box(0, 0, 0.02, 0.5)), Word("cdefg", Box(0, 0.6, 0.02, 0.8)))
+    assert place_words(TextLine("ab cdefg", Box(0, 0, 0.02, 0.8), words=words), 100, 100) == words
+
+
 def test_a_line_down_the_page_is_shared_out_downwards() -> None:
     """Boxes of words that were cut as if it ran across are not used."""
     words = (Word("ab", Box(0, 0, 0.01, 1)), Word("cdefg", Box(0.01, 0, 0.02, 1)))
