@@ -31,7 +31,7 @@ endcodespacerange
 """
 _TAIL = "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
 _SECTION = 100
-"""Most entries in one section of a CMap (PDF 32000-1, 9.7.5.4, by way of Adobe's CMap specification)."""
+"""Most entries in one section of a CMap (Adobe Technical Note 5014)."""
 
 
 class GlyphlessFont:
