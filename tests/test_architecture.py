@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"boxes", "errors"},
     {"blocks", "evidence"},
-    {"types"},
+    {"types", "placed"},
     {"text", "speed"},
     {"validation"},
     {"layout"},
@@ -33,7 +33,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 HOMES = {
-    "pymupdf": {"documents/pdf.py"},
+    "pymupdf": {"documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py"},
     "msgspec": {"output/state.py", "types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
