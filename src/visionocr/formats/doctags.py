@@ -76,6 +76,8 @@ class _Open:
     cells: list[Place] = field(default_factory=list)
     captions: list[Block] = field(default_factory=list)
     language: str = ""
+    is_implied: bool = False
+    """Its beginning is missing; its end may still tell what it is."""
     is_begun: bool = False
     """Anything but places and marks has been read."""
 
@@ -132,7 +134,10 @@ class _Reader:
         if mark["place"] or name in CELLS or name in {ROW_END, "page_break", "doctag"} or not name:
             return True
         if mark["end"]:
-            return top is None or top.name == name or name in _CONTAINERS or any(name == o.name for o in self.open)
+            is_known = name in _CONTAINERS or any(block.name == name for block in self.open)
+            return top is None or top.is_implied or is_known
+        if self._inline is not None and name in {"text", "formula", "code"}:
+            return True
         is_at_start = not before.strip(" \t") or before.rstrip(" \t").endswith("\n")
         return is_at_start or mark.string.startswith("<loc_", mark.end())
 
@@ -153,6 +158,8 @@ class _Reader:
         elif name in _CONTAINERS:
             self._end_container(name) if mark["end"] else self._start_container(name)
         elif mark["end"]:
+            if self.open and self.open[-1].is_implied and name in _KINDS:
+                self.open[-1].name = name
             while any(block.name == name for block in self.open):
                 self._close()
         elif name != "page_break":
@@ -161,7 +168,7 @@ class _Reader:
     def add_text(self, text: str) -> None:
         """Take the text between two marks; outside any block it becomes a paragraph."""
         if not self.open and text.strip():
-            self.open.append(_Open("text"))
+            self.open.append(_Open("text", is_implied=True))
         if self.open and text:
             block = self.open[-1]
             block.is_begun = block.is_begun or bool(text.strip())
@@ -182,6 +189,7 @@ class _Reader:
                 self.open.append(_Open("text"))
             elif not self.open or self.open[-1].is_begun:
                 self._start("text")  # the mark of a block is missing: its places tell where it begins
+                self.open[-1].is_implied = True
             else:
                 return  # a place too many
         self.open[-1].places.append(number)

@@ -20,7 +20,8 @@ from visionocr.formats.places import Scale
 
 _NUMBERS = r"[\d\s,.()\[\]-]{3,200}"
 _ISLAND = re.compile(
-    r"(?P<table><table\b[^<>]*>(?=\s*(?:<(?:caption|colgroup|thead|tbody|tr|th|td|/table)\b|\Z)))"
+    r"(?P<table><table\b[^<>]*>(?=\s*(?:<(?:caption|colgroup|thead|tbody|tr|th|td|/table)\b|\Z))|^<tr>(?=\s*<t[dh]\b))"
+    r"|^</table>[ \t]*$"
     r"|(?P<otsl>^(?:<otsl>\s*)?<(?:fcel|ecel|ched|rhed|srow)>)"
     rf"|(?:<!--\s*Table\s*\((?P<place>{_NUMBERS})\)\s*-->\s*)?(?P<tabular>\\begin\{{tabular)"
     rf"|<!--\s*(?P<comment>Image|Table)\s*\((?P<there>{_NUMBERS})\)\s*-->"
@@ -30,7 +31,7 @@ _ISLAND = re.compile(
     r"|!\[(?P<words>[^\[\]\n]*+)\]\(page_(?P<pixels>\d{1,5}_\d{1,5}_\d{1,5}_\d{1,5})\.png\)"
     r"|<page_number>(?P<number>[^<>\n]{0,40})(?:</page_number>|$)"
     r"|<(?P<name>watermark|signature|seal|stamp|pSeal|center)>(?P<inner>[^<>\n]*+)</(?P=name)>"
-    r"|</(?:watermark|signature|seal|stamp|pSeal|pFig|center|page_number|img)>"
+    rf"|<quad>{_NUMBERS}(?:</quad>|\Z)|</(?:watermark|signature|seal|stamp|pSeal|pFig|quad|center|page_number|img)>"
     r"|^[ \t]*<(?:watermark|signature|pSeal|center)>"
     rf"|<ref>(?=[^<>\n]*</ref>\s?<box>)|</ref>\s?<box>{_NUMBERS}(?:</box>|\Z)"
     rf"|<\|(?:object_ref|box)_(?:start|end)\|>(?:{_NUMBERS}<\|box_end\|>)?",
@@ -39,7 +40,7 @@ _ISLAND = re.compile(
 _TABLE_END = re.compile(r"<(?P<end>/)?table\b[^<>]*>|\n[ \t]*\n(?!\s*<)", re.IGNORECASE)
 _OTSL_END = re.compile(r"</otsl>|\n[ \t]*\n(?![ \t]*<(?:fcel|ecel|lcel|ucel|xcel|ched|rhed|srow|nl)>)")
 _MARK_START = re.compile(
-    r"(?:<(?:table|otsl|fcel|ecel|ched|rhed|srow|!--|/?pFig|/?pSeal|/?quad|/?img|/?page_number|/?watermark"
+    r"(?:<(?:/?table|tr>|otsl|fcel|ecel|ched|rhed|srow|!--|/?pFig|/?pSeal|/?quad|/?img|/?page_number|/?watermark"
     r"|/?signature|/?seal|/?stamp|/?center|/?ref|\|)|\\begin\{tabular|!\[)"
 )
 _COORDINATES_ONLY = re.compile(r"(?:\s*\(\d{1,4},\s?\d{1,4}\),?)+\s*")
@@ -101,7 +102,8 @@ def _read(text: str, start: int, island: re.Match[str], scales: Scales) -> tuple
     begin, end = start + island.start(), start + island.end()
     if island["table"]:
         end = _table_end(text, end)
-        return [*parse_html(text[begin:end], scales.boxes, in_markdown=True)], end
+        html = text[begin:end] if island["table"].startswith("<table") else "<table>" + text[begin:end]
+        return [*parse_html(html, scales.boxes, in_markdown=True)], end
     if island["otsl"]:
         found = _OTSL_END.search(text, begin)
         end = len(text) if found is None else found.end() if found[0].startswith("<") else found.start()

@@ -24,7 +24,7 @@ _KEY = re.compile(rf'"(?P<key>{_KEYS})"\s*+:\s*+')
 _NUMBERS = re.compile(r'\s*+(?:"[\d\s.,()\[\]-]*+"?|[\[(](?:[\d\s.,()-]|\[[\d\s.,-]*+\]?)*+\]?)')
 _STRING_END = re.compile(
     rf'(?<!\\)"(?=\s*+(?:[}}\]]|\Z|,\s*+(?:"(?:{_KEYS})"\s*+:|[{{\]}}])|"(?:{_KEYS})"\s*+:))'
-    rf'|(?=\}}\s*+,?\s*+\{{\s*+"(?:{_KEYS})"\s*+:)'
+    rf'|(?=\{{\s*+"(?:{_KEYS})"\s*+:)'
 )
 _BEGINNING = re.compile(
     rf'[\s\[{{,]*+(?:"(?:{_LABELS}|{_TEXTS}|layout|blocks)"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"\s*+,|\[\s*\{{)\s*+){{0,3}}'
@@ -91,6 +91,8 @@ def _value(text: str, start: int, field: str) -> tuple[str, int]:
     found = _STRING_END.search(text, start + 1)
     until, end = (found.start(), found.end()) if found else (len(text), len(text))
     value = text[start + 1 : until]
+    if found is not None and not found[0]:  # the next object begins: the end of the string is missing
+        value = value.rstrip(' \n\t,}"')
     if found is None:  # cut, perhaps between a backslash and its letter
         value = re.sub(r'\s*[\]}`"\s]*\Z', "", value) if value.endswith(("]", "}", "`")) else value.removesuffix("\\")
     return _decode(value), end
