@@ -66,7 +66,9 @@ FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker_main.__file__]
 
 def request(*pictures: bytes, deep: bool = False) -> Request:
     """A request for *pictures*."""
-    images = tuple(PageImage(PageRef("test", n), "image/png", data, 200, 100) for n, data in enumerate(pictures, start=1))
+    images = tuple(
+        PageImage(PageRef("test", n), "image/png", data, 200, 100) for n, data in enumerate(pictures, start=1)
+    )
     return Request(Prompt("", ("Read this.", *images), ChatMarkers()), Sampler(), 100, deep=deep)
 
 
