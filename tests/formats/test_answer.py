@@ -131,6 +131,14 @@ def test_formulas_between_dollars() -> None:
     assert text == "Text $x$, `\\(y\\)`.\n\n$$\nx = 1\n$$\n\nSo $z^2$ is."
 
 
+def test_markdown_from_a_model_of_html() -> None:
+    """A model that falls back on Markdown is not read as HTML, which would make text of its marks."""
+    answer = "# Tides\n\n<table><tr><td>a</td></tr></table>\n\n- an *item*\n- another one"
+    converted = convert_answer(answer, LIBRARY.preset("chandra-ocr-2"), TRANSCRIBE)
+    assert converted.text == "# Tides\n\n| a |\n| --- |\n\n- an *item*\n- another one"
+    assert [found.kind for found in converted.findings] == [FindingKind.FORMAT]
+
+
 def test_an_answer_without_text_is_empty() -> None:
     """The word of olmOCR for an empty page, DocTags without text, and places without words are no text."""
     for text in ("null", "<doctag></doctag>", "(156,68),(783,758)"):

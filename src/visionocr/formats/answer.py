@@ -107,10 +107,11 @@ def recognise(text: str, expected: AnswerFormat = AnswerFormat.MARKDOWN) -> Answ
 
 
 def _is_html(text: str, expected: AnswerFormat) -> bool:
-    if _HTML_PAGE.match(text):
+    if _HTML_PAGE.match(text) or is_mostly_behind(_PLACED_HTML, text):
         return True
-    marks = _HTML_BLOCK if expected is AnswerFormat.HTML else _PLACED_HTML
-    return is_mostly_behind(marks, text)
+    # Without places it might be Markdown with a table in HTML, which has no marks in its first line.
+    first_line = text.lstrip().partition("\n")[0]
+    return expected is AnswerFormat.HTML and _HTML_BLOCK.search(first_line) is not None
 
 
 def _parse(text: str, expected: AnswerFormat, scales: Scales) -> tuple[AnswerFormat, tuple[Piece, ...] | None]:
