@@ -316,6 +316,16 @@ def test_a_bad_answer_is_asked_again_with_other_sampling(server: FakeKoboldCpp) 
     assert all(event.reason for event in asked[1:])
 
 
+def test_a_page_is_read_twice_with_the_same_text(server: FakeKoboldCpp) -> None:
+    """A preset whose general settings sample still reads greedily, so both runs ask the same and get the same."""
+    for _ in range(2):
+        (result,), _ = read(pdf_file("a.pdf"), preset="minicpm-v-2.6")
+        assert result.text == page_text(1)
+    first, second = ({**arrival.body, "genkey": ""} for arrival in server.generated)
+    assert first == second
+    assert (first["temperature"], first["rep_pen"]) == (0.0, 1.05)
+
+
 def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:
     """The text of an interrupted answer is kept rather than an empty answer."""
     server.plan[1] = [faults.Aborted(30), faults.Empty(), faults.Empty()]
