@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from visionocr.answers.clean import clean
+from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.judge import judge, score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.answers.split import split_by_marks
@@ -104,7 +104,8 @@ class Asker:
             completion = self._engine.complete(request)
         except (AnswerUnusable, RequestRefused):
             return [self._read_page(loaded, redraw) for loaded in group]
-        texts = split_by_marks(self._clean(completion.text, request), len(group))
+        whole = self._clean(completion.text, request)
+        texts = split_by_marks(whole.text, len(group))
         if texts is None:
             note = Finding(
                 FindingKind.MARKS,
@@ -116,7 +117,9 @@ class Asker:
         for index, (loaded, text) in enumerate(zip(group, texts, strict=True)):
             # The finish reason concerns the last page only; the token counts are those of the whole request.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
-            answer = _share(self._judge(own, self._clean(text, request), request), index, len(group))
+            cleaned = self._clean(text, request)
+            cleaned = replace(cleaned, removed=whole.removed + cleaned.removed)
+            answer = _share(self._judge(own, cleaned, request), index, len(group))
             good = answer.is_good
             results.append(self._result(loaded, [answer]) if good else self._read_page(loaded, redraw, answer))
         return results
@@ -149,10 +152,11 @@ class Asker:
             return _make_failure(error.message), True
         return self._judge(completion, self._clean(completion.text, request), request), completion.final
 
-    def _judge(self, completion: Completion, text: str, request: Request) -> _Answer:
+    def _judge(self, completion: Completion, cleaned: Cleaned, request: Request) -> _Answer:
+        is_caption = self._question.task.caption
         return _Answer(
-            text=text,
-            findings=judge(completion, text, request),
+            text=cleaned.text,
+            findings=judge(completion, cleaned.text, request, removed=cleaned.removed, is_caption=is_caption),
             retries=completion.retries,
             server=completion.server,
             model=completion.model,
@@ -161,8 +165,9 @@ class Asker:
             completion_tokens=completion.completion_tokens,
         )
 
-    def _clean(self, text: str, request: Request) -> str:
-        return clean(text, stop_sequences=request.stop_sequences, chat=request.prompt.chat)
+    def _clean(self, text: str, request: Request) -> Cleaned:
+        thinks = self._question.preset.thinks
+        return clean(text, stop_sequences=request.stop_sequences, chat=request.prompt.chat, thinks=thinks)
 
     def _result(self, loaded: Loaded, answers: Sequence[_Answer]) -> PageResult:
         findings = (*loaded.images[0].findings, *(finding for answer in answers for finding in answer.findings))

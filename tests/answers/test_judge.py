@@ -286,7 +286,7 @@ def test_findings_add_up() -> None:
         FindingKind.IMAGE_NOT_USED,
         FindingKind.REPETITION,
     ]
-    assert len(JUDGES) == 7
+    assert len(JUDGES) == 8
 
 
 def finding(severity: Severity, kind: FindingKind = FindingKind.TRUNCATED) -> Finding:

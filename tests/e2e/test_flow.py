@@ -23,7 +23,7 @@ from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
 from visionocr.errors import ServerError, UsageError
 from visionocr.output.formats import record
-from visionocr.types import Answered, Asked, Event, FindingKind, Retrying
+from visionocr.types import Answered, Asked, Event, FindingKind, Retrying, Severity
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 LIMIT = 1500
@@ -125,6 +125,8 @@ BAD: dict[str, Scenario] = {
     "wrong shape": Scenario(faults.WRONG_TYPES[3], Status.FAILED, FindingKind.SERVER, 3),
     "closed connection": Scenario(faults.Closed(), Status.FAILED, FindingKind.SERVER, 3),
     "reset connection": Scenario(faults.Reset(), Status.FAILED, FindingKind.SERVER, 3),
+    # Its model is not known to think, so it might be the page's own text.
+    "unexpected thinking": Scenario(faults.Think(), Status.SUSPECT, FindingKind.REMOVED_TEXT, 3),
     "half an answer": Scenario(faults.CutBody(), Status.FAILED, FindingKind.SERVER, 3),
 }
 HEALED: dict[str, Scenario] = {
@@ -137,8 +139,7 @@ HEALED: dict[str, Scenario] = {
     "blind at first": Scenario([faults.ImageIgnored()], Status.OK, asks=2),
     "polite": Scenario(faults.Preamble(), Status.OK),
     "fenced": Scenario(faults.Fence(), Status.OK),
-    "thoughtful": Scenario(faults.Think(), Status.OK),
-    "all of these": Scenario(faults.Think(of=faults.Preamble(of=faults.Fence())), Status.OK),
+    "both of these": Scenario(faults.Preamble(of=faults.Fence()), Status.OK),
 }
 PAGES = 40
 
@@ -228,6 +229,35 @@ def test_other_refusals_are_recognized(server: FakeKoboldCpp) -> None:
     server.plan[1] = faults.Refusal()
     (page,) = transcribe([pdf_file("a.pdf")])
     assert page.status is Status.FAILED
+
+
+def test_a_model_that_thinks_is_not_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reasoning of a model that is known to think is taken out and mentioned, and asked for no more."""
+    with FakeKoboldCpp(model="Qwen3-VL-8B-Thinking-Q4_K_M") as fake:
+        monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
+        fake.plan[1] = faults.Think(of=faults.Preamble(of=faults.Fence()))
+        (page,) = transcribe([pdf_file("a.pdf")])
+    assert (page.status, page.asks, page.text) == (Status.OK, 1, page_text(1))
+    assert [(found.kind, found.severity) for found in page.findings] == [(FindingKind.REMOVED_TEXT, Severity.INFO)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "kind"),
+    [
+        ("The image shows a page of printed text in two columns.", Status.SUSPECT, FindingKind.NOT_A_TRANSCRIPTION),
+        ("&nbsp;<br>", Status.FAILED, FindingKind.EMPTY),
+        ("First line.\n</think>\nSecond line.", Status.SUSPECT, FindingKind.NOT_A_TRANSCRIPTION),
+    ],
+)
+def test_an_answer_that_is_no_text_is_asked_for_again(
+    server: FakeKoboldCpp, answer: str, status: Status, kind: FindingKind
+) -> None:
+    """Answers about the page, those that show nothing, and leftovers of reasoning are asked for again, then marked."""
+    server.plan[1] = faults.FixedText(answer)
+    (page,) = transcribe([pdf_file("a.pdf")])
+    assert (page.status, page.asks) == (status, 3)
+    assert kind in {finding.kind for finding in page.findings}
+    assert page.text == ("" if status is Status.FAILED else answer)
 
 
 # --- batches -----------------------------------------------------------------------------------------------
