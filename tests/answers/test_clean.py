@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.answers.clean import clean, neutralise
+from visionocr.answers.clean import RemovalKind, clean, neutralise
 from visionocr.types import ChatMarkers
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -54,6 +54,7 @@ def test_golden(title: str, answer: str, expected: str) -> None:
 def test_pages_stay_as_they_are(title: str, text: str) -> None:
     """What may be part of a page stays, under the markers of several families."""
     assert cleaned(text, stop_sequences=["<|im_end|>", "\n###"], chat=CHATML) == text
+    assert cleaned(text, stop_sequences=["<|im_end|>"], chat=CHATML, thinks=False) == text
     assert cleaned(text, stop_sequences=[], chat=ChatMarkers()) == text
     assert cleaned(text, stop_sequences=["</s>"], chat=VICUNA) == text
 
@@ -219,3 +220,65 @@ def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
 
     few, many = (min(seconds(length) for _ in range(2)) for length in (40_000, 320_000))
     assert many < 14 * few + 0.1
+
+
+# --- a page cannot hide its own text -----------------------------------------------------------------------
+
+BEFORE = "The lessee shall pay the rent on the first day of each month."
+AFTER = "He may not sublet the flat, nor keep any animals in it."
+
+
+def removals(answer: str, *, thinks: bool = False, chat: ChatMarkers = CHATML) -> list[tuple[RemovalKind, bool]]:
+    """What is reported of that which was taken out: its kind, and whether it was to be expected."""
+    stops = ["<|im_end|>"] if chat is CHATML else ["</s>", "USER:"]
+    found = clean(answer, stop_sequences=stops, chat=chat, thinks=thinks)
+    return [(removal.kind, removal.is_expected) for removal in found.removed]
+
+
+@pytest.mark.parametrize("tag", ["</think>", "</thinking>", "[/THINK]", "◁/think▷"])
+@pytest.mark.parametrize("joint", ["\n", "\n\n", ""])
+def test_a_line_that_ends_reasoning_hides_nothing(tag: str, joint: str) -> None:
+    """The text before an end of reasoning stays where the model is not known to think; else it goes as expected."""
+    answer = f"{BEFORE}{joint}{tag}{joint}{AFTER}"
+    assert cleaned(answer, stop_sequences=[], chat=CHATML, thinks=False) == answer
+    assert removals(answer) == []
+    assert cleaned(answer, stop_sequences=[], chat=CHATML, thinks=True) == AFTER
+    assert removals(answer, thinks=True) == [(RemovalKind.REASONING, True)]
+
+
+@pytest.mark.parametrize("thinks", [False, True])
+def test_reasoning_that_is_opened_goes(thinks: bool) -> None:
+    """Reasoning that the answer begins with goes in any case; it is expected of a model that thinks only."""
+    answer = f"<think>{BEFORE}</think>{AFTER}"
+    assert cleaned(answer, stop_sequences=[], chat=CHATML, thinks=thinks) == AFTER
+    assert removals(answer, thinks=thinks) == [(RemovalKind.REASONING, thinks)]
+
+
+@pytest.mark.parametrize(
+    ("marker", "chat"),
+    [("<|im_end|>", CHATML), ("<|im_start|>user\n", CHATML), ("</s>", VICUNA), ("\nUSER:", VICUNA)],
+)
+def test_what_stands_behind_a_marker_is_reported(marker: str, chat: ChatMarkers) -> None:
+    """More than a few words behind a chat marker are never taken out without a word."""
+    assert removals(f"{BEFORE}{marker} {AFTER}", chat=chat) == [(RemovalKind.TURN, False)]
+    assert removals(f"{BEFORE}{marker} {AFTER}", chat=chat, thinks=True) == [(RemovalKind.TURN, False)]
+
+
+@pytest.mark.parametrize("rest", ["", "\n", "<|im_end|>", "\n<|im_start|>user\n", "\n<|im_start|>user\nAnd now?"])
+def test_a_few_words_are_not_worth_a_report(rest: str) -> None:
+    """Remnants of a turn go silently."""
+    assert cleaned(f"{BEFORE}<|im_end|>{rest}", stop_sequences=["<|im_end|>"], chat=CHATML) == BEFORE
+    assert removals(f"{BEFORE}<|im_end|>{rest}") == []
+
+
+def test_scripts_without_blanks_have_words_too() -> None:
+    """A line of Chinese or Japanese behind a marker is more than a few words."""
+    assert removals(f"{BEFORE}<|im_end|>承租人不得转租房屋，也不得饲养任何动物。") == [(RemovalKind.TURN, False)]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.sampled_from([CHATML, VICUNA, LLAVA0]))
+def test_cleaning_twice_is_cleaning_once_without_thinking(text: str, chat: ChatMarkers) -> None:
+    """The same holds for models that are not known to think."""
+    stops = ["<|im_end|>", "USER:", "\n###", "</s>"]
+    once = cleaned(text, stop_sequences=stops, chat=chat, thinks=False)
+    assert cleaned(once, stop_sequences=stops, chat=chat, thinks=False) == once

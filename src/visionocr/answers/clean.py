@@ -43,7 +43,8 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x90\x98\x9b-\x9f\n]*(?:\x1b\\|\x9c)"  # device strings
     r"|\x1b[ -/]+[0-~]|\x1b[0-~]"  # character sets, reset
 )
-_PIECE = re.compile(r"\w{1,8}")
+_WORD = re.compile(r"[\u3040-\u9fff\uac00-\ud7af]{1,2}|\w{1,8}")
+"""About a word; scripts without blanks are measured by their characters."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -77,8 +78,8 @@ class Removal:
 
     @property
     def words(self) -> int:
-        """About how many words it has; scripts without blanks are measured by their characters."""
-        return len(_PIECE.findall(self.text))
+        """About how many words it has."""
+        return len(_WORD.findall(self.text))
 
 
 @dataclass(frozen=True, slots=True)

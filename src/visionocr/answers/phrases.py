@@ -30,7 +30,6 @@ _WORD = re.compile(r"\{\{(\w+)\}\}")
 _PREAMBLE = r"[\s*_#>]*<openers>?[\s*_]*<preambles>\s?[*_]*[:：][*_]*[ \t]*(?:\n|\Z)"
 _REFUSAL = r"[\W_]*<refusals>"
 _NOTHING_THERE = r"[\W_]*<nothing_there>"
-_DESCRIPTION = r"<openers>?<descriptions>"
 _KIND = re.compile(r"<(\w+)>")
 
 
@@ -127,8 +126,9 @@ def is_description(text: str) -> bool:
     """
     if len(text) > _LONGEST_SPEECH:
         return False
-    sentences = _split_sentences(text)
-    if not sentences or not _pattern(_DESCRIPTION).match(sentences[0]):
+    opener = _pattern("<openers>").match(text)
+    sentences = _split_sentences(text[opener.end() :] if opener else text)
+    if not sentences or not _pattern("<descriptions>").match(sentences[0]):
         return False
     return _are_mostly(_pattern("<about_page>").match, sentences[1:])
 
