@@ -101,9 +101,9 @@ def test_a_description_is_no_transcription() -> None:
 def test_captions_may_describe(text: str) -> None:
     """What was asked to describe a picture is not accused of it; a refusal is one all the same."""
     completion = Completion(text, FinishReason.STOP, 300, 40, 100)
-    assert judge(completion, text, request(), is_caption=True) == ()
+    assert judge(completion, text, request(), may_describe=True) == ()
     sorry = "I'm sorry, but I can't help with that image."
-    assert [finding.kind for finding in judge(completion, sorry, request(), is_caption=True)] == [FindingKind.REFUSAL]
+    assert [finding.kind for finding in judge(completion, sorry, request(), may_describe=True)] == [FindingKind.REFUSAL]
 
 
 def test_an_end_of_reasoning_in_the_text() -> None:

@@ -31,8 +31,8 @@ class Answer:
     text: str
     """What cleaning left of the completion's text."""
     request: Request
-    is_caption: bool
-    """It was to describe a picture."""
+    may_describe: bool
+    """It may speak about the page or picture instead of giving its text."""
 
 
 Judge = Callable[[Answer], Finding | None]
@@ -44,14 +44,14 @@ def judge(
     request: Request,
     *,
     removed: Iterable[Removal] = (),
-    is_caption: bool = False,
+    may_describe: bool = False,
 ) -> tuple[Finding, ...]:
     """Return the findings about an answer.
 
-    *text* is what cleaning left of ``completion.text``, *removed* what it took out. *is_caption* says that the answer
-    was to describe a picture.
+    *text* is what cleaning left of ``completion.text``, *removed* what it took out. *may_describe* says that the
+    answer may speak about the page instead of giving its text, as a caption does.
     """
-    answer = Answer(completion, text, request, is_caption)
+    answer = Answer(completion, text, request, may_describe)
     found = [finding for find in JUDGES if (finding := find(answer))]
     # An answer of which nothing is left has been found to be empty.
     return (*found, *(map(_report_removal, removed) if text else ()))
@@ -140,7 +140,7 @@ def _find_speech(answer: Answer) -> Finding | None:
     if is_refusal(answer.text):
         message = "The model says that it cannot or will not read the picture."
         return Finding(FindingKind.REFUSAL, message, Severity.FAILED)
-    if answer.is_caption:
+    if answer.may_describe:
         return None
     if says_nothing_there(answer.text):
         return Finding(FindingKind.REFUSAL, "The model says that there is no text, instead of giving text.")
