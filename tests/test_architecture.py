@@ -36,6 +36,7 @@ HOMES = {
     "pymupdf": {"documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py"},
     "msgspec": {"output/state.py", "types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
+    "markdown_it": {"output/containment.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
     "distributed": {"cluster/scheduler.py", "cluster/worker.py"},
     "dask": {"cluster/scheduler.py", "cluster/worker.py"},

@@ -318,8 +318,13 @@ class Preset:
     context_length: int = 0
     """Tokens that the model was trained for; the server's context is what counts. 0: unknown."""
     sampler: Sampler = Sampler()
+    """For captions: what its maker gives for general use."""
+    reading_sampler: Sampler = Sampler()
+    """For reading pages: what its maker gives for OCR, else greedy."""
     max_length: int | None = None
     """Maximum tokens per answer in its maker's own settings."""
+    thinks: bool = False
+    """Its answers may begin with reasoning, whose beginning may be part of its chat template."""
     special_tokens: bool = False
     """Its answers contain special tokens, which servers leave out unless told otherwise."""
     task_prompts: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -94,9 +94,13 @@ class _PresetFile:
     context_length: NonNegativeInt = 0
     max_length: PositiveInt | None = None
     special_tokens: bool = False
+    thinks: bool = False
     caveats: tuple[str, ...] = ()
     chat: ChatMarkers = ChatMarkers()
     sampler: Sampler = Sampler()
+    """For general use; where it is missing, that for reading pages."""
+    reading_sampler: Sampler = Sampler()
+    """For reading pages, where its maker names values for OCR; where it is missing, the other one made greedy."""
     recognition: _Recognition = _Recognition()
     prompts: dict[str, Any] = field(default_factory=dict)
     """Prompts by task name."""
@@ -117,11 +121,12 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
     or a pattern that does not compile.
     """
     where = f"preset {name!r} ({origin})"
-    file = convert({"image": {}} | parse_toml(text, where), _PresetFile, where)
+    table = {"image": {}} | parse_toml(text, where)
+    file = convert(table, _PresetFile, where)
     placeholders.check(file.system, f"{where} system")
-    for table, prompts in (("prompts", file.prompts), ("grounded", file.grounded)):
+    for heading, prompts in (("prompts", file.prompts), ("grounded", file.grounded)):
         for task, prompt in prompts.items():
-            placeholders.check(convert(prompt, str, f"{where}: [{table}] {task}"), f"{where} [{table}] {task}")
+            placeholders.check(convert(prompt, str, f"{where}: [{heading}] {task}"), f"{where} [{heading}] {task}")
     for pattern in file.name_patterns:
         try:
             re.compile(pattern)
@@ -129,6 +134,9 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
             raise ConfigurationError(
                 f"{where}: name pattern {pattern!r} is no valid regular expression: {error}"
             ) from None
+    # Settings for chats sample, but a transcript has one right text.
+    sampler = file.sampler if "sampler" in table else file.reading_sampler
+    greedy = replace(sampler, temperature=0.0)
     return Preset(
         name=name,
         title=file.title or name,
@@ -139,9 +147,11 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
         image_text=file.image.text,
         image_after_prompt=file.image.position.startswith("after"),
         context_length=file.context_length,
-        sampler=file.sampler,
+        sampler=sampler,
+        reading_sampler=file.reading_sampler if "reading_sampler" in table else greedy,
         max_length=file.max_length,
         special_tokens=file.special_tokens,
+        thinks=file.thinks,
         task_prompts=tuple(file.prompts.items()),
         answer=_answer_facts(file.answer, f"{where}: [answer]"),
         grounded_prompts=tuple(file.grounded.items()),
