@@ -31,7 +31,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 HOMES = {
-    "pymupdf": {"documents/pdf.py"},
+    "pymupdf": {"documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py"},
     "msgspec": {"output/state.py", "types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py"},

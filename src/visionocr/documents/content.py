@@ -43,7 +43,7 @@ class Content:
         if not self.path:
             return BytesIO(self.data)
         try:
-            stream = open(self.path, "rb")
+            stream = open(self.path, "rb")  # noqa: SIM115 (it is the caller's to close)
         except OSError as error:
             raise _unreadable(self.name, error) from error
         try:
