@@ -33,7 +33,11 @@ LAYERS = (
 HOMES = {
     "pymupdf": {"documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py"},
     "msgspec": {"output/state.py", "types.py", "validation.py"},
-    "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
+    "PIL": {
+        *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
+        *("documents/images.py", "documents/tiff.py"),
+    },
+    "rawpy": {"documents/camera_raw.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
     "distributed": {"cluster/scheduler.py", "cluster/worker.py"},
     "dask": {"cluster/scheduler.py", "cluster/worker.py"},

@@ -14,6 +14,7 @@ from typing import Any
 
 from visionocr.documents import images
 from visionocr.documents.blank import has_much_print, is_blank, is_even
+from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_layout, compute_scale, make_images, may_be_blank, needs_split
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
@@ -179,7 +180,7 @@ def load_scan(
             fits = inner == outer == image.size and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
             fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
             if not (fits and _is_baseline(image, scan.data) and _is_complete(scan.data)):
-                picture = images.convert(image, lambda size: compute_scale(size, spec))
+                picture = convert(image, lambda size: compute_scale(size, spec))
                 return make_images(picture, page, spec, findings, full_colour=False)
         blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document, spec)
     except DocumentError:
@@ -191,7 +192,7 @@ def _is_plain(image: Any) -> bool:
     """Whether an opened JPEG shows grey or RGB the way it is stored. Raises ``DocumentError`` for one too large."""
     images.check_size(image)
     images.check_scans(image)
-    return image.mode in ("L", "RGB") and images.read_orientation(image) == 1
+    return image.mode in ("L", "RGB") and read_orientation(image) == 1
 
 
 def _is_baseline(image: Any, data: bytes) -> bool:
@@ -212,5 +213,5 @@ def _is_blank(jpeg: bytes, name: str, spec: RasterSpec) -> bool:
         if has_much_print(image):
             return False
     with images.guarded(name):
-        picture = images.convert(images.open_picture(io.BytesIO(jpeg), "JPEG", name), lambda _: 1.0)
+        picture = convert(images.open_picture(io.BytesIO(jpeg), "JPEG", name), lambda _: 1.0)
         return is_blank(picture) if spec.split else is_even(picture)
