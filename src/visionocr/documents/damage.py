@@ -11,7 +11,7 @@ _LOST = re.compile(
     # Pictures and other streams, of which the rest is padded or left out. A wrong checksum of all data is harmless.
     r"padding truncated image|premature end|treating as end of file|unknown filter"
     r"|ignoring zlib error(?!: incorrect data check)"
-    r"|openjpeg error|jbig2dec error|failed to \w+ JPX|cannot (?:complete|decode) .*image|aes padding"
+    r"|limit error|openjpeg error|jbig2dec error|failed to \w+ JPX|cannot (?:complete|decode) .*image|aes padding"
     # What is painted.
     r"|ignoring error during interpretation|content stream (?:is not a stream|part)|cannot draw text"
     # Unknown words are passed over; missing states and colours change how things look.

@@ -20,16 +20,18 @@ def load_sheet(pdf: Any, number: int) -> tuple[Any, tuple[Finding, ...]]:
     A crop box that leaves nothing of the paper is left out, as other viewers do: of an empty one MuPDF makes a sheet of
     US Letter with the corner of the page on it, and of one beside the paper a sheet with nothing.
     """
+    sheet = pdf.load_page(number - 1)
     page = _mupdf.pdf_lookup_page_obj(_mupdf.pdf_document_from_fz_document(pdf.this), number - 1)
     paper, crop = (_mupdf.pdf_dict_gets_inheritable(page, key) for key in ("MediaBox", "CropBox"))
+    if not _mupdf.pdf_is_array(paper):
+        return sheet, ()
     sides = _mupdf.pdf_to_rect(paper)
-    if _mupdf.pdf_is_array(paper) and not (sides.x0 < sides.x1 and sides.y0 < sides.y1):
-        return pdf.load_page(number - 1), (adjustment("the page has no area; it was rendered as US Letter"),)
-    if not _mupdf.pdf_is_array(crop) or not _mupdf.pdf_is_array(paper):
-        return pdf.load_page(number - 1), ()
+    if not (sides.x0 < sides.x1 and sides.y0 < sides.y1):
+        return sheet, (adjustment("the page has no area; it was rendered as US Letter"),)
     shown = _mupdf.fz_intersect_rect(sides, _mupdf.pdf_to_rect(crop))
-    if shown.x1 - shown.x0 >= _MIN_SIDE and shown.y1 - shown.y0 >= _MIN_SIDE:
-        return pdf.load_page(number - 1), ()
+    is_shown = shown.x1 - shown.x0 >= _MIN_SIDE and shown.y1 - shown.y0 >= _MIN_SIDE
+    if is_shown or not _mupdf.pdf_is_array(crop):
+        return sheet, ()
     _mupdf.pdf_dict_puts(page, "CropBox", paper)
     return pdf.load_page(number - 1), (adjustment("the page's crop box shows nothing of it; the whole was rendered"),)
 
