@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pymupdf
 
+from visionocr.documents.blank import is_even
 from visionocr.documents.fit import adjustment
+from visionocr.documents.images import Picture
 from visionocr.types import Finding
 
 _mupdf: Any = pymupdf.mupdf
 _MIN_SIDE = 1.0
 """Points: MuPDF enlarges what is smaller, and no viewer shows such a box."""
+
+
+_PAINTED_TEXT = frozenset({"fill-text", "stroke-text"})
 
 
 def load_sheet(pdf: Any, number: int) -> tuple[Any, tuple[Finding, ...]]:
@@ -54,6 +60,20 @@ def draw(sheet: Any, zoom: float) -> tuple[Any, bool]:
     _mupdf.fz_run_display_list(drawing, device, _mupdf.FzMatrix(), everywhere, cookie)
     _mupdf.fz_close_device(device)
     return pixmap, cookie.m_internal.errors > 0
+
+
+def has_visible_text(sheet: Any, picture: Picture, zoom: float) -> bool:
+    """Whether text was painted on a page so that it can be seen in its *picture*: not white on white, not outside.
+
+    Text that is only there to be searched is not painted.
+    """
+    for kind, box, *_ in sheet.get_bboxlog():
+        if kind in _PAINTED_TEXT:
+            left, top = (max(0, math.floor(side * zoom)) for side in box[:2])
+            right, bottom = min(picture.width, math.ceil(box[2] * zoom)), min(picture.height, math.ceil(box[3] * zoom))
+            if left < right and top < bottom and not is_even(picture.crop((left, top, right, bottom))):
+                return True
+    return False
 
 
 def _forget_structure(pdf: Any) -> None:

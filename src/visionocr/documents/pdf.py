@@ -15,7 +15,7 @@ from visionocr.documents.content import Content
 from visionocr.documents.damage import TAIL, find_cut_object, find_damage, is_incomplete
 from visionocr.documents.fit import make_images
 from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
-from visionocr.documents.page_drawing import draw, load_sheet
+from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet
 from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.errors import DocumentError
@@ -103,7 +103,10 @@ class PdfFile:
         damage = self._find_damage(incomplete)
         # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
         self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
-        return make_images(picture, page, spec, (*damage, *remarks))
+        result = make_images(picture, page, spec, (*damage, *remarks))
+        if result[0].blank and self._has_visible_text(sheet, picture, zoom):
+            return tuple(replace(image, blank=False) for image in result)
+        return result
 
     def close(self) -> None:
         """Close the file and give its memory back."""
@@ -171,6 +174,13 @@ class PdfFile:
             return bool(sheet.get_images())
         except _FAILURES:
             return True  # the page was drawn all the same
+
+    def _has_visible_text(self, sheet: Any, picture: images.Picture, zoom: float) -> bool:
+        """Whether the page has print after all: single letters look like dust to those who know only the pixels."""
+        try:
+            return has_visible_text(sheet, picture, zoom)
+        except _FAILURES:
+            return True  # in doubt it is not blank
 
     def _clear_store(self, pages: int) -> None:
         """Count *pages*, and from time to time clear what MuPDF keeps of them."""
