@@ -33,10 +33,17 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 HOMES = {
-    "pymupdf": {"documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py"},
+    "pymupdf": {
+        *("documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py", "documents/picture_pdf.py"),
+        "documents/searchable.py",
+    },
     "msgspec": {"output/state.py", "types.py", "validation.py"},
-    "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
-    "markdown_it": {"output/containment.py"},
+    "PIL": {
+        *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
+        *("documents/images.py", "documents/tiff.py"),
+    },
+    "markdown_it": {"formats/markdown_reader.py", "output/containment.py"},
+    "rawpy": {"documents/camera_raw.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
     "distributed": {"cluster/scheduler.py", "cluster/worker.py"},
     "dask": {"cluster/scheduler.py", "cluster/worker.py"},
