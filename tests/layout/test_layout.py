@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionocr.layout.markdown import join, page_text
-from visionocr.layout.order import Line, blocks, rows
+from visionocr.layout.lines import Line, rows
+from visionocr.layout.order import blocks
 
 T = TypeVar("T")
 HEIGHT, PITCH, WIDTH = 20.0, 28.0, 480.0

@@ -12,7 +12,7 @@ from typing import Any
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
 from visionocr.layout.markdown import page_text
-from visionocr.layout.order import Line
+from visionocr.layout.lines import Line
 from visionocr.types import Completion, FinishReason, Request, Server
 from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from visionocr.layout import order
-from visionocr.layout.order import Line, Row
+from visionocr.layout.lines import Line, Row, body_height
 
 HEADINGS = ((1.75, "# "), (1.4, "## "), (1.3, "### "))
 """Line height over the body's, at least. Boxes of one and the same size differ by a fifth, so none is lower."""
@@ -39,7 +39,7 @@ def page_text(lines: Sequence[Line], markdown: bool = True) -> str:
     lines = [line for line in lines if line.text.strip()]
     if not lines:
         return ""
-    body = order.body_height(lines)
+    body = body_height(lines)
     found: list[str] = []
     for block in order.blocks(lines):
         right = _right_edge(block)
