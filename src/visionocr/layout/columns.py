@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from visionocr.layout.lines import Line, rows
+from visionocr.layout.lines import Line
+
+Gap = tuple[float, float]
+"""White from top to bottom of a stretch: its left and right edge."""
 
 MIN_LINES = 3
 MIN_CHARACTERS = 12
@@ -28,25 +31,41 @@ ALIGNED = 0.2
 """Line heights between the middles of two lines on one row, at most."""
 LOOSE = 0.5
 """Share of the lines with a partner on the other side up to which two sides are independent: by chance it is a third."""
+PAIRED = 0.8
+"""Share of the lines with a partner on the other side from which two sides are rows."""
 NUMBERING = 6
 """Most characters of the median line of a margin that numbers or prices the lines beside it."""
 
 
-def split_columns(lines: Sequence[Line], gutters: Sequence[float]) -> list[list[Line]]:
-    """Split a stretch at those of the *gutters* (x) that part columns, left to right; empty when none does."""
+def split_columns(lines: Sequence[Line], gaps: Sequence[Gap]) -> tuple[list[list[Line]], list[float]]:
+    """Split a stretch at those of its *gaps* that part columns, left to right; no parts when none does.
+
+    Also returns the middles of the gaps that part the cells of rows.
+    """
     left, right = min(line.left for line in lines), max(line.right for line in lines)
     share = MIN_SHARE * (right - left)
-    gutters = [gutter for gutter in gutters if left < gutter < right]
-    parts = split(lines, gutters)
-    if len(parts) != len(gutters) + 1:  # a gap between empty parts
-        return []
-    good = []
-    for at, gutter in enumerate(gutters):
-        # The text right beside the gap, or, where one side has gaps of its own, everything on that side.
-        near = parts[at], parts[at + 1]
-        if _parts_text(*near, share) or (len(gutters) > 1 and _parts_columns(*split(lines, [gutter]), share)):
-            good.append(gutter)
-    return split(lines, good) if good else []
+    gaps = [gap for gap in gaps if left < middle(gap) < right]
+    parts = split(lines, [middle(gap) for gap in gaps])
+    if len(parts) != len(gaps) + 1:  # a gap between empty parts
+        return [], []
+    good, tables = [], []
+    for at, gap in enumerate(gaps):
+        # The text right beside the gap, or, where cells or numbers stand there, the longest text on each side.
+        before = max(range(at + 1), key=lambda part: _count_characters(parts[part]))
+        after = max(range(at + 1, len(parts)), key=lambda part: _count_characters(parts[part]))
+        widest = max(gaps[before:after], key=lambda gap: gap[1] - gap[0])
+        if _parts_text(parts[at], parts[at + 1], share) or (
+            after - before > 1 and gap == widest and _parts_columns(parts[before], parts[after], share)
+        ):
+            good.append(middle(gap))
+        elif _share_paired(parts[at], parts[at + 1]) >= PAIRED:
+            tables.append(middle(gap))
+    return split(lines, good) if good else [], tables
+
+
+def middle(gap: Gap) -> float:
+    """Where a gap is cut."""
+    return (gap[0] + gap[1]) / 2
 
 
 def split(lines: Sequence[Line], gutters: Sequence[float]) -> list[list[Line]]:
@@ -59,23 +78,24 @@ def split(lines: Sequence[Line], gutters: Sequence[float]) -> list[list[Line]]:
 
 def _parts_text(left: list[Line], right: list[Line], share: float) -> bool:
     """Whether a gutter between these two sides parts columns."""
+    if not _are_beside(left, right):
+        return False
     if _parts_columns(left, right, share):
         return True
     for side, other in ((left, right), (right, left)):
-        if _is_solid(side, share) and not _belong_to_rows(other, side):
-            return True
-        if _is_column(side, share) and len(other) >= MIN_LINES and _are_independent(side, other):
-            return True
-    return False
+        if _is_solid(side, share):
+            return not _belong_to_rows(other, side)
+    text = _is_column(left, share) or _is_column(right, share)
+    return text and min(len(left), len(right)) >= MIN_LINES and _share_paired(left, right) <= LOOSE
 
 
 def _parts_columns(left: list[Line], right: list[Line], share: float) -> bool:
-    """Whether there is running text on both sides."""
+    """Whether there is running text on both sides, and not the cells of rows."""
+    sides = ((left, right), (right, left))
     return (
-        _is_column(left, share)
-        and _is_column(right, share)
+        all(_is_column(side, share) for side in (left, right))
         and not _is_table(left, right)
-        and not any(_is_solid(a, share) and _belong_to_rows(b, a) for a, b in ((left, right), (right, left)))
+        and not any(_is_solid(side, share) and _belong_to_rows(other, side) for side, other in sides)
     )
 
 
@@ -100,15 +120,26 @@ def _looks_like_text(lines: list[Line], narrowest: float, least: int, characters
 
 
 def _is_table(left: list[Line], right: list[Line]) -> bool:
-    """Whether two sides are the cells of rows: each line has its partner, and many leave their column unfilled."""
-    if len(left) != len(right) or any(len(pair) != 2 for pair in rows([*left, *right])):
-        return False
-    return any(median(line.width for line in side) < TABLE_FILL * _width(side) for side in (left, right))
+    """Whether two sides are the cells of rows: nearly all lines have a partner, and many leave their column unfilled."""
+    return _share_paired(left, right) >= PAIRED and any(
+        median(line.width for line in side) < TABLE_FILL * _width(side) for side in (left, right)
+    )
+
+
+def _are_beside(left: list[Line], right: list[Line]) -> bool:
+    """Whether half of the lines of the shorter side have some line of the other one about as high on the page."""
+    fewer, more = sorted((left, right), key=len)
+    middles = sorted(line.middle for line in more)
+    near = 0
+    for line in fewer:
+        at = bisect_left(middles, line.middle)
+        near += min(abs(middle - line.middle) for middle in middles[max(0, at - 1) : at + 1]) <= 2 * line.height
+    return 2 * near >= len(fewer)
 
 
 def is_filled(lines: list[Line]) -> bool:
-    """Whether most of these lines fill their column as running text does."""
-    long = median(len(line.text) for line in lines) >= MIN_CHARACTERS
+    """Whether most of these lines are long and fill their column as running text does."""
+    long = median(len(line.text) for line in lines) >= SOLID[1]
     return long and median(line.width for line in lines) >= TABLE_FILL * _width(lines)
 
 
@@ -125,33 +156,35 @@ def _partners(lines: Sequence[Line], others: Sequence[Line]) -> list[Line | None
     return found
 
 
-def _are_independent(one: list[Line], other: list[Line]) -> bool:
-    """Whether the lines of two sides do not stand beside each other."""
+def _share_paired(one: list[Line], other: list[Line]) -> float:
+    """The share of the lines of the shorter side that have a partner."""
     fewer, more = sorted((one, other), key=len)
-    partners = _partners(fewer, more)
-    return sum(partner is not None for partner in partners) <= LOOSE * len(partners)
+    return sum(partner is not None for partner in _partners(fewer, more)) / len(fewer)
 
 
 def _belong_to_rows(cells: list[Line], text: list[Line]) -> bool:
     """Whether lines stand beside the rows of a text as numbers, labels or further cells of a table do.
 
-    Then nearly all have a line of the text beside them, and are numbers, or stand where the text starts anew: below
-    a line with room to spare, or a gap.
+    Then nearly all have a line of the text beside them, and they are numbers, or start anew only where the text does.
     """
-    partners = [partner for partner in _partners(cells, text) if partner]
-    if len(partners) < 0.8 * len(cells):
+    partners = _partners(cells, text)
+    if sum(partner is not None for partner in partners) < PAIRED * len(cells):
         return False
     if median(len(cell.text) for cell in cells) <= NUMBERING:
         return True
-    starts = _starts(text)
-    heads = sum(id(partner) in starts for partner in partners)
-    return heads >= 0.7 * len(partners) and heads * len(text) > 1.5 * len(starts) * len(partners)
+    starts, heads = _starts(text), _starts(cells)
+    heads.discard(id(min(cells, key=lambda line: line.middle)))  # every column starts at its top
+    together = sum(
+        id(partner) in starts for cell, partner in zip(cells, partners, strict=True) if partner and id(cell) in heads
+    )
+    return together >= max(1, PAIRED * len(heads)) and together * len(text) > 1.5 * len(starts) * len(heads)
 
 
 def _starts(text: Sequence[Line]) -> set[int]:
     """The identities of the lines that start anew: below a gap, or a line that had room for their first word."""
     text = sorted(text, key=lambda line: line.middle)
-    pitch = median([below.middle - above.middle for above, below in pairwise(text)] or [0.0])
+    apart = sorted(below.middle - above.middle for above, below in pairwise(text))
+    pitch = apart[len(apart) // 4] if apart else 0.0
     edge = max(line.right for line in text)
     found = {id(text[0])}
     for above, below in pairwise(text):
@@ -159,6 +192,10 @@ def _starts(text: Sequence[Line]) -> set[int]:
         if below.middle - above.middle > 1.15 * pitch or above.right + word + below.height < edge:
             found.add(id(below))
     return found
+
+
+def _count_characters(lines: Sequence[Line]) -> int:
+    return sum(len(line.text) for line in lines)
 
 
 def _width(lines: Sequence[Line]) -> float:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import median
 
-from visionocr.layout.columns import is_filled, split, split_columns
+from visionocr.layout.columns import Gap, is_filled, middle, split, split_columns
 from visionocr.layout.lines import Line, Row, rows, usable
 
 SHRINK = 0.12
@@ -26,7 +26,6 @@ cut by then is read by rows."""
 DEEPEST = 100
 """Most cuts within each other."""
 
-Gap = tuple[float, float]
 Band = list[Line]
 """Lines that no horizontal cut may part."""
 Stretch = tuple[list[Line], list[list[Line]], list[Line]]
@@ -71,48 +70,53 @@ class _Cutter:
         bands = _bands(lines)
         sums = [0, *accumulate(len(band) for band in bands)]
         edges = (min(line.left for line in lines), max(line.right for line in lines))
-        best: tuple[int, int, list[list[Line]]] | None = None
-        most = 0
+        candidates: list[tuple[int, int, int, list[Gap]]] = []
         for first in range(len(bands)):
-            if sums[-1] - sums[first] <= most or self._effort < 0:
+            for stop, gaps in self._stretches(bands, first, edges):
+                for start, end in self._without_tables(bands, first, stop, gaps):
+                    candidates.append((sums[end] - sums[start], start, end, gaps))
+            if self._effort < 0:
                 break
-            # A stretch that can grow upwards without closing a gap is no better than the grown one.
-            if first and not self._blocks(bands[first - 1], bands[first], edges):
+        rejected: list[tuple[int, int, float]] = []
+        for count, start, end, gaps in sorted(candidates, key=lambda found: (-found[0], found[1])):
+            self._effort -= count
+            if self._effort < 0:
+                break
+            # Of a table of many rows, a few may look like columns.
+            inside = [gutter for first, stop, gutter in rejected if first <= start and end <= stop]
+            free = [gap for gap in gaps if not any(gap[0] < gutter < gap[1] for gutter in inside)]
+            if not free:
                 continue
-            for stop, gutters in self._stretches(bands, first, edges):
-                for start, end in self._without_tables(bands, first, stop, gutters):
-                    count = sums[end] - sums[start]
-                    if count > most and (columns := split_columns(_flat(bands[start:end]), gutters)):
-                        best, most = (start, end, columns), count
-        if best is None:
-            return None
-        start, end, columns = best
-        return _flat(bands[:start]), columns, _flat(bands[end:])
+            columns, tables = split_columns(_flat(bands[start:end]), free)
+            if columns:
+                return _flat(bands[:start]), columns, _flat(bands[end:])
+            rejected += [(start, end, gutter) for gutter in tables]
+        return None
 
-    def _blocks(self, band: Band, below: Band, edges: Gap) -> bool:
-        """Whether a band stands where the one below it leaves room for a gutter."""
-        free, _ = self._narrow([edges], below)
-        left, _ = self._narrow(free, band)
-        return sum(end - start for start, end in free) - sum(end - start for start, end in left) >= GUTTER * self._unit
+    def _stretches(self, bands: list[Band], first: int, edges: Gap) -> Iterator[tuple[int, list[Gap]]]:
+        """The longest stretches from a band on that leave certain gaps open: the end of each, and the gaps.
 
-    def _stretches(self, bands: list[Band], first: int, edges: Gap) -> Iterator[tuple[int, list[float]]]:
-        """The longest stretches from a band on that leave certain gaps open: the end of each, and the gaps' middles.
-
-        A stretch that can grow downwards without closing a gap is no better than the grown one.
+        A stretch that can grow up or down without closing a gap is no better than the grown one.
         """
         gaps = [edges]
         for at in range(first, len(bands)):
             narrowed, closed = self._narrow(gaps, bands[at])
-            if closed and (gutters := _gutters(gaps, edges)):
-                yield at, gutters
+            if closed and (inner := _inner(gaps, edges)):
+                yield at, inner
             gaps = narrowed
-            if not gaps or self._effort < 0:
+            if not gaps or self._effort < 0 or (first and not self._is_blocked(gaps, bands[first - 1])):
                 return
-        if gutters := _gutters(gaps, edges):
-            yield len(bands), gutters
+        if inner := _inner(gaps, edges):
+            yield len(bands), inner
 
-    def _without_tables(self, bands: list[Band], first: int, stop: int, gutters: list[float]) -> Iterator[tuple[int, int]]:
-        """The parts of a stretch between the tables that reach across its gutters."""
+    def _is_blocked(self, gaps: list[Gap], band: Band) -> bool:
+        """Whether a band stands where there was room for a gutter."""
+        left, _ = self._narrow(gaps, band)
+        return _add_up(gaps) - _add_up(left) >= GUTTER * self._unit
+
+    def _without_tables(self, bands: list[Band], first: int, stop: int, gaps: list[Gap]) -> Iterator[tuple[int, int]]:
+        """The parts of a stretch between the tables that reach across its gaps."""
+        gutters = [middle(gap) for gap in gaps]
         start = at = first
         while at < stop:
             end = at
@@ -133,7 +137,7 @@ class _Cutter:
         gaps = [edges]
         for band in bands:
             gaps, _ = self._narrow(gaps, band)
-        columns = split(lines, _gutters(gaps, edges))
+        columns = split(lines, [middle(gap) for gap in _inner(gaps, edges)])
         return len(columns) > 2 and not any(is_filled(column) for column in columns)
 
     def _narrow(self, gaps: list[Gap], band: Band) -> tuple[list[Gap], bool]:
@@ -167,18 +171,25 @@ def _bands(lines: Sequence[Line]) -> list[Band]:
     return found
 
 
-def _gutters(gaps: Sequence[Gap], edges: Gap) -> list[float]:
-    """The middles of the gaps that are no margins."""
-    return [(start + end) / 2 for start, end in gaps if start > edges[0] and end < edges[1]]
+def _inner(gaps: Sequence[Gap], edges: Gap) -> list[Gap]:
+    """The gaps that are no margins."""
+    return [gap for gap in gaps if gap[0] > edges[0] and gap[1] < edges[1]]
+
+
+def _add_up(gaps: Sequence[Gap]) -> float:
+    return sum(end - start for start, end in gaps)
 
 
 def _is_table_row(band: Band, gutters: list[float]) -> bool:
     """Whether a band is one row, on both sides of a gutter, of more cells than the gutters part."""
     if len(band) < len(gutters) + 2:
         return False
+    height = max(line.height for line in band)
     middles = [line.middle for line in band]
-    aligned = max(middles) - min(middles) <= 0.3 * max(line.height for line in band)
-    return aligned and len({bisect_right(gutters, line.center) for line in band}) > 1
+    cells = sorted(band, key=lambda line: line.left)
+    white = sum(after.left - before.right > GUTTER * height for before, after in pairwise(cells))
+    aligned = max(middles) - min(middles) <= 0.3 * height
+    return aligned and white > len(gutters) and len({bisect_right(gutters, line.center) for line in band}) > 1
 
 
 def _flat(groups: Sequence[Sequence[Line]]) -> list[Line]:
