@@ -17,7 +17,8 @@ from layouts import LAYOUTS, Sheet, boxes, draw, make
 from visionocr.layout.markdown import page_text
 
 SEEDS = ("development", "held out")
-MOST = 4.0
+BULLETS = str.maketrans("•–", "--")
+MOST = 2.0
 """Character errors in percent over all pages of a seed, at most."""
 
 
@@ -41,8 +42,8 @@ def edits(one: str, other: str) -> int:
 
 def score(sheet: Sheet) -> float:
     """Character errors of a page, in percent of its characters."""
-    truth = " ".join(item.text for item in sheet.prints)
-    found = " ".join(page_text(boxes(sheet), markdown=False).split())
+    truth = " ".join(item.text for item in sheet.prints).translate(BULLETS)
+    found = " ".join(page_text(boxes(sheet), markdown=False).split()).translate(BULLETS)
     return 100 * edits(truth, found) / len(truth)
 
 

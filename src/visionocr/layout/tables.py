@@ -1,0 +1,193 @@
+"""Rows of cells become tables: which rows belong together, which lines are one cell, and what spans columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from visionocr.blocks import Cell
+from visionocr.layout.lines import Line, Row
+from visionocr.layout.paragraphs import join
+
+CELL_GAP = 1.2
+"""White between two cells of a table row, in line heights, at least: justified text has gaps below one."""
+WRAPPED = 1.1
+"""White between a line of a cell and the next one, in line heights, at most."""
+FILLED = 0.75
+"""Share of a grid's places that hold a text, at least: below it the rows are no table."""
+
+_LONE_MARKER = re.compile(r"^(?:[•●▪■◦‣∙·*–—-]|\(?(?:\d{1,3}|[A-Za-z])[.)])$")
+_FIGURE = re.compile(r"^[(+\-−–]?[$€£]?\d[\d.,:/%'’]*\)?[%*†]?$|^[-–—]$")
+
+Grid = list[list[Cell]]
+"""The cells of the rows; a cell that spans columns stands once."""
+
+
+def cells(row: Row) -> Row:
+    """Join what the engine parted within a cell: words with a wide space between them, a bullet and its text."""
+    found: list[Line] = []
+    for line in row:
+        if found:
+            last = found[-1]
+            height = min(last.height, line.height)
+            gap = line.left - last.right
+            if gap < CELL_GAP * height or (_LONE_MARKER.match(last.text) and len(found) == 1 and gap < 5 * height):
+                found[-1] = Line(
+                    min(last.left, line.left),
+                    min(last.top, line.top),
+                    max(last.right, line.right),
+                    max(last.bottom, line.bottom),
+                    f"{last.text} {line.text}",
+                )
+                continue
+        found.append(line)
+    return tuple(found)
+
+
+def runs(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
+    """Part rows into runs of table rows (true) and of lines (false).
+
+    A single line belongs to a table when it goes on with a cell above it.
+    """
+    run: list[Row] = []
+    table = False
+    above: Row = ()
+    """The last row of several cells."""
+    for at, row in enumerate(rows):
+        several = len(row) > 1
+        if table and not several:
+            several = _goes_on(above, run[-1], row[0], followed=at + 1 < len(rows) and len(rows[at + 1]) > 1)
+        if run and several != table:
+            yield table, run
+            run = []
+        table = several
+        above = row if len(row) > 1 else above
+        run.append(row)
+    if run:
+        yield table, run
+
+
+def _goes_on(above: Row, last: Row, line: Line, *, followed: bool) -> bool:
+    """Whether a line stands in a cell of a table row, *above*, or in its first column with more rows to follow."""
+    white = line.top - max(cell.bottom for cell in last)
+    if white > 1.5 * line.height:
+        return False
+    for cell, after in zip(above, (*above[1:], None), strict=True):
+        starts = abs(line.left - cell.left) < 0.7 * line.height
+        ends = after is None or line.right < after.left
+        if starts and ends and cell is not above[0] and white < WRAPPED * line.height:
+            return True
+    under = any(line.left < cell.right and cell.left < line.right for cell in above)
+    return followed and under and line.width < 0.6 * (above[-1].right - above[0].left)
+
+
+def read_grid(rows: Sequence[Row]) -> Grid | None:
+    """The cells by row and column; ``None`` where the rows have no common columns."""
+    spans = _column_spans(rows)
+    if spans is None:
+        return None
+    grid: list[dict[int, Cell]] = []
+    bottoms: list[Row] = []
+    for row in rows:
+        places = _place(row, spans)
+        if places is None:
+            return None
+        if grid and _is_wrapped(places, row, grid[-1], bottoms[-1], spans):
+            for column, cell in places.items():
+                grid[-1][column] = Cell(join(grid[-1][column].text, cell.text), grid[-1][column].columns)
+        else:
+            grid.append(places)
+        bottoms.append(row)
+    return [_with_empty(places, len(spans)) for places in grid]
+
+
+def is_table(grid: Grid, rows: int) -> bool:
+    """Whether a grid made of so many *rows* of print is a table: large and regular enough.
+
+    Two columns are a form or a receipt unless the first row is a header: words above a column of figures.
+    """
+    width = sum(cell.columns for cell in grid[0])
+    filled = sum(cell.columns for row in grid for cell in row if cell.text)
+    regular = rows >= 3 and len(grid) >= 3 and filled >= FILLED * width * len(grid)
+    return regular and (width > 2 or _has_header(grid))
+
+
+def with_header(grid: Grid) -> tuple[tuple[Cell, ...], ...]:
+    """The rows of a table whose first row, with all rows that span columns before it, is the header."""
+    header = next((at for at, row in enumerate(grid) if all(cell.columns == 1 for cell in row)), 0) + 1
+    return tuple(
+        tuple(Cell(cell.text, cell.columns, cell.rows, is_header=at < header) for cell in row)
+        for at, row in enumerate(grid)
+    )
+
+
+def is_figure(text: str) -> bool:
+    """Whether a cell holds a number or an amount."""
+    return bool(_FIGURE.match(text))
+
+
+def _column_spans(rows: Sequence[Row]) -> list[tuple[float, float]] | None:
+    """Left and right edge of each column, from the rows with the usual number of cells."""
+    counts = Counter(len(row) for row in rows if len(row) > 1)
+    usual = max((count for count, times in counts.items() if 3 * times >= max(counts.values())), default=0)
+    full = [row for row in rows if len(row) == usual]
+    if usual < 2:
+        return None
+    spans = [(min(row[at].left for row in full), max(row[at].right for row in full)) for at in range(usual)]
+    if all(after[0] > before[1] for before, after in zip(spans, spans[1:], strict=False)):
+        return spans
+    return None
+
+
+def _place(row: Row, spans: Sequence[tuple[float, float]]) -> dict[int, Cell] | None:
+    """The cells of a row by their first column; ``None`` when two would share one."""
+    found: dict[int, Cell] = {}
+    taken: set[int] = set()
+    for line in row:
+        inside = 0.3 * line.height
+        over = [at for at, span in enumerate(spans) if min(line.right, span[1]) - max(line.left, span[0]) > inside]
+        over = over or [min(range(len(spans)), key=lambda at: abs(sum(spans[at]) / 2 - line.center))]
+        words = line.text.split()
+        if taken.intersection(over):
+            return None
+        taken.update(over)
+        if len(over) == len(words) > 1 and all(map(is_figure, words)):  # figures that were found as one line
+            found.update({at: Cell(word) for at, word in zip(over, words, strict=True)})
+        else:
+            found[over[0]] = Cell(line.text.strip(), over[-1] - over[0] + 1)
+    return found
+
+
+def _is_wrapped(
+    places: dict[int, Cell], row: Row, above: dict[int, Cell], over: Row, spans: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a row goes on with the cells of the one above: only texts, each below a text of the same column.
+
+    Its first column is empty, or holds all there is of it below a line with no room for its first word.
+    """
+    white = min(cell.top for cell in row) - max(cell.bottom for cell in over)
+    texts = all(at in above and not is_figure(cell.text) for at, cell in places.items())
+    if not texts or white > WRAPPED * row[0].height:
+        return False
+    if 0 not in places:
+        return len(spans) == 2 or len(places) < len(spans) - 1
+    word = row[0].width * (len(row[0].text.split()[0]) + 1) / len(row[0].text)
+    return len(places) == 1 and over[0].right + word > spans[0][1] and not is_figure(over[0].text)
+
+
+def _with_empty(places: dict[int, Cell], width: int) -> list[Cell]:
+    row: list[Cell] = []
+    at = 0
+    while at < width:
+        row.append(places.get(at, Cell("")))
+        at += row[-1].columns
+    return row
+
+
+def _has_header(grid: Grid) -> bool:
+    header, *rest = grid
+    if len(header) != 2:
+        return False
+    figures = [sum(row[-1 if at else 0].text[-1:].isdigit() for row in rest) for at in range(2)]
+    return not any(char.isdigit() for cell in header for char in cell.text) and max(figures) >= 0.8 * len(rest)
