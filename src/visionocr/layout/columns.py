@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from visionocr.layout.lines import Line
+from visionocr.layout.lines import Line, merge, rows
 
 Gap = tuple[float, float]
 """White from top to bottom of a stretch: its left and right edge."""
 
+GUTTER = 0.5
+"""Narrowest gutter, in line heights. Gutters of newspapers are not much wider than this."""
 MIN_LINES = 3
 MIN_CHARACTERS = 12
 """Median characters a line of a column has at least: table cells are shorter."""
@@ -82,21 +84,17 @@ def _parts_text(left: list[Line], right: list[Line], share: float) -> bool:
         return False
     if _parts_columns(left, right, share):
         return True
-    for side, other in ((left, right), (right, left)):
-        if _is_solid(side, share):
-            return not _belong_to_rows(other, side)
+    if _is_solid(left, share) or _is_solid(right, share):
+        return not _belong_together(left, right)
     text = _is_column(left, share) or _is_column(right, share)
     return text and min(len(left), len(right)) >= MIN_LINES and _share_paired(left, right) <= LOOSE
 
 
 def _parts_columns(left: list[Line], right: list[Line], share: float) -> bool:
     """Whether there is running text on both sides, and not the cells of rows."""
-    sides = ((left, right), (right, left))
-    return (
-        all(_is_column(side, share) for side in (left, right))
-        and not _is_table(left, right)
-        and not any(_is_solid(side, share) and _belong_to_rows(other, side) for side, other in sides)
-    )
+    if not _is_column(left, share) or not _is_column(right, share) or _is_table(left, right):
+        return False
+    return not _belong_together(left, right)
 
 
 def _is_column(lines: list[Line], narrowest: float) -> bool:
@@ -162,11 +160,20 @@ def _share_paired(one: list[Line], other: list[Line]) -> float:
     return sum(partner is not None for partner in _partners(fewer, more)) / len(fewer)
 
 
+def _belong_together(left: list[Line], right: list[Line]) -> bool:
+    """Whether one of two sides belongs to the rows of the other."""
+    return _belong_to_rows(left, right) or _belong_to_rows(right, left)
+
+
 def _belong_to_rows(cells: list[Line], text: list[Line]) -> bool:
     """Whether lines stand beside the rows of a text as numbers, labels or further cells of a table do.
 
     Then nearly all have a line of the text beside them, and they are numbers, or start anew only where the text does.
     """
+    text = [merge(row) for row in rows(text)]
+    cells = [merge(row) for row in rows(cells) if text[0].top <= row[0].middle <= text[-1].bottom]
+    if not cells:
+        return False
     partners = _partners(cells, text)
     if sum(partner is not None for partner in partners) < PAIRED * len(cells):
         return False
@@ -177,7 +184,7 @@ def _belong_to_rows(cells: list[Line], text: list[Line]) -> bool:
     together = sum(
         id(partner) in starts for cell, partner in zip(cells, partners, strict=True) if partner and id(cell) in heads
     )
-    return together >= max(1, PAIRED * len(heads)) and together * len(text) > 1.5 * len(starts) * len(heads)
+    return together >= max(2, PAIRED * len(heads)) and together * len(text) > 1.5 * len(starts) * len(heads)
 
 
 def _starts(text: Sequence[Line]) -> set[int]:

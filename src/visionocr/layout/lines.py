@@ -110,6 +110,18 @@ def _mended(line: Line) -> Line:
     return replace(line, left=min(left, right), top=min(top, bottom), right=max(left, right), bottom=max(top, bottom))
 
 
+def merge(row: Sequence[Line]) -> Line:
+    """Lines that stand beside each other as one."""
+    return Line(
+        min(line.left for line in row),
+        min(line.top for line in row),
+        max(line.right for line in row),
+        max(line.bottom for line in row),
+        " ".join(line.text for line in row),
+        min(line.confidence for line in row),
+    )
+
+
 def is_sideways(lines: Iterable[Line]) -> bool:
     """Whether the page lies on its side: most of its characters stand in boxes much taller than wide."""
     tall = total = 0

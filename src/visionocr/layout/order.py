@@ -11,13 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 
-from visionocr.layout.columns import Gap, is_filled, middle, split, split_columns
+from visionocr.layout.columns import GUTTER, Gap, is_filled, middle, split, split_columns
 from visionocr.layout.lines import Line, Row, rows, usable
 
 SHRINK = 0.12
 """Share of a line height taken off both ends of a box to find gutters: boxes are a little too large."""
-GUTTER = 0.5
-"""Narrowest gutter, in line heights. Gutters of newspapers are not much wider than this."""
 TABLE_ROWS = 3
 """Rows across a gutter, each of several cells that leave their columns unfilled, that make a table."""
 EFFORT = 400_000

@@ -10,7 +10,7 @@ from visionocr.blocks import Block, BlockKind
 from visionocr.layout import order
 from visionocr.layout.lines import Line, Row, body_height, box_around, usable
 from visionocr.layout.paragraphs import Paragraph, join, paragraphs
-from visionocr.layout.tables import cells, is_table, read_grid, runs, with_header
+from visionocr.layout.tables import is_table, read_grid, runs, split_cells, with_header
 
 HEADINGS = ((1.75, 1), (1.4, 2), (1.3, 3))
 """Line height over the body's, at least, and the level."""
@@ -60,7 +60,7 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
 def _read_rows(rows: Sequence[Row], body: float, height: float) -> Iterator[_Part]:
     """The blocks of a column or of a stretch over all columns."""
     right = _right_edge(rows)
-    for several, run in runs([cells(row) for row in rows]):
+    for several, run in runs(split_cells(rows)):
         if several:
             yield _read_cells(run)
         else:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from visionocr.blocks import Cell
-from visionocr.layout.lines import Line, Row
+from visionocr.layout.columns import GUTTER
+from visionocr.layout.lines import Line, Row, merge
 from visionocr.layout.paragraphs import join
 
 CELL_GAP = 1.2
 """White between two cells of a table row, in line heights, at least: justified text has gaps below one."""
 WRAPPED = 1.1
 """White between a line of a cell and the next one, in line heights, at most."""
+APART = 2.2
+"""White between two tables that stand above each other, in line heights, at least."""
 FILLED = 0.75
 """Share of a grid's places that hold a text, at least: below it the rows are no table."""
 
@@ -24,25 +29,38 @@ Grid = list[list[Cell]]
 """The cells of the rows; a cell that spans columns stands once."""
 
 
-def cells(row: Row) -> Row:
-    """Join what the engine parted within a cell: words with a wide space between them, a bullet and its text."""
-    found: list[Line] = []
-    for line in row:
-        if found:
-            last = found[-1]
-            height = min(last.height, line.height)
-            gap = line.left - last.right
-            if gap < CELL_GAP * height or (_LONE_MARKER.match(last.text) and len(found) == 1 and gap < 5 * height):
-                found[-1] = Line(
-                    min(last.left, line.left),
-                    min(last.top, line.top),
-                    max(last.right, line.right),
-                    max(last.bottom, line.bottom),
-                    f"{last.text} {line.text}",
-                )
-                continue
-        found.append(line)
-    return tuple(found)
+def split_cells(rows: Sequence[Row]) -> list[Row]:
+    """Join what the engine parted within a cell: words with a wide space between them, a bullet and its text.
+
+    White that is neither wide nor narrow parts cells where it ends, or the text behind it ends, in line with others.
+    """
+    sure = [after for row in rows for before, after in pairwise(row) if _white(before, after) >= CELL_GAP]
+    starts, ends = sorted(line.left for line in sure), sorted(line.right for line in sure)
+    return [tuple(_join_pieces(row, starts, ends)) for row in rows]
+
+
+def _join_pieces(row: Row, starts: list[float], ends: list[float]) -> Iterator[Line]:
+    pending = row[0]
+    is_first = True
+    for line in row[1:]:
+        white = _white(pending, line)
+        reach = 0.4 * line.height
+        aligned = white >= GUTTER and max(_count_near(starts, line.left, reach), _count_near(ends, line.right, reach)) > 1
+        if (white < CELL_GAP and not aligned) or (is_first and white < 5 and _LONE_MARKER.match(pending.text)):
+            pending = merge((pending, line))
+        else:
+            yield pending
+            pending, is_first = line, False
+    yield pending
+
+
+def _white(before: Line, after: Line) -> float:
+    """The white between two lines on a row, in line heights."""
+    return (after.left - before.right) / (min(before.height, after.height) or 1.0)
+
+
+def _count_near(edges: list[float], edge: float, reach: float) -> int:
+    return bisect_right(edges, edge + reach) - bisect_left(edges, edge - reach)
 
 
 def runs(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
@@ -58,7 +76,8 @@ def runs(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
         several = len(row) > 1
         if table and not several:
             several = _goes_on(above, run[-1], row[0], followed=at + 1 < len(rows) and len(rows[at + 1]) > 1)
-        if run and several != table:
+        white = row[0].top - run[-1][0].bottom if run else 0.0
+        if run and (several != table or (table and white > APART * row[0].height)):
             yield table, run
             run = []
         table = several
@@ -135,7 +154,7 @@ def _column_spans(rows: Sequence[Row]) -> list[tuple[float, float]] | None:
     if usual < 2:
         return None
     spans = [(min(row[at].left for row in full), max(row[at].right for row in full)) for at in range(usual)]
-    if all(after[0] > before[1] for before, after in zip(spans, spans[1:], strict=False)):
+    if all(after[0] > before[1] for before, after in pairwise(spans)):
         return spans
     return None
 
