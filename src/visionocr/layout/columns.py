@@ -35,6 +35,7 @@ LOOSE = 0.5
 """Share of the lines with a partner on the other side up to which two sides are independent: by chance it is a third."""
 PAIRED = 0.8
 """Share of the lines with a partner on the other side from which two sides are rows."""
+BULLETS = tuple("•●▪■◦‣∙·")
 NUMBERING = 6
 """Most characters of the median line of a margin that numbers or prices the lines beside it."""
 
@@ -119,6 +120,8 @@ def _looks_like_text(lines: list[Line], narrowest: float, least: int, characters
 
 def _is_table(left: list[Line], right: list[Line]) -> bool:
     """Whether two sides are the cells of rows: nearly all lines have a partner, and many leave their column unfilled."""
+    if all(sum(line.text.startswith(BULLETS) for line in side) > 1 for side in (left, right)):
+        return False  # lists beside each other
     return _share_paired(left, right) >= PAIRED and any(
         median(line.width for line in side) < TABLE_FILL * _width(side) for side in (left, right)
     )

@@ -19,6 +19,8 @@ WRAPPED = 1.1
 """White between a line of a cell and the next one, in line heights, at most."""
 APART = 2.2
 """White between two tables that stand above each other, in line heights, at least."""
+TIGHTER = 0.15
+"""By how many line heights the white within a row is less than between rows."""
 FILLED = 0.75
 """Share of a grid's places that hold a text, at least: below it the rows are no table."""
 
@@ -71,7 +73,7 @@ def runs(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
     run: list[Row] = []
     table = False
     above: Row = ()
-    """The last row of several cells."""
+    """The last row with most cells."""
     for at, row in enumerate(rows):
         several = len(row) > 1
         if table and not several:
@@ -79,9 +81,9 @@ def runs(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
         white = row[0].top - run[-1][0].bottom if run else 0.0
         if run and (several != table or (table and white > APART * row[0].height)):
             yield table, run
-            run = []
+            run, above = [], ()
         table = several
-        above = row if len(row) > 1 else above
+        above = row if len(row) >= len(above) else above
         run.append(row)
     if run:
         yield table, run
@@ -106,19 +108,21 @@ def read_grid(rows: Sequence[Row]) -> Grid | None:
     spans = _column_spans(rows)
     if spans is None:
         return None
+    places = [_place(row, spans) for row in rows]
+    whites = [0.0, *(_white_between(above, below) for above, below in pairwise(rows))]
+    # The white above rows that start with a first cell: within a row there is less.
+    usual = min((white for white, row in zip(whites[1:], places[1:], strict=True) if row and 0 in row), default=0.0)
     grid: list[dict[int, Cell]] = []
-    bottoms: list[Row] = []
-    for row in rows:
-        places = _place(row, spans)
-        if places is None:
+    for at, row in enumerate(places):
+        if row is None:
             return None
-        if grid and _is_wrapped(places, row, grid[-1], bottoms[-1], spans):
-            for column, cell in places.items():
+        close = whites[at] < usual - TIGHTER * rows[at][0].height
+        if grid and _is_wrapped(row, rows[at], grid[-1], rows[at - 1], spans, whites[at], close=close):
+            for column, cell in row.items():
                 grid[-1][column] = Cell(join(grid[-1][column].text, cell.text), grid[-1][column].columns)
         else:
-            grid.append(places)
-        bottoms.append(row)
-    return [_with_empty(places, len(spans)) for places in grid]
+            grid.append(row)
+    return [_with_empty(row, len(spans)) for row in grid]
 
 
 def is_table(grid: Grid, rows: int) -> bool:
@@ -178,19 +182,30 @@ def _place(row: Row, spans: Sequence[tuple[float, float]]) -> dict[int, Cell] | 
     return found
 
 
+def _white_between(above: Row, below: Row) -> float:
+    return min(line.top for line in below) - max(line.bottom for line in above)
+
+
 def _is_wrapped(
-    places: dict[int, Cell], row: Row, above: dict[int, Cell], over: Row, spans: Sequence[tuple[float, float]]
+    places: dict[int, Cell],
+    row: Row,
+    above: dict[int, Cell],
+    over: Row,
+    spans: Sequence[tuple[float, float]],
+    white: float,
+    *,
+    close: bool,
 ) -> bool:
     """Whether a row goes on with the cells of the one above: only texts, each below a text of the same column.
 
     Its first column is empty, or holds all there is of it below a line with no room for its first word.
+    *white* is above it; *close*: less than between rows.
     """
-    white = min(cell.top for cell in row) - max(cell.bottom for cell in over)
     texts = all(at in above and not is_figure(cell.text) for at, cell in places.items())
     if not texts or white > WRAPPED * row[0].height:
         return False
     if 0 not in places:
-        return len(spans) == 2 or len(places) < len(spans) - 1
+        return close or len(spans) == 2 or len(places) < len(spans) - 1
     word = row[0].width * (len(row[0].text.split()[0]) + 1) / len(row[0].text)
     return len(places) == 1 and over[0].right + word > spans[0][1] and not is_figure(over[0].text)
 
