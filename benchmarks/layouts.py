@@ -1,7 +1,7 @@
 """Pages drawn in many layouts whose reading order is known, and the boxes that an OCR engine would find on them.
 
-Every layout is a function of a random source. It sets its lines in reading order: the order in which they are set is the
-truth. The words are made up, so that no two lines of a page are alike.
+Every layout is a function of a random source. It sets its lines in reading order: the order in which they are set is
+the truth. The words are made up, so that no two lines of a page are alike.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pymupdf
+
 from visionocr.layout.lines import Line
 
 _mupdf: Any = pymupdf
@@ -22,7 +23,10 @@ WIDTH, HEIGHT = 595.0, 842.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 541.0, 60.0, 780.0
 SCALE = 150 / 72
 """Pixels of the boxes for a point."""
-SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu bra cle dri flo gru sta tre pli sno".split()
+SYLLABLES = (
+    *("ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va", "we", "xi", "yo"),
+    *("zu", "bra", "cle", "dri", "flo", "gru", "sta", "tre", "pli", "sno"),
+)
 ENDINGS = ("", "", "n", "r", "s", "t", "l", "nd")
 
 
@@ -155,8 +159,8 @@ def boxes(sheet: Sheet) -> list[Line]:
         bottom = item.y + item.size * ((0.3 if deep else 0.16) + chance.uniform(-0.03, 0.06))
         left = item.x - item.size * chance.uniform(0.05, 0.22)
         right = item.x + item.width + item.size * chance.uniform(0.05, 0.22)
-        edges = (round(edge * SCALE) for edge in (left, top, right, bottom))
-        found.append(Line(*map(float, edges), item.text, chance.uniform(0.97, 1)))
+        left, top, right, bottom = (float(round(edge * SCALE)) for edge in (left, top, right, bottom))
+        found.append(Line(left, top, right, bottom, item.text, chance.uniform(0.97, 1)))
     return sorted(found, key=lambda line: (line.top, line.left))
 
 
@@ -267,7 +271,7 @@ def columns_with_table(sheet: Sheet) -> None:
 def columns_with_list(sheet: Sheet) -> None:
     """A list of short items in one of two columns."""
 
-    def part(left: float, y: float, width: float) -> float:
+    def part(left: float, y: float, width: float) -> float:  # noqa: ARG001 - as all parts
         mark = sheet.chance.choice(("•", "–", ""))
         for at in range(sheet.chance.randint(8, 20)):
             y = sheet.put(left + 8, y, f"{mark or f'{at + 1}.'} {sheet.words(1, 4)}")

@@ -1,8 +1,8 @@
-"""Reading order and structure from boxes alone: character errors of pages whose order is known, without any reading.
+"""Reading order from boxes alone: character errors of pages whose order is known, without any reading.
 
-The pages are those of ``layouts.py``, with boxes as an OCR engine finds them. What the layout rules make of the boxes is
-compared with the text in the order in which it was set: all errors are errors of order. One seed is for working on the
-rules, another is held out; both are printed, for each layout the mean and the worst page.
+The pages are those of ``layouts.py``, with boxes as an OCR engine finds them. What the layout rules make of the boxes
+is compared with the text in the order in which it was set: all errors are errors of order. One seed is for working on
+the rules, another is held out; for each layout the mean and the worst page are printed.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.layout.markdown import page_text
-from visionocr.layout.paragraphs import join
 from visionocr.layout.lines import Line, rows
+from visionocr.layout.markdown import page_text
 from visionocr.layout.order import blocks
+from visionocr.layout.paragraphs import join
 
 T = TypeVar("T")
 HEIGHT, PITCH, WIDTH = 20.0, 28.0, 480.0

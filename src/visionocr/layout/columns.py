@@ -32,7 +32,7 @@ SOLID = (5, 22, 0.8)
 ALIGNED = 0.2
 """Line heights between the middles of two lines on one row, at most."""
 LOOSE = 0.5
-"""Share of the lines with a partner on the other side up to which two sides are independent: by chance it is a third."""
+"""Share of the lines with a partner up to which two sides are independent: by chance it is a third."""
 PAIRED = 0.8
 """Share of the lines with a partner on the other side from which two sides are rows."""
 BULLETS = tuple("•●▪■◦‣∙·")
@@ -119,7 +119,7 @@ def _looks_like_text(lines: list[Line], narrowest: float, least: int, characters
 
 
 def _is_table(left: list[Line], right: list[Line]) -> bool:
-    """Whether two sides are the cells of rows: nearly all lines have a partner, and many leave their column unfilled."""
+    """Whether two sides are the cells of rows: nearly all have a partner, and many leave their column unfilled."""
     if all(sum(line.text.startswith(BULLETS) for line in side) > 1 for side in (left, right)):
         return False  # lists beside each other
     return _share_paired(left, right) >= PAIRED and any(

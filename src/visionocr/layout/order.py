@@ -129,7 +129,7 @@ class _Cutter:
             yield start, stop
 
     def _is_table(self, bands: list[Band]) -> bool:
-        """Whether rows of several cells are a table: none of the columns that their gaps make is filled by its lines."""
+        """Whether rows of several cells are a table: none of the columns between their gaps is filled by its lines."""
         lines = _flat(bands)
         edges = (min(line.left for line in lines), max(line.right for line in lines))
         gaps = [edges]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.layout import order
+from visionocr.layout.edges import is_page_number
 from visionocr.layout.lines import Line, Row, body_height, box_around, usable
 from visionocr.layout.paragraphs import Paragraph, join, paragraphs
 from visionocr.layout.tables import is_table, read_grid, runs, split_cells, with_header
@@ -21,11 +22,13 @@ NOTE = 0.9
 
 _BULLET = re.compile(r"^(?:([•●▪■◦‣∙·])\s*|([-*–—])\s+)(?=\S)")
 _NUMBER = re.compile(r"^(\d{1,3}[.)])\s+(?=\S)")
-_SPECIAL = re.compile(r"^(?=#{1,6}(?:\s|$)|>|`{3}|~{3}|(?:[-=_*]\s*){3,}$)", re.MULTILINE)
+_SPECIAL = re.compile(r"^(?=#{1,6}(?:\s|$)|>|`{3}|~{3}|(?:[-=_*][ \t]*){3,}$)", re.MULTILINE)
 _CAPTION = re.compile(r"^(?:fig(?:ure|\.)?|table|tab\.|abb(?:ildung|\.)|tabelle|figura|tabla|tableau)\s*\d+[.:]", re.I)
 _NOTE = re.compile(r"^(?:\d{1,3}|[*†‡§¹²³⁴-⁹])[.)]?\s*\w")
-_PAGE_NUMBER = re.compile(r"^[-–—\s]*(?:(?:page|seite|p\.|s\.)\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von)\s*\d{1,4})?[-–—\s]*$", re.I)
-_ENDS = tuple(".!?:;\"”»)]…")
+ENDS = tuple('.!?:;"”»)]…')
+"""What a paragraph ends with that does not go on."""
+PARAGRAPHS = frozenset({BlockKind.TEXT, BlockKind.LIST_ITEM})
+"""What goes on in the next column or page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,16 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
     parts: list[_Part] = []
     for rows in order.blocks(lines):
         for part in _read_rows(rows, body, height):
-            if part.block.kind is BlockKind.TEXT and (at := _find_start(parts, part, body)) is not None:
+            if part.block.kind is BlockKind.TEXT and (at := _find_start(parts, part)) is not None:
                 parts[at] = _join(parts[at], part)
             else:
                 parts.append(part)
-    return tuple(replace(part.block, box=box_around(part.lines, width, height)) for part in parts)
+    return tuple(_finish(part, width, height) for part in parts)
+
+
+def _finish(part: _Part, width: float, height: float) -> Block:
+    goes_on = part.is_open if part.block.kind in PARAGRAPHS else None
+    return replace(part.block, box=box_around(part.lines, width, height), is_open=goes_on)
 
 
 def _read_rows(rows: Sequence[Row], body: float, height: float) -> Iterator[_Part]:
@@ -115,7 +123,7 @@ def _name(paragraph: Paragraph, body: float, height: float, *, last: bool) -> Bl
     if level := _heading_level(paragraph, text, scale):
         return Block(BlockKind.HEADING, text, level)
     edge = first.bottom < MARGIN * height or first.top > (1 - MARGIN) * height
-    if edge and len(paragraph.lines) == 1 and _PAGE_NUMBER.match(text):
+    if edge and len(paragraph.lines) == 1 and is_page_number(text):
         return Block(BlockKind.PAGE_NUMBER, text)
     if _CAPTION.match(text):
         return Block(BlockKind.CAPTION, text)
@@ -140,7 +148,7 @@ def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\", text)
 
 
-def _find_start(parts: Sequence[_Part], part: _Part, body: float) -> int | None:
+def _find_start(parts: Sequence[_Part], part: _Part) -> int | None:
     """The place of the paragraph with which *part* goes on: at the end of the column before.
 
     Its last line must be full and end within a sentence, and *part* go on in lower case above or beside that end.
@@ -148,12 +156,12 @@ def _find_start(parts: Sequence[_Part], part: _Part, body: float) -> int | None:
     """
     between = {BlockKind.FOOTNOTE, BlockKind.CAPTION, BlockKind.PAGE_NUMBER}
     at = next((at for at in reversed(range(len(parts))) if parts[at].block.kind not in between), None)
-    if at is None or parts[at].block.kind not in {BlockKind.TEXT, BlockKind.LIST_ITEM} or not part.lines[0].text[:1].islower():
+    if at is None or parts[at].block.kind not in PARAGRAPHS or not part.lines[0].text[:1].islower():
         return None
     last, first = parts[at].lines[-1], part.lines[0]
     elsewhere = first.left > last.right or first.bottom < last.top
     alike = max(last.height, first.height) < 1.3 * min(last.height, first.height)
-    whole = "\n" not in part.block.text and not parts[at].block.text.endswith(_ENDS)
+    whole = "\n" not in part.block.text and not parts[at].block.text.endswith(ENDS)
     return at if parts[at].is_open and elsewhere and alike and whole else None
 
 

@@ -47,7 +47,8 @@ def _join_pieces(row: Row, starts: list[float], ends: list[float]) -> Iterator[L
     for line in row[1:]:
         white = _white(pending, line)
         reach = 0.4 * line.height
-        aligned = white >= GUTTER and max(_count_near(starts, line.left, reach), _count_near(ends, line.right, reach)) > 1
+        others = max(_count_near(starts, line.left, reach), _count_near(ends, line.right, reach))
+        aligned = white >= GUTTER and others > 1
         if (white < CELL_GAP and not aligned) or (is_first and white < 5 and _LONE_MARKER.match(pending.text)):
             pending = merge((pending, line))
         else:
