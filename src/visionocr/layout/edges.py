@@ -20,7 +20,7 @@ ALIKE = 0.9
 DEEPEST = 3
 """Blocks from the top and from the bottom among which headers and footers are looked for where boxes are unknown."""
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\b\d+\b")
 _ROMAN = r"(?=[ivxlc])c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _NUMBER = re.compile(
     rf"^\W*(?:(?:page|seite|p\.|s\.)\s*)?(?:\d{{1,4}}|{_ROMAN})(?:\s*(?:/|of|von)\s*\d{{1,4}})?\W*$", re.IGNORECASE

@@ -16,6 +16,8 @@ from visionocr.layout.lines import Line
 
 PARAGRAPH_GAP = 1.4
 """Distance between the middles of two lines over the usual distance, from which a paragraph ends."""
+RAGGED = 0.2
+"""Share of its column that a full line may leave empty where lines are not justified."""
 LARGE = 1.3
 """Line height over the body's from which a line may be a heading: boxes of one and the same size differ by a fifth."""
 
@@ -80,9 +82,14 @@ def paragraphs(lines: Sequence[Line], body: float, right: float) -> list[Paragra
             tight.append(broken == "line")
         found.append([line])
     return [
-        Paragraph(tuple(group), close, right - group[-1].right < 2 * group[-1].height)
+        _finish(group, right, is_tight=close and (len(group) == 1 or bool(MARKER.match(group[0].text))))
         for group, close in zip(found, tight, strict=False)
     ]
+
+
+def _finish(group: Sequence[Line], right: float, *, is_tight: bool) -> Paragraph:
+    room = right - group[-1].right
+    return Paragraph(tuple(group), is_tight, room < max(RAGGED * (right - group[0].left), 2 * group[-1].height))
 
 
 def _pitch(lines: Sequence[Line], body: float) -> float:
