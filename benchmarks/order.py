@@ -16,7 +16,7 @@ from statistics import mean
 from layouts import LAYOUTS, Sheet, boxes, draw, make
 from visionocr.layout.markdown import page_text
 
-SEEDS = ("development", "held out")
+SEEDS = ("development", "unseen")
 BULLETS = str.maketrans("•–", "--")
 MOST = 2.0
 """Character errors in percent over all pages of a seed, at most."""

@@ -9,7 +9,7 @@ from visionocr.blocks import Block, BlockKind
 from visionocr.layout.lines import Line
 from visionocr.layout.structure import read_page
 
-_ESCAPE = re.compile(r"^\\(?=[#>`~=_*-])", re.MULTILINE)
+_ESCAPE = re.compile(r"^\\(?=[#>`~=_*+-])", re.MULTILINE)
 
 
 def page_text(lines: Sequence[Line], markdown: bool = True) -> str:

@@ -14,7 +14,7 @@ DOUBTFUL = 0.65
 14 drawn halftones, beside text, the highest had 0.58."""
 SURE = 0.9
 """Confidence from which a line tells in which script the page is written."""
-MONOTONOUS = ((1, 4, 0.75), (2, 6, 0.9))
+MONOTONOUS = ((1, 4, 0.75), (2, 6, 0.9), (3, 8, 0.95))
 """What is read from halftone, such as "8888880888" or "0000.....": so many different characters make at least this
 share of a line of at least that many."""
 
@@ -40,7 +40,7 @@ def _is_noise(line: Line, is_chinese: bool) -> bool:
         return True
     if line.confidence >= DOUBTFUL or not letters:
         return False
-    counts = [count for _, count in Counter(letters).most_common(2)]
+    counts = [count for _, count in Counter(letters).most_common(3)]
     for different, least, share in MONOTONOUS:
         if len(letters) >= least and sum(counts[:different]) >= share * len(letters):
             return True

@@ -94,7 +94,7 @@ def _finish(group: Sequence[Line], right: float, *, is_tight: bool) -> Paragraph
 
 def _pitch(lines: Sequence[Line], body: float) -> float:
     """The usual distance between two lines: the median, but of few lines never more than generous leading."""
-    apart = [b.middle - a.middle for a, b in pairwise(lines) if b.middle > a.middle]
+    apart = [b.middle - a.middle for a, b in pairwise(lines) if 0 < b.middle - a.middle < 3 * body]
     usual = median(apart) if apart else 1.3 * body
     return min(usual, (2.6 if len(apart) > 5 else 1.7) * body)
 

@@ -20,9 +20,9 @@ MARGIN = 0.08
 NOTE = 0.9
 """Height of a foot note over the body's, at most."""
 
-_BULLET = re.compile(r"^(?:([•●▪■◦‣∙·])\s*|([-*–—])\s+)(?=\S)")
+_BULLET = re.compile(r"^(?:[•●▪■◦‣∙·]\s*|[-*–]\s+)(?=\S)")
 _NUMBER = re.compile(r"^(\d{1,3}[.)])\s+(?=\S)")
-_SPECIAL = re.compile(r"^(?=#{1,6}(?:\s|$)|>|`{3}|~{3}|(?:[-=_*][ \t]*){3,}$)", re.MULTILINE)
+_SPECIAL = re.compile(r"^(?=#{1,6}(?:\s|$)|[-*+]\s|>|`{3}|~{3}|(?:[-=_*][ \t]*){3,}$)", re.MULTILINE)
 _CAPTION = re.compile(r"^(?:fig(?:ure|\.)?|table|tab\.|abb(?:ildung|\.)|tabelle|figura|tabla|tableau)\s*\d+[.:]", re.I)
 _NOTE = re.compile(r"^(?:\d{1,3}|[*†‡§¹²³⁴-⁹])[.)]?\s*\w")
 ENDS = tuple('.!?:;"”»)]…')
@@ -96,9 +96,11 @@ def _read_cells(rows: list[Row]) -> _Part:
 
 def _read_lines(found: Sequence[Paragraph], body: float, height: float) -> Iterator[_Part]:
     """A block for each paragraph; short lines that follow each other closely are one."""
+    # Foot notes stand below all text of the usual size.
+    notes = 1 + max((at for at, paragraph in enumerate(found) if not _is_small(paragraph, body)), default=-1)
     pending: _Part | None = None
     for at, paragraph in enumerate(found):
-        part = _Part(_name(paragraph, body, height, last=at == len(found) - 1), paragraph.lines, paragraph.is_open)
+        part = _Part(_name(paragraph, body, height, is_low=at >= notes), paragraph.lines, paragraph.is_open)
         plain = part.block.kind is BlockKind.TEXT
         if pending and plain and paragraph.is_tight:
             text = f"{pending.block.text}\n{part.block.text}"
@@ -115,8 +117,12 @@ def _read_lines(found: Sequence[Paragraph], body: float, height: float) -> Itera
         yield pending
 
 
-def _name(paragraph: Paragraph, body: float, height: float, *, last: bool) -> Block:
-    """What a paragraph is. *last*: in its column."""
+def _is_small(paragraph: Paragraph, body: float) -> bool:
+    return paragraph.height <= NOTE * body or is_page_number(paragraph.text)
+
+
+def _name(paragraph: Paragraph, body: float, height: float, *, is_low: bool) -> Block:
+    """What a paragraph is. *is_low*: there is only small print below it in its column."""
     text = paragraph.text
     scale = paragraph.height / body
     first = paragraph.lines[0]
@@ -127,8 +133,8 @@ def _name(paragraph: Paragraph, body: float, height: float, *, last: bool) -> Bl
         return Block(BlockKind.PAGE_NUMBER, text)
     if _CAPTION.match(text):
         return Block(BlockKind.CAPTION, text)
-    if last and scale <= NOTE and first.top > height / 2 and _NOTE.match(text):
-        return Block(BlockKind.FOOTNOTE, text)
+    if is_low and scale <= NOTE and first.top > height / 2 and _NOTE.match(text):
+        return Block(BlockKind.FOOTNOTE, _escape(text))
     for pattern, marker in ((_BULLET, "-"), (_NUMBER, "")):
         if match := pattern.match(text):
             return Block(BlockKind.LIST_ITEM, _escape(text[match.end() :]), marker=marker or match[1])

@@ -224,5 +224,6 @@ def _has_header(grid: Grid) -> bool:
     header, *rest = grid
     if len(header) != 2:
         return False
-    figures = [sum(row[-1 if at else 0].text[-1:].isdigit() for row in rest) for at in range(2)]
+    texts = [[row[-1 if at else 0].text for row in rest] for at in range(2)]
+    figures = [sum(text[:1].isdigit() or text[-1:].isdigit() for text in column) for column in texts]
     return not any(char.isdigit() for cell in header for char in cell.text) and max(figures) >= 0.8 * len(rest)
