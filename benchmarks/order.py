@@ -18,7 +18,7 @@ from visionocr.layout.markdown import page_text
 
 SEEDS = ("development", "unseen")
 BULLETS = str.maketrans("•–", "--")
-MOST = 2.0
+MOST = 1.0
 """Character errors in percent over all pages of a seed, at most."""
 
 

@@ -18,14 +18,17 @@ TEXT, NUMBER = BlockKind.TEXT, BlockKind.PAGE_NUMBER
 SIZE, PITCH, LETTER = 20.0, 26.0, 10.0
 COLUMN = 60
 """Letters of a line."""
-PROSE = (
+FIRST = (
     "The committee met on the third of May to examine the accounts of the previous year, and it was agreed that the "
-    + "costs of the new building had risen more quickly than anyone expected, so that a further report would be needed "
-    + "before the autumn, when several members would ask whether the estimate included the price of the land.",
-    "Nobody could say it, as the secretary had left the papers at his house in Lower Thames Street, and the "
-    + "chairman therefore asked those present to postpone the question until Monday, 14 October, which they did with "
-    + "some relief, although Mr Hawkins, who had come from Whitby for nothing else, was heard to object.",
+    "costs of the new building had risen more quickly than anyone expected, so that a further report would be needed "
+    "before the autumn, when several members would ask whether the estimate included the price of the land."
 )
+SECOND = (
+    "Nobody could say it, as the secretary had left the papers at his house in Lower Thames Street, and the "
+    "chairman therefore asked those present to postpone the question until Monday, 14 October, which they did with "
+    "some relief, although Mr Hawkins, who had come from Whitby for nothing else, was heard to object."
+)
+PROSE = (FIRST, SECOND)
 
 
 def set_lines(texts: Sequence[str]) -> list[str]:

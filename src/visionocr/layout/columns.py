@@ -35,6 +35,8 @@ LOOSE = 0.5
 """Share of the lines with a partner up to which two sides are independent: by chance it is a third."""
 PAIRED = 0.8
 """Share of the lines with a partner on the other side from which two sides are rows."""
+BALANCED = 0.6
+"""Lines of one side over those of the other from which two sides are about as long."""
 BULLETS = tuple("•●▪■◦‣∙·")
 NUMBERING = 6
 """Most characters of the median line of a margin that numbers or prices the lines beside it."""
@@ -83,6 +85,8 @@ def _parts_text(left: list[Line], right: list[Line], share: float) -> bool:
     """Whether a gutter between these two sides parts columns."""
     if not _are_beside(left, right):
         return False
+    if all(sum(line.text.startswith(BULLETS) for line in side) > 1 for side in (left, right)):
+        return True  # lists
     if _parts_columns(left, right, share):
         return True
     if _is_solid(left, share) or _is_solid(right, share):
@@ -120,8 +124,6 @@ def _looks_like_text(lines: list[Line], narrowest: float, least: int, characters
 
 def _is_table(left: list[Line], right: list[Line]) -> bool:
     """Whether two sides are the cells of rows: nearly all have a partner, and many leave their column unfilled."""
-    if all(sum(line.text.startswith(BULLETS) for line in side) > 1 for side in (left, right)):
-        return False  # lists beside each other
     return _share_paired(left, right) >= PAIRED and any(
         median(line.width for line in side) < TABLE_FILL * _width(side) for side in (left, right)
     )
@@ -164,8 +166,11 @@ def _share_paired(one: list[Line], other: list[Line]) -> float:
 
 
 def _belong_together(left: list[Line], right: list[Line]) -> bool:
-    """Whether one of two sides belongs to the rows of the other."""
-    return _belong_to_rows(left, right) or _belong_to_rows(right, left)
+    """Whether one of two sides belongs to the rows of the other; of two long texts, each to those of the other."""
+    found = [_belong_to_rows(left, right), _belong_to_rows(right, left)]
+    are_texts = all(median(len(line.text) for line in side) >= SOLID[1] for side in (left, right))
+    is_balanced = min(len(left), len(right)) >= BALANCED * max(len(left), len(right))
+    return all(found) if are_texts and is_balanced else any(found)
 
 
 def _belong_to_rows(cells: list[Line], text: list[Line]) -> bool:
