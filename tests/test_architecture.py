@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"boxes", "errors"},
     {"blocks", "evidence"},
-    {"types"},
+    {"types", "placed"},
     {"text", "speed"},
     {"validation"},
     {"layout"},
@@ -21,8 +21,9 @@ LAYERS = (
     {"worker_main"},
     {"workers", "stop", "settings", "console"},
     {"gguf", "output", "documents"},
-    {"engines"},
+    {"engines", "evaluation"},
     {"server_info", "vision_check"},
+    {"checking", "page_answer"},
     {"asking"},
     {"reader"},
     {"job"},
@@ -31,7 +32,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 HOMES = {
-    "pymupdf": {"documents/pdf.py"},
+    "pymupdf": {"documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py"},
     "msgspec": {"output/state.py", "types.py", "validation.py"},
     "PIL": {"check/chart_image.py", "documents/blank.py", "documents/images.py"},
     "requests": {"engines/http.py", "engines/connection.py"},
@@ -40,11 +41,20 @@ HOMES = {
     "faster_paddle": {"engines/local_worker.py"},
     "xllamacpp": {"engines/llama_worker.py"},
     "rapidocr": {"engines/local_worker.py"},
+    "rapidfuzz": {"evaluation/scores.py"},
     "rich": {"console.py"},
     "sqlite3": {"output/database.py"},
     "filelock": {"output/database.py"},
     "typer": {
-        *("cli/app.py", "cli/check.py", "cli/gguf.py", "cli/options.py", "cli/outcome.py", "cli/presets.py"),
+        *(
+            "cli/app.py",
+            "cli/check.py",
+            "cli/eval.py",
+            "cli/gguf.py",
+            "cli/options.py",
+            "cli/outcome.py",
+            "cli/presets.py",
+        ),
         "cli/run.py",
     },
 }

@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from visionocr.blocks import Block
-from visionocr.boxes import Box
+from visionocr.boxes import Box, TextLine
 from visionocr.evidence import Doubt, Evidence
 
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -359,6 +359,8 @@ class Completion:
     """0 to 1, where the engine knows it."""
     final: bool = False
     """Asking again would bring the same answer."""
+    lines: tuple[TextLine, ...] = ()
+    """The lines of the page with their places, where the engine knows them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_frames, make_image
 from fakes.pictures import make_pdf as pdf_file
-from setting_samples import SAMPLES
+from setting_samples import SAMPLES, UNCHECKED
 from visionocr import __version__, job
 from visionocr.cli.app import app
 from visionocr.errors import ServerError
@@ -82,6 +82,8 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch, *arguments: str, **en
         raise ServerError("seen enough")
 
     monkeypatch.setattr(job, "prepare", prepare)
+    for name in UNCHECKED:
+        monkeypatch.delenv(name)
     pdf_file("settings.pdf")
     ran = run(*arguments, "settings.pdf", **environment)
     assert ran.err == "error: seen enough\n", ran

@@ -1,4 +1,4 @@
-"""PDF documents: the only user of PyMuPDF, which must be called by one thread at a time."""
+"""PDF documents become images. PyMuPDF must be called by one thread at a time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PdfFile:
         self.password: str | None = None
         """The one that opened it, where it needs one."""
         _mupdf.TOOLS.reset_mupdf_warnings()
-        with _guarded(self._name, "opened"):
+        with guarded(self._name, "opened"):
             self._pdf = _open(content)
             self._unlock(content.name, password)
             self.pages = int(self._pdf.page_count)
@@ -73,7 +73,7 @@ class PdfFile:
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{self._name} has no page {page.number}")
         _mupdf.TOOLS.reset_mupdf_warnings()
-        with _guarded(f"page {page.number} of {self._name}", "drawn"):
+        with guarded(f"page {page.number} of {self._name}", "drawn"):
             sheet = self._pdf.load_page(page.number - 1)
             zoom, remarks = _compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
             if self._has_no_area(sheet):
@@ -96,6 +96,11 @@ class PdfFile:
         result = make_images(picture, page, spec, (*self._find_damage(), *remarks))
         self._clear_store(_PICTURE_PAGES if self._has_pictures(sheet) else 1)
         return result
+
+    @property
+    def document(self) -> Any:
+        """The open document of PyMuPDF."""
+        return self._pdf
 
     def close(self) -> None:
         """Close the file and give its memory back."""
@@ -158,8 +163,8 @@ class PdfFile:
 
 
 @contextmanager
-def _guarded(name: str, action: str) -> Iterator[None]:
-    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened or drawn."""
+def guarded(name: str, action: str) -> Iterator[None]:
+    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened, drawn or written."""
     try:
         yield
     except MemoryError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, TypeVar
 
@@ -31,6 +32,22 @@ _DAMAGED = Finding(
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What a picture file says about one of its pages."""
+
+    size: images.Size
+    """Pixels, before the orientation is applied."""
+    dpi: tuple[float, ...]
+    """Pixels an inch across and down; 0 where the file does not say. Cameras and programs write 72 or 96 for that."""
+    orientation: int
+    """EXIF: 1 for upright."""
+    is_lossy: bool
+    """Compressed so that details were lost."""
+    is_bilevel: bool
+    """Black and white only."""
+
+
 class PictureFile:
     """A picture file as a document."""
 
@@ -49,11 +66,20 @@ class PictureFile:
         name = self._content.name
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{printable(name)} has no page {page.number}")
-        decode = partial(self._decode, self._frames[page.number - 1], spec)
+        decode = partial(self._decode, self._frames[page.number - 1], lambda size: compute_scale(size, spec))
         label = name if self.pages == 1 else f"page {page.number} of {name}"
         picture, damaged = self._attempt(label, decode, tolerant=self._damaged)
         findings = (_DAMAGED,) if damaged else ()
         return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR)
+
+    def load_facts(self, number: int) -> PictureFacts:
+        """What a page is, 1-based; nothing is decoded. Raises ``DocumentError``."""
+        return self._attempt(self._content.name, partial(self._read_facts, self._frames[number - 1]))[0]
+
+    def load_whole(self, number: int) -> images.Picture:
+        """A page, 1-based, at its full size, upright, grey or RGB. Raises ``DocumentError``."""
+        decode = partial(self._decode, self._frames[number - 1], lambda _: 1.0)
+        return self._attempt(self._content.name, decode, tolerant=self._damaged)[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -99,11 +125,18 @@ class PictureFile:
                 frames.append(frame)
         return frames or [0]
 
-    def _decode(self, frame: int, spec: RasterSpec) -> images.Picture:
-        """A frame, upright, grey or RGB."""
+    def _read_facts(self, frame: int) -> PictureFacts:
         image = self._open()
         image.seek(frame)
-        picture = images.convert(image, lambda size: compute_scale(size, spec))
+        dpi = tuple(float(side) for side in image.info.get("dpi", (0, 0)))
+        is_lossy = self._kind in _HALF_COLOUR or "jpeg" in str(image.info.get("compression"))
+        return PictureFacts(image.size, dpi[:2], images.read_orientation(image), is_lossy, image.mode == "1")
+
+    def _decode(self, frame: int, compute_scale: Callable[[images.Size], float]) -> images.Picture:
+        """A frame, upright, grey or RGB, reduced towards the scale that *compute_scale* tells for its size."""
+        image = self._open()
+        image.seek(frame)
+        picture = images.convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
         if self.pages == 1 or math.prod(image.size) >= _LARGE:
             self.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
+from visionocr.evidence import Doubt
 from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
@@ -155,6 +157,8 @@ def record(result: PageResult) -> dict[str, Any]:
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
+        "doubts": [_record_doubt(doubt) for doubt in result.doubts],
+        "checked_with": result.checked_with or None,
         "asks": result.asks,
         "retries": result.retries,
         "server": result.server or None,
@@ -165,6 +169,12 @@ def record(result: PageResult) -> dict[str, Any]:
         "width": result.width or None,
         "height": result.height or None,
     }
+
+
+def _record_doubt(doubt: Doubt) -> dict[str, Any]:
+    """A doubt as JSON; the box is left, top, right, bottom as fractions of the page."""
+    box = None if doubt.box is None else [round(value, 4) for value in astuple(doubt.box)]
+    return {"kind": doubt.kind.value, "text": doubt.text, "instead": doubt.instead or None, "box": box}
 
 
 def page_comment(result: PageResult) -> str:
