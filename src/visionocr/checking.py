@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from visionocr.answers.compare import Comparison, compare
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
-from visionocr.boxes import TextLine
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
 from visionocr.evidence import Evidence, Reference, Source
