@@ -38,6 +38,7 @@ PAIRED = 0.8
 BALANCED = 0.6
 """Lines of one side over those of the other from which two sides are about as long."""
 BULLETS = tuple("•●▪■◦‣∙·")
+"""What the items of lists start with: two lists beside each other are columns however their rows stand."""
 NUMBERING = 6
 """Most characters of the median line of a margin that numbers or prices the lines beside it."""
 
@@ -53,11 +54,12 @@ def split_columns(lines: Sequence[Line], gaps: Sequence[Gap]) -> tuple[list[list
     parts = split(lines, [middle(gap) for gap in gaps])
     if len(parts) != len(gaps) + 1:  # a gap between empty parts
         return [], []
+    sizes = [sum(len(line.text) for line in part) for part in parts]
     good, tables = [], []
     for at, gap in enumerate(gaps):
         # The text right beside the gap, or, where cells or numbers stand there, the longest text on each side.
-        before = max(range(at + 1), key=lambda part: _count_characters(parts[part]))
-        after = max(range(at + 1, len(parts)), key=lambda part: _count_characters(parts[part]))
+        before = max(range(at + 1), key=sizes.__getitem__)
+        after = max(range(at + 1, len(parts)), key=sizes.__getitem__)
         widest = max(gaps[before:after], key=lambda gap: gap[1] - gap[0])
         if _parts_text(parts[at], parts[at + 1], share) or (
             after - before > 1 and gap == widest and _parts_columns(parts[before], parts[after], share)
@@ -207,10 +209,6 @@ def _starts(text: Sequence[Line]) -> set[int]:
         if below.middle - above.middle > 1.15 * pitch or above.right + word + below.height < edge:
             found.add(id(below))
     return found
-
-
-def _count_characters(lines: Sequence[Line]) -> int:
-    return sum(len(line.text) for line in lines)
 
 
 def _width(lines: Sequence[Line]) -> float:

@@ -17,6 +17,8 @@ LONGEST = 200
 """Characters of a header, at most."""
 ALIKE = 0.9
 """Likeness of the letters of two headers, at least: an engine reads a letter wrong now and then."""
+OUTERMOST = 12
+"""Blocks from the beginning and from the end of a page among which headers and footers are looked for."""
 DEEPEST = 3
 """Blocks from the top and from the bottom among which headers and footers are looked for where boxes are unknown."""
 
@@ -58,9 +60,10 @@ def mark_edges(page: Page, others: Sequence[tuple[int, Page]]) -> Page:
 
 
 def _edge_blocks(page: Page) -> Iterator[tuple[int, bool]]:
-    """The places of the blocks at the edges of a page, true for the upper one."""
+    """The places of the outermost blocks at the edges of a page, true for the upper one."""
     kinds = {BlockKind.TEXT, BlockKind.HEADING, BlockKind.LIST_ITEM, *EDGES}
-    for at, block in enumerate(page):
+    for at in sorted({*range(min(OUTERMOST, len(page))), *range(max(0, len(page) - OUTERMOST), len(page))}):
+        block = page[at]
         if block.kind not in kinds or not 0 < len(block.text) <= LONGEST:
             continue
         if block.box is None:
