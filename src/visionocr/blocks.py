@@ -56,6 +56,9 @@ class Block:
     """The rows of a table."""
     marker: str = ""
     """Of a list item: its bullet or number as it stands in Markdown, such as ``-`` or ``3.``."""
+    is_open: bool | None = None
+    """Of a paragraph or list item: whether its last line is full, so that it may go on in the next column or page;
+    ``None``: unknown."""
     language: str = ""
     """Of code, where the answer names it, such as ``python`` or ``mermaid``."""
     is_cut: bool = False
