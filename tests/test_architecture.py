@@ -52,7 +52,6 @@ HOMES = {
     "rapidocr": {"engines/local_worker.py"},
     "rapidfuzz": {"evaluation/scores.py"},
     "rich": {"console.py"},
-    "markdown_it": {"formats/markdown_reader.py"},
     "sqlite3": {"output/database.py"},
     "filelock": {"output/database.py"},
     "typer": {
