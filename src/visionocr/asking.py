@@ -9,17 +9,13 @@ from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
-from visionocr.blocks import Block
-from visionocr.boxes import place_box
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
 from visionocr.evidence import Reference, Source
-from visionocr.formats.answer import Converted, convert_answer
-from visionocr.formats.markdown import write_markdown
-from visionocr.formats.plain import write_plain
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
 from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
+from visionocr.transcript import convert_completion, write_blocks
 from visionocr.types import (
     Asked,
     Completion,
@@ -172,7 +168,7 @@ class Asker:
         self, completion: Completion, cleaned: Cleaned, request: Request, image: PageImage, check: PageCheck | None
     ) -> PageAnswer:
         """The answer with what its own words and the page's evidence say about it."""
-        converted = self._convert(completion, cleaned.text, image)
+        converted = convert_completion(completion, cleaned.text, image, self._question)
         text = converted.text
         findings = judge(
             completion,
@@ -200,24 +196,6 @@ class Asker:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
-
-    def _convert(self, completion: Completion, text: str, image: PageImage) -> Converted:
-        """The answer as Markdown or plain text, and its blocks, placed on the page."""
-        question = self._question
-        if completion.blocks:
-            return Converted(write_blocks(completion.blocks, question), completion.blocks)
-        converted = convert_answer(
-            text,
-            question.preset,
-            question.task,
-            width=image.width,
-            height=image.height,
-            expected=question.answer_format,
-            tables=question.tables,
-            headers=question.headers,
-        )
-        blocks = (replace(block, box=block.box and place_box(block.box, image.region)) for block in converted.blocks)
-        return replace(converted, blocks=tuple(blocks))
 
     def _clean(self, text: str, request: Request) -> Cleaned:
         thinks = self._question.preset.thinks
@@ -286,13 +264,6 @@ class Asker:
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
-
-
-def write_blocks(blocks: tuple[Block, ...], question: Question) -> str:
-    """The text of blocks in the form that the task asks for."""
-    if question.task.markdown:
-        return write_markdown(blocks, question.tables, question.headers)
-    return write_plain(blocks, question.headers)
 
 
 def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
