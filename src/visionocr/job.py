@@ -199,8 +199,6 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
         system=settings.system,
         language=settings.language,
         boxes=settings.boxes,
-        tables=settings.tables,
-        headers=settings.headers,
         batch_prompt=library.batch_prompt(),
     )
     if settings.language and not question.uses_language and not server.reads_only:

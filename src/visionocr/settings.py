@@ -156,6 +156,7 @@ class Settings:
     headers: Headers = _setting(
         Headers.KEEP, "Headers, footers and page numbers: keep them in the text, drop them, or make them comments."
     )
+    join_pages: bool = _setting(False, "Join paragraphs and tables that go on over the end of a page.")
     boxes: bool = _setting(False, "Ask for the place of everything on the page, where the model's preset can.")
     page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
