@@ -46,6 +46,8 @@ _HOLE_PLACE = 25.0
 """Millimetres from an edge, at most."""
 _LETTER_GAP = 0.7
 """Millimetres between the letters of a word, at most."""
+_ROW_SPREAD = 2
+"""Pixels by which the boxes of like signs in a row may differ."""
 _DUSTY = 40
 """Number of spots from which on those within two blocks of a JPEG are no word."""
 _CHANCE = 0.01
@@ -86,14 +88,20 @@ def find_print(edges: EdgePixels) -> Component | None:
     if edges.mask.count(SET) > _CROWDED * edges.width * edges.height:
         return Component(find_runs(edges.mask, edges.width))
     spots, shapes = _separate_spots(join_runs(find_runs(_erase_rules(edges), edges.width)), edges)
-    doubtful = []
+    shapes = [
+        shape
+        for shape in shapes
+        if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges))
+    ]
     for shape in shapes:
-        if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges)):
-            if not _may_be_spots(shape, spots, edges):
-                return shape
-            doubtful.append(shape)
-    spots += doubtful
-    return _find_cluster(spots, edges) or _find_cluster([spot for spot in spots if _is_certain(spot, edges)], edges)
+        if not _may_be_spots(shape, spots, edges):
+            return shape
+    letters = [shape for shape in shapes if _is_drawn(shape, edges)]
+    if letters and not _may_be_pairs(len(letters), spots, edges):
+        return letters[0]
+    spots += shapes
+    certain = [spot for spot in spots if _is_certain(spot, edges)]
+    return _find_cluster(spots, edges) or _find_cluster(certain, edges) or _find_row(certain, edges)
 
 
 def _is_certain(component: Component, edges: EdgePixels) -> bool:
@@ -204,8 +212,8 @@ def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[lis
     spots: list[Component] = []
     shapes: list[Component] = []
     for component in components:
-        is_light = weights.get(id(component), math.inf) < _OUTSTANDING * usual and not _is_drawn(component, edges)
-        (spots if is_light or component.extent <= _speck_size(edges) else shapes).append(component)
+        is_heavy = weights.get(id(component), math.inf) >= _OUTSTANDING * usual or _is_drawn(component, edges)
+        (shapes if is_heavy and component.extent > _speck_size(edges) else spots).append(component)
     return spots, shapes
 
 
@@ -221,7 +229,7 @@ def _is_drawn(component: Component, edges: EdgePixels) -> bool:
     if peak < _STRONG_STEP:
         return False
     core = [(y, x) for y, start, steps in pieces for x, step in enumerate(steps, start) if 2 * step >= peak]
-    rows, columns = zip(*core, strict=True)
+    rows, columns = [y for y, _ in core], [x for _, x in core]
     return max(max(rows) - min(rows), max(columns) - min(columns)) + 1 > _speck_size(edges)
 
 
@@ -232,6 +240,15 @@ def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -
     count = sum(spot.count for spot in spots) / len(spots)
     breadth = sum(spot.extent for spot in spots) / len(spots)
     return _expect_clusters(len(spots), shape.count / count, 2 * breadth + 1, edges) > _CHANCE
+
+
+def _may_be_pairs(count: int, spots: list[Component], edges: EdgePixels) -> bool:
+    """Whether so many shapes may be grains that lie side by side by chance."""
+    if not spots:
+        return False
+    breadth = sum(spot.extent for spot in spots) / len(spots)
+    pairs = _expect_clusters(len(spots), 2, 2 * breadth + 1, edges)
+    return pairs == math.inf or pairs**count / math.factorial(min(count, 100)) > _CHANCE
 
 
 def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None:
@@ -248,6 +265,25 @@ def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None
             members = len(join_runs(sorted(cluster.runs)))
             if members >= 2 and _expect_clusters(len(spots), members, side, edges) <= _CHANCE:
                 return cluster
+    return None
+
+
+def _find_row(spots: list[Component], edges: EdgePixels) -> Component | None:
+    """Three or more spots of one size on a line, like asterisks or dashes, where chance would not put them there."""
+    tops = sorted(spots, key=lambda spot: spot.box[1])
+    for first, spot in enumerate(tops):
+        left, top, right, bottom = spot.box
+        row = [
+            other
+            for other in tops[first:]
+            if other.box[1] - top <= _ROW_SPREAD
+            and abs(other.box[3] - bottom) <= _ROW_SPREAD
+            and abs(other.box[2] - other.box[0] - right + left) <= _ROW_SPREAD
+        ]
+        if len(row) >= 3:
+            share = (2 * _ROW_SPREAD + 1) / edges.height
+            if math.comb(len(spots), len(row)) * len(row) * share ** (len(row) - 1) <= _CHANCE:
+                return spot
     return None
 
 
