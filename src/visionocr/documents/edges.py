@@ -20,8 +20,8 @@ _SPECK = 1.25
 """Millimetres: a grain of dust. The digits of a footnote are 1.5 high."""
 _BLOCK = 10
 """Pixels: what a bad JPEG makes of a grain of dust or noise covers one of its blocks."""
-_OUTSTANDING = 2.5
-"""How many times heavier than usual on its page a small component must be to be no dust."""
+_LETTERS = (1.0, 1), (0.8, 4)
+"""How large (in largest grains) how many spots must be to be letters: grains of a millimetre are rare."""
 _STRONG_STEP = 60
 """Levels of the strongest step of a letter of dark print; what JPEG makes of a scanner's noise stays below."""
 _RULE = 8.0
@@ -87,21 +87,22 @@ def find_print(edges: EdgePixels) -> Component | None:
     """Something that could be writing or drawing; ``None`` when all edge pixels have another explanation."""
     if edges.mask.count(SET) > _CROWDED * edges.width * edges.height:
         return Component(find_runs(edges.mask, edges.width))
-    spots, shapes = _separate_spots(join_runs(find_runs(_erase_rules(edges), edges.width)), edges)
-    shapes = [
-        shape
-        for shape in shapes
-        if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges))
-    ]
+    spots: list[Component] = []
+    shapes: list[Component] = []
+    for component in join_runs(find_runs(_erase_rules(edges), edges.width)):
+        (spots if _is_spot(component, edges) else shapes).append(component)
     for shape in shapes:
-        if not _may_be_spots(shape, spots, edges):
-            return shape
-    letters = [shape for shape in shapes if _is_drawn(shape, edges)]
-    if letters and not _may_be_pairs(len(letters), spots, edges):
-        return letters[0]
-    spots += shapes
+        if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges)):
+            if not _may_be_spots(shape, spots, edges):
+                return shape
+            spots.append(shape)
     certain = [spot for spot in spots if _is_certain(spot, edges)]
-    return _find_cluster(spots, edges) or _find_cluster(certain, edges) or _find_row(certain, edges)
+    return (
+        _find_letters(certain, edges)
+        or _find_row(certain, edges)
+        or _find_cluster(spots, edges)
+        or _find_cluster(certain, edges)
+    )
 
 
 def _is_certain(component: Component, edges: EdgePixels) -> bool:
@@ -199,38 +200,27 @@ def _speck_size(edges: EdgePixels) -> float:
     return _SPECK * edges.scale + 2.0
 
 
-def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[list[Component], list[Component]]:
-    """The spots, which may be dust, and the shapes, which may be print.
-
-    A shape that is hardly larger than dust has to stand out from what else is on the page.
-    """
-    small = [component for component in components if component.extent <= max(_speck_size(edges), _BLOCK)]
-    weights = {id(spot): sum(sum(edges.steps[a:b]) for a, b in spot.slices(edges.width)) for spot in small}
-    order = sorted(weights.values())
-    # A number of three digits may stand among a few grains, and should not be measured against itself.
-    usual = order[min(len(order) * 9 // 10, len(order) - 4)] if len(order) > 4 else 0
-    spots: list[Component] = []
-    shapes: list[Component] = []
-    for component in components:
-        is_heavy = weights.get(id(component), math.inf) >= _OUTSTANDING * usual or _is_drawn(component, edges)
-        (shapes if is_heavy and component.extent > _speck_size(edges) else spots).append(component)
-    return spots, shapes
+def _is_spot(component: Component, edges: EdgePixels) -> bool:
+    """Whether it may be dust: it is small, and most of it weak where JPEG has spread it over a block."""
+    speck = _speck_size(edges)
+    if component.extent <= max(speck, _BLOCK):
+        return component.extent <= speck or _measure_core(component, edges) <= speck
+    return False
 
 
-def _is_drawn(component: Component, edges: EdgePixels) -> bool:
-    """Whether it is strong over more than the size of a grain, as a letter is from its top to its foot.
+def _measure_core(component: Component, edges: EdgePixels) -> int:
+    """Pixels over which it is about as strong as at its strongest, as letters are from top to foot; 0 if it is faint.
 
     What JPEG makes of a grain is strong only where the grain is, and what it makes of noise is weak everywhere.
     """
-    pieces = [
-        (y, start, edges.steps[y * edges.width + start : y * edges.width + stop]) for y, start, stop in component.runs
-    ]
+    width = edges.width
+    pieces = [(y, start, edges.steps[y * width + start : y * width + stop]) for y, start, stop in component.runs]
     peak = max(max(steps) for _, _, steps in pieces)
     if peak < _STRONG_STEP:
-        return False
+        return 0
     core = [(y, x) for y, start, steps in pieces for x, step in enumerate(steps, start) if 2 * step >= peak]
     rows, columns = [y for y, _ in core], [x for _, x in core]
-    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1 > _speck_size(edges)
+    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1
 
 
 def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -> bool:
@@ -242,13 +232,21 @@ def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -
     return _expect_clusters(len(spots), shape.count / count, 2 * breadth + 1, edges) > _CHANCE
 
 
-def _may_be_pairs(count: int, spots: list[Component], edges: EdgePixels) -> bool:
-    """Whether so many shapes may be grains that lie side by side by chance."""
-    if not spots:
-        return False
-    breadth = sum(spot.extent for spot in spots) / len(spots)
-    pairs = _expect_clusters(len(spots), 2, 2 * breadth + 1, edges)
-    return pairs == math.inf or pairs**count / math.factorial(min(count, 100)) > _CHANCE
+def _find_letters(spots: list[Component], edges: EdgePixels) -> Component | None:
+    """One of several spots as large and strong as small letters, where so many grains of that size cannot be chance.
+
+    Grains that lie side by side look like a larger one. The more of the others there are, the more such pairs.
+    """
+    cores = [_measure_core(spot, edges) / _speck_size(edges) for spot in spots]
+    for size, least in _LETTERS:
+        letters = [spot for spot, core in zip(spots, cores, strict=True) if core > size]
+        if len(letters) >= least:
+            grains = [spot for spot, core in zip(spots, cores, strict=True) if core <= size]
+            side = 2 * sum(grain.extent for grain in grains) / max(1, len(grains)) + 1
+            pairs = _expect_clusters(len(grains), 2, side, edges) if grains else 0.0
+            if pairs ** len(letters) / math.factorial(min(len(letters), 100)) <= _CHANCE:
+                return letters[0]
+    return None
 
 
 def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None:
