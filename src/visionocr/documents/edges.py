@@ -91,11 +91,13 @@ def find_print(edges: EdgePixels) -> Component | None:
     shapes: list[Component] = []
     for component in join_runs(find_runs(_erase_rules(edges), edges.width)):
         (spots if _is_spot(component, edges) else shapes).append(component)
+    doubtful = []
     for shape in shapes:
         if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges)):
             if not _may_be_spots(shape, spots, edges):
                 return shape
-            spots.append(shape)
+            doubtful.append(shape)
+    spots += doubtful
     certain = [spot for spot in spots if _is_certain(spot, edges)]
     return (
         _find_letters(certain, edges)
