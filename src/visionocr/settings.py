@@ -18,6 +18,7 @@ from typing import Any, get_args, get_type_hints
 
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.text import did_you_mean
+from visionocr.types import Headers, Tables
 from visionocr.validation import convert, parse_toml
 
 DEFAULT_URL = "http://localhost:5001"
@@ -63,6 +64,23 @@ class LocalModel(StrEnum):
     TINY = "tiny"
     SMALL = "small"
     LITE = "lite"
+
+
+class TextLayer(StrEnum):
+    """What the text layer of a PDF page is used for."""
+
+    AUTO = "auto"
+    USE = "use"
+    CHECK = "check"
+    IGNORE = "ignore"
+
+
+class CrossCheck(StrEnum):
+    """When a second reader reads beside the model."""
+
+    AUTO = "auto"
+    OFF = "off"
+    ON = "on"
 
 
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -112,6 +130,17 @@ class Settings:
     max_asks: int = _setting(3, "Maximum attempts per page.", least=1, most=20)
     max_time: float | None = _setting(None, "Maximum seconds per answer (default: no limit).", least=1)
     wait_server: float = _setting(600.0, "Seconds to wait for a server that has become unreachable.", least=0)
+    text_layer: TextLayer = _setting(
+        TextLayer.AUTO,
+        "What a PDF's text layer is for: answers are compared with it (auto, check), or it is taken as the page's text "
+        "without asking the model (use); only where it can be trusted.",
+    )
+    cross_check: CrossCheck = _setting(
+        CrossCheck.AUTO,
+        "Compare answers with a second reading by the embedded engine: on every page, or (auto) where it is installed, "
+        "a core is to spare and it keeps up with the server.",
+    )
+    repair_numbers: bool = _setting(False, "Replace numbers that differ from a trusted text layer.")
     keep_blank: bool = _setting(False, "Send blank pages to the model, too.")
     temperature: float | None = _setting(None, "Sampling temperature, 0 to 5; 0 is greedy.", least=0, most=5)
     top_p: float | None = _setting(None, "Nucleus sampling threshold, 0 to 1.", least=0, most=1)
@@ -121,6 +150,13 @@ class Settings:
     seed: int | None = _setting(None, "Random seed, 1 to 999999.", least=1, most=999_999)
     max_length: int | None = _setting(None, "Maximum tokens per answer.", least=1)
     format: Format = _setting(Format.MD, "Output format.")
+    tables: Tables = _setting(
+        Tables.AUTO, "How to write tables: pipes where they can hold them, else HTML; or HTML always."
+    )
+    headers: Headers = _setting(
+        Headers.KEEP, "Headers, footers and page numbers: keep them in the text, drop them, or make them comments."
+    )
+    boxes: bool = _setting(False, "Ask for the place of everything on the page, where the model's preset can.")
     page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")

@@ -78,8 +78,8 @@ def prepare(
     """
     stop = stop or Stop()
 
-    def open_first(markdown: bool) -> Workers:
-        return Workers(settings, markdown, observer, stop)
+    def open_first() -> Workers:
+        return Workers(settings, observer, stop)
 
     decided = job.prepare(settings, library, task=task, observer=observer, stop=stop, opened=open_first)
     return ClusterJob(*(getattr(decided, one.name) for one in fields(decided)))
@@ -188,7 +188,7 @@ class ClusterReader:
         """Let *worker* read the unread pages of *group*. *documents* are the futures of those that it did not find."""
         pages, job = tuple(group.unread), self._job
         places = {page.digest: self._source.place(page) for page in pages}
-        task = ReadTask(pages, places, job.question, job.plan.spec, job.max_asks)
+        task = ReadTask(pages, places, job.question, job.plan.spec, job.max_asks, job.checks)
         group.worker, group.sent = worker, tuple(documents)
         future = self._workers.submit(worker, WorkerContext.read, task, documents)
         self._running[future] = group

@@ -1,4 +1,4 @@
-"""PDF documents: the only user of PyMuPDF, which must be called by one thread at a time."""
+"""PDF documents become images. PyMuPDF must be called by one thread at a time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PdfFile:
         self.password: str | None = None
         """The one that opened it, where it needs one."""
         _mupdf.TOOLS.reset_mupdf_warnings()
-        with _guarded(self._name, "opened"):
+        with guarded(self._name, "opened"):
             self._pdf = _open(content)
             self._unlock(content.name, password)
             self.pages = self._count_pages()
@@ -78,7 +78,7 @@ class PdfFile:
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{self._name} has no page {page.number}")
         _mupdf.TOOLS.reset_mupdf_warnings()
-        with _guarded(f"page {page.number} of {self._name}", "drawn"):
+        with guarded(f"page {page.number} of {self._name}", "drawn"):
             sheet, remarks = load_sheet(self._pdf, page.number)
             remarks = (*remarks, *self._find_hidden_content(sheet))
             zoom, limits = compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
@@ -107,6 +107,11 @@ class PdfFile:
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             return tuple(replace(image, blank=False) for image in result)
         return result
+
+    @property
+    def document(self) -> Any:
+        """The open document of PyMuPDF."""
+        return self._pdf
 
     def close(self) -> None:
         """Close the file and give its memory back."""
@@ -191,8 +196,8 @@ class PdfFile:
 
 
 @contextmanager
-def _guarded(name: str, action: str) -> Iterator[None]:
-    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened or drawn."""
+def guarded(name: str, action: str) -> Iterator[None]:
+    """What PyMuPDF raises becomes a ``DocumentError`` that *name* cannot be opened, drawn or written."""
     try:
         yield
     except MemoryError as error:
