@@ -42,7 +42,7 @@ HOMES = {
     },
     "PIL": {
         *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
-        *("documents/images.py", "documents/print_measure.py", "documents/tiff.py"),
+        *("documents/images.py", "documents/print_runs.py", "documents/tiff.py"),
     },
     "markdown_it": {"formats/markdown_reader.py", "output/containment.py"},
     "rawpy": {"documents/camera_raw.py"},

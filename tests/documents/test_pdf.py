@@ -179,7 +179,7 @@ def test_rgba_rasters_equal_the_librarys_rgb(
     """Pixels of four channels on white paper equal the library's three-channel pixmap, but for rounding."""
     seen: list[Any] = []
 
-    def keep(picture: Any, *_: Any) -> tuple[PageImage, ...]:
+    def keep(picture: Any, *_: Any, **__: Any) -> tuple[PageImage, ...]:
         seen.append(picture.convert("RGB"))
         return ()
 

@@ -200,7 +200,7 @@ def _painted(commands: bytes) -> Page:
     ],
 )
 def test_accents_are_put_on_their_letters(commands: bytes, text: str) -> None:
-    """Where an accent is painted over a letter, they are one; where it is not, or no such letter exists, they are two."""
+    """An accent painted over a letter is one with it, unless Unicode has no such letter."""
     assert texts(_painted(commands))[1:] == [text]
 
 

@@ -27,11 +27,13 @@ _USUAL = {
 }
 """Letters of 1,000, without their accents: the mean over the languages of a script (31 of them Latin), from the
 profiles of langdetect 1.0.9 (Apache-2.0), which were counted in Wikipedia."""
-_LEAST_LETTERS = 120
-_LEAST_LIKENESS = 0.74
-"""Cosine between the letters of a text and the usual ones. Of 150 letters drawn by the frequencies of 41 languages 1 in
-1,000 samples is below (the least, 0.69, is Welsh; English 0.86), of texts with exchanged alphabets 98 in 100."""
-_LEAST_IDEOGRAPHS = 40
+_LEAST_LETTERS = 80
+_LEAST_LIKENESS = 0.72
+"""Cosine between the letters of a text and the usual ones. Of 100 letters drawn by the frequencies of 41 languages 2 in
+1,000 samples are below (the least, 0.67, are Welsh; English 0.81), of exchanged alphabets 94 to 98 in 100."""
+_MOST_OF_ONE = 0.4
+"""Share of a single letter: a has 0.2 in Somali and Malay."""
+_LEAST_IDEOGRAPHS = 25
 _LEAST_COMMON = 0.8
 """Share of ideographs or Korean syllables that are in everyday use: 0.98 to 1.0 in Wikipedia's Chinese, Japanese and
 Korean, 0.5 to 0.6 with each exchanged for the next one of Unicode, 0.2 to 0.35 of those that Unicode has."""
@@ -42,7 +44,7 @@ _ENOUGH = 1_000
 _MOST_GARBLED = 0.1
 """Share of a page's letters."""
 _MOST_UNKNOWN = 0.05
-"""Share of letters that are unknown or private. Bullets and ticks of symbol fonts are private too, but few."""
+"""Share of letters that are unknown or private."""
 _LEAST_VISIBLE = 20
 """Letters and signs below which nothing is said."""
 _MOST_SIGNS = 0.4
@@ -79,21 +81,34 @@ def _judge(text: str) -> str:
     if signs > _MOST_SIGNS * (signs + len(_PLAIN.findall(text))):
         return "it is made of signs instead of letters"
     words = _WORD.findall(text)
-    if _mixes_alphabets(words) or not _has_usual_letters(Counter("".join(words).lower())):
+    # Each word once: forms and tables say the same again and again.
+    if _mixes_alphabets(words) or _is_monotonous(words) or not _has_usual_letters(Counter("".join(set(words)).lower())):
         return "its letters are those of no language: the encoding of its font is broken"
     return ""
 
 
 def _count_unknown(text: str) -> tuple[int, int]:
-    """Letters that are unknown, private or not assigned, and all that is visible."""
+    """Letters that are unknown, private or not assigned, and all that is visible.
+
+    Private ones that stand alone are bullets, ticks and icons, which a symbol font may show.
+    """
     counts = Counter(text)
-    unknown = sum(count for letter, count in counts.items() if letter > "\x7f" and _is_unknown(letter))
-    return unknown, len(text) - sum(counts[space] for space in " \n\t")
+    odd = {letter for letter in counts if letter > "\x7f" and _is_unknown(letter)}
+    unknown = sum(counts[letter] for letter in odd)
+    if odd - {UNKNOWN}:
+        unknown -= sum(sign in odd and sign != UNKNOWN for sign in text.split())
+    return unknown, len(text) - counts[" "]
 
 
 @lru_cache(4096)
 def _is_unknown(letter: str) -> bool:
     return letter == UNKNOWN or unicodedata.category(letter) in {"Co", "Cn", "Cc"}
+
+
+def _is_monotonous(words: list[str]) -> bool:
+    """Whether one letter stands for many."""
+    letters = Counter("".join(words).lower())
+    return letters.total() >= _LEAST_LETTERS and max(letters.values()) > _MOST_OF_ONE * letters.total()
 
 
 def _mixes_alphabets(words: list[str]) -> bool:

@@ -50,7 +50,10 @@ def decode_images(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
     """The images of *page* that a frame holds. Raises one of Python's errors for a frame that makes no sense."""
     head, body = frame
     start = int(head["evidence"])
-    evidence = msgspec.msgpack.decode(body[:start], type=Evidence) if start else None
+    try:
+        evidence = msgspec.msgpack.decode(body[:start], type=Evidence) if start else None
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
     images = []
     for image in head["images"]:
         size = int(image.pop("size"))
