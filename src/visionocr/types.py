@@ -160,7 +160,7 @@ class PageImage:
     blank: bool = False
     """The page is blank. All parts of a page have the same value."""
     region: Box = Box(0.0, 0.0, 1.0, 1.0)
-    """The part of the page that it shows."""
+    """The part of the page that it shows; reaches over the page where it was padded with white."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
 
