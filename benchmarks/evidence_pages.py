@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pymupdf
-from evidence_words import LATIN, UNSPACED, WORDS, words
 from PIL import Image, ImageFilter
 
+from evidence_words import LATIN, UNSPACED, WORDS, words
 from visionocr.boxes import Box, TextLine, Word
 
 _mupdf: Any = pymupdf

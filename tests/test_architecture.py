@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"boxes", "errors"},
-    {"blocks", "evidence"},
+    {"blocks", "escaping", "evidence"},
     {"types", "placed"},
     {"text", "speed"},
     {"validation"},

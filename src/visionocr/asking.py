@@ -9,9 +9,14 @@ from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
+from visionocr.blocks import Block
+from visionocr.boxes import place_box
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
 from visionocr.evidence import Reference, Source
+from visionocr.formats.answer import Converted, convert_answer
+from visionocr.formats.markdown import write_markdown
+from visionocr.formats.plain import write_plain
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
 from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
@@ -167,7 +172,8 @@ class Asker:
         self, completion: Completion, cleaned: Cleaned, request: Request, image: PageImage, check: PageCheck | None
     ) -> PageAnswer:
         """The answer with what its own words and the page's evidence say about it."""
-        text = cleaned.text
+        converted = self._convert(completion, cleaned.text, image)
+        text = converted.text
         findings = judge(
             completion,
             text,
@@ -183,7 +189,8 @@ class Asker:
             text, comparison = check.compare(text, image, own, markdown=self._question.task.markdown)
         return PageAnswer(
             text=text,
-            findings=(*findings, *comparison.findings),
+            blocks=converted.blocks,
+            findings=(*findings, *converted.findings, *comparison.findings),
             doubts=comparison.doubts,
             checked_with=comparison.checked_with,
             retries=completion.retries,
@@ -193,6 +200,24 @@ class Asker:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
+
+    def _convert(self, completion: Completion, text: str, image: PageImage) -> Converted:
+        """The answer as Markdown or plain text, and its blocks, placed on the page."""
+        question = self._question
+        if completion.blocks:
+            return Converted(write_blocks(completion.blocks, question), completion.blocks)
+        converted = convert_answer(
+            text,
+            question.preset,
+            question.task,
+            width=image.width,
+            height=image.height,
+            expected=question.answer_format,
+            tables=question.tables,
+            headers=question.headers,
+        )
+        blocks = (replace(block, box=block.box and place_box(block.box, image.region)) for block in converted.blocks)
+        return replace(converted, blocks=tuple(blocks))
 
     def _clean(self, text: str, request: Request) -> Cleaned:
         thinks = self._question.preset.thinks
@@ -224,6 +249,7 @@ class Asker:
             completion_tokens=add_known(answer.completion_tokens for answer in answers),
             width=image.width,
             height=image.height,
+            blocks=tuple(block for answer in answers for block in answer.blocks),
             doubts=tuple(doubt for answer in answers for doubt in answer.doubts),
             checked_with=answers[-1].checked_with,
         )
@@ -243,16 +269,30 @@ class Asker:
         """The result of a page whose text layer is taken for its text."""
         if not self._question.is_transcription:
             return None
-        text = self._checker.take_layer(loaded.images[0].evidence, markdown=self._question.task.markdown)
-        if text is None:
+        blocks = self._checker.take_layer(loaded.images[0].evidence)
+        if not blocks:
             return None
         taken = Finding(FindingKind.TEXT_LAYER, "the text is the document's own text layer", Severity.INFO)
         findings = (*loaded.images[0].findings, taken)
-        return PageResult(loaded.page, text, status_of(findings), findings, checked_with=Source.TEXT_LAYER)
+        return PageResult(
+            loaded.page,
+            write_blocks(blocks, self._question),
+            status_of(findings),
+            findings,
+            checked_with=Source.TEXT_LAYER,
+            blocks=blocks,
+        )
 
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
+
+
+def write_blocks(blocks: tuple[Block, ...], question: Question) -> str:
+    """The text of blocks in the form that the task asks for."""
+    if question.task.markdown:
+        return write_markdown(blocks, question.tables, question.headers)
+    return write_plain(blocks, question.headers)
 
 
 def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from visionocr.answers.compare import Comparison, compare
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
+from visionocr.blocks import Block
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
 from visionocr.evidence import Evidence, Reference, Source
 from visionocr.layout.lines import from_text_lines
-from visionocr.layout.markdown import page_text
+from visionocr.layout.structure import read_page
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, Status, ignore
@@ -81,11 +82,12 @@ class Checker:
             check.begin_reading()
         return check
 
-    def take_layer(self, evidence: Evidence | None, *, markdown: bool) -> str | None:
-        """The page's text from its text layer, where that is to be taken and can be trusted."""
+    def take_layer(self, evidence: Evidence | None) -> tuple[Block, ...]:
+        """The page from its text layer; nothing unless that is to be taken and can be trusted."""
         if self.text_layer is not TextLayer.USE or evidence is None or not evidence.is_layer_trusted:
-            return None
-        return page_text(from_text_lines(evidence.text_layer, evidence.width, evidence.height), markdown)
+            return ()
+        width, height = evidence.width, evidence.height
+        return read_page(from_text_lines(evidence.text_layer, width, height), width, height)
 
     def close(self) -> None:
         """End what the second reader reads; from any thread."""

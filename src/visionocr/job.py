@@ -125,12 +125,11 @@ def prepare(
     task: str,
     observer: Observer = ignore,
     stop: Stop | None = None,
-    opened: Callable[[bool], Engine] | None = None,
+    opened: Callable[[], Engine] | None = None,
 ) -> Job:
     """Decide everything. *task* is the default where the settings name none. *stop* ends this and the run.
 
-    *opened* opens another engine than that of the settings; its argument is whether answers are Markdown. Raises
-    ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    *opened* opens another engine than that of the settings. Raises ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
     """
     stop = stop or Stop()
     chosen = library.task(settings.task or task)
@@ -138,10 +137,8 @@ def prepare(
         placeholders.check(getattr(settings, name) or "", settings.origins.get(name, name))
     if settings.preset is not None:
         library.preset(settings.preset)  # a misspelt name is found before a server is looked for
-    opened = opened or (
-        lambda markdown: open_engine(settings, library, markdown=markdown, observer=observer, stop=stop)
-    )
-    engine = opened(chosen.markdown)
+    opened = opened or (lambda: open_engine(settings, library, observer=observer, stop=stop))
+    engine = opened()
     try:
         with stop.waking(engine.cancel):
             job = decide(engine, settings, library, chosen, observer)
@@ -201,6 +198,9 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
         prompt=settings.prompt,
         system=settings.system,
         language=settings.language,
+        boxes=settings.boxes,
+        tables=settings.tables,
+        headers=settings.headers,
         batch_prompt=library.batch_prompt(),
     )
     if settings.language and not question.uses_language and not server.reads_only:

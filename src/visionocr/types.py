@@ -439,6 +439,8 @@ class Completion:
     """Asking again would bring the same answer."""
     lines: tuple[TextLine, ...] = ()
     """The lines of the page with their places, where the engine knows them."""
+    blocks: tuple[Block, ...] = ()
+    """The parts of the page, where the engine knows them."""
 
 
 @dataclass(frozen=True, slots=True)

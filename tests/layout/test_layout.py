@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layout_text import page_text
 from visionocr.layout.lines import Line, rows
-from visionocr.layout.markdown import page_text
 from visionocr.layout.order import blocks
 from visionocr.layout.paragraphs import join
 

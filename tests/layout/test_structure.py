@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from layout_text import page_text
 from visionocr.blocks import BlockKind, Cell
 from visionocr.boxes import Box, TextLine
 from visionocr.layout.lines import Line, from_text_lines, to_text_line
-from visionocr.layout.markdown import page_text
 from visionocr.layout.structure import read_page
 
 WIDTH, HEIGHT = 1240, 1754
