@@ -11,6 +11,7 @@ from itertools import groupby
 from visionocr.answers.letters import Letters, find_words, normalise
 from visionocr.answers.placing import NOWHERE, Placing
 from visionocr.answers.plain import JOINT, Plain, hide_marks
+from visionocr.answers.stray_words import place_stray_words
 from visionocr.boxes import TextLine
 
 
@@ -70,6 +71,8 @@ class Alignment:
     """Of the answer, in its order."""
     page_words: tuple[PageWord, ...]
     """Of the page, in the order of its lines."""
+    has_pictures: bool = False
+    """The answer marks places of pictures, whose labels it may leave out."""
 
     def unclaimed_lines(self) -> list[int]:
         """The lines more than half of whose words nobody claimed."""
@@ -99,6 +102,7 @@ def align(text: str, lines: Sequence[TextLine], *, markdown: bool = True) -> Ali
     answer = Letters.of(letters for _, _, letters in found)
     page = Letters.of(word[3] for word in theirs)
     placing = Placing(answer, page, _line_ends(page, [word[0] for word in theirs]))
+    place_stray_words(placing)
     page_words = tuple(
         PageWord(line, start, end, lines[line].text[start:end], letters, _is_claimed(placing, page, number))
         for number, (line, start, end, letters) in enumerate(theirs)
@@ -117,7 +121,7 @@ def align(text: str, lines: Sequence[TextLine], *, markdown: bool = True) -> Ali
         )
         for number, ((start, end, letters), role) in enumerate(zip(found, _roles(plain, found), strict=True))
     )
-    return Alignment(tuple(lines), words, page_words)
+    return Alignment(tuple(lines), words, page_words, plain.has_pictures)
 
 
 def _roles(plain: Plain, words: Sequence[tuple[int, int, str]]) -> list[Role]:
@@ -173,7 +177,7 @@ def _settle(
 
 
 def _find_char(word: PageWord, letter: int) -> int:
-    """Where in its line the character with the given *letter* of a word stands; with the punctuation before the word."""
+    """Where in its line the character with the given *letter* of a word stands; the first with what is before it."""
     if letter == 0:
         return word.start
     for at, char in enumerate(word.text):
