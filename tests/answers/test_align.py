@@ -342,10 +342,12 @@ def test_nothing_to_compare_with(lines: list[TextLine]) -> None:
 # --- time ------------------------------------------------------------------------------------------------
 
 
-def seconds(text: str, lines: list[TextLine]) -> float:
-    """Processor time of one alignment."""
+def seconds(text: str, lines: list[TextLine], *, boxes: bool = False) -> float:
+    """Processor time of one alignment, and of the boxes of its words."""
     begun = time.process_time()
-    align(text, lines)
+    alignment = align(text, lines)
+    if boxes:
+        word_boxes(alignment)
     return time.process_time() - begun
 
 
@@ -380,6 +382,22 @@ def test_hostile_answers_take_no_time(text: str) -> None:
     """Looping, unrelated and malformed answers of 20,000 characters: 0.2 s were promised; slow machines get more."""
     page = make_page(1, columns=2)
     assert seconds(text, page.lines) < 0.4
+
+
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        ("the " * 5000, "the committee " * 1400),
+        ("the " * 5000, "the" * 6000),
+        (" ".join("abcdefghij"[at % 7 : at % 7 + 3] for at in range(5000)), "abcdefghij" * 2000),
+        ("ab cd " * 2000, "cd ab " * 2000),
+    ],
+    ids=["one line", "one word", "parts of one word", "another order"],
+)
+def test_hostile_pages_take_no_time(text: str, page: str) -> None:
+    """A text layer is as untrusted as an answer: lines and words of 20,000 characters."""
+    words = tuple(Word(word, Box(0, 0, 1, 1)) for word in page.split())
+    assert seconds(text, [TextLine(page, Box(0, 0, 1, 1), words=words)], boxes=True) < 0.8
 
 
 def test_200_equal_rows() -> None:

@@ -105,8 +105,9 @@ def _observe(
     if not lines and letters < LONG_RUN:
         around = alignment.words[max(0, numbers[0] - 1) : numbers[-1] + 2]
         lines = {word.line for word in around if word.line is not None}
-    if kind is DoubtKind.DIFFERENT and not is_exact:  # an engine's slips differ in a letter or two
-        there = "".join(alignment.page_words[place].letters for place in places)
+    there = "".join(alignment.page_words[place].letters for place in places)
+    if kind is DoubtKind.DIFFERENT and not is_exact and len(there) < 2 * letters:
+        # An engine's slips differ in a letter or two.
         letters -= round(letters * SequenceMatcher(None, "".join(word.letters for word in words), there).ratio())
     found = [box for number in numbers if (box := boxes[number]) is not None]
     doubt = Doubt(

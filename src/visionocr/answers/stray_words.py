@@ -11,6 +11,8 @@ from visionocr.answers.placing import LENGTHS, MOST_PAIRS, NOWHERE, SHORT, Placi
 ALIKE = 0.55
 """Ratio of difflib from which longer runs hold the same words, altered. Without this test an invented paragraph was
 laid over a missing one of its length: 45 % of its words were not noticed. Unrelated English text has 0.3 to 0.45."""
+LONGEST_CELL = 80
+"""Letters of a line that is looked for as a whole: longer ones have runs of letters that stand nowhere else."""
 WORD_LENGTHS = (0.15, 6.0)
 """Lengths, as ``LENGTHS``, of short runs that fill a gap exactly: a word may have become any other."""
 
@@ -25,7 +27,7 @@ def place_stray_words(placing: Placing) -> None:
     for line, (begin, end) in enumerate(placing.lines):
         if all(owner == NOWHERE for owner in placing.owner[begin:end]):
             free.setdefault(placing.page.text[begin:end], []).append(line)
-    longest = max(map(len, free), default=0)
+    longest = min(LONGEST_CELL, max(map(len, free), default=0))
     for first, stop in _find_stray_runs(placing):
         word = first
         while word < stop and free:

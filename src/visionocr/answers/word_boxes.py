@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
@@ -49,8 +50,10 @@ def word_boxes(alignment: Alignment, width: TextWidth = rough_width) -> list[Box
             continue
         if word.line not in pieces:
             pieces[word.line] = _find_pieces(alignment.lines[word.line], width)
-        parts = [piece for piece in pieces[word.line] if piece.start < word.close and piece.end > word.begin]
-        boxes.append(cover([piece.cut(word.begin, word.close) for piece in parts]))
+        line = pieces[word.line]
+        first = bisect_right(line, word.begin, key=lambda piece: piece.end)
+        stop = bisect_left(line, word.close, key=lambda piece: piece.start)
+        boxes.append(cover([piece.cut(word.begin, word.close) for piece in line[first:stop]]))
     return boxes
 
 
