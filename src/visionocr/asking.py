@@ -9,7 +9,7 @@ from visionocr.answers.clean import clean
 from visionocr.answers.judge import judge, score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.answers.split import split_by_marks
-from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
+from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
 from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
 from visionocr.types import (
@@ -24,10 +24,14 @@ from visionocr.types import (
     PageRef,
     PageResult,
     Request,
+    Sampler,
     Severity,
     Status,
     ignore,
 )
+
+_MOST_SHRINKS = 12
+"""How often a picture is made smaller for a server that refuses it as too large: each time by an eighth or more."""
 
 Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
 """Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
@@ -127,10 +131,9 @@ class Asker:
         for ask in range(len(spent) + 1, max(self._max_asks, len(spent) + 1) + 1):
             findings = spent[-1].findings if spent else ()
             image = _choose_image(image, redraw, ask)
-            request = build_request(self._question, [image], resample(self._question.sampler, ask, findings))
-            request = replace(request, deep=ask > 1)
+            sampler = resample(self._question.sampler, ask, findings)
             self._observer(Asked(image.page, ask, findings[0].message if findings else ""))
-            answer, final = self._complete(request)
+            image, (answer, final) = self._complete_smaller(image, redraw, sampler, ask)
             spent.append(answer)
             if best is None or score(answer.findings, answer.text) > score(best.findings, best.text):
                 best = answer
@@ -139,12 +142,29 @@ class Asker:
         assert best is not None
         return _without_loop(_with_total_cost(best, spent))
 
+    def _complete_smaller(
+        self, image: PageImage, redraw: Redraw | None, sampler: Sampler, ask: int
+    ) -> tuple[PageImage, tuple[_Answer, bool]]:
+        """One ask, with the image made smaller until the server takes it; the image that was sent and the answer."""
+        for _ in range(_MOST_SHRINKS):
+            request = replace(build_request(self._question, [image], sampler), deep=ask > 1)
+            try:
+                return image, self._complete(request)
+            except RequestTooLarge as error:
+                smaller = _redraw(image, redraw, error.scale)
+                if smaller is image:
+                    return image, (_make_failure(f"{error.message}. {error.hint}"), True)
+                image = smaller
+        return image, (_make_failure("the server refuses even a small picture as too large"), True)
+
     def _complete(self, request: Request) -> tuple[_Answer, bool]:
-        """One ask. The second value says whether asking again is pointless."""
+        """One ask. The second value says whether asking again is pointless. Raises ``RequestTooLarge``."""
         try:
             completion = self._engine.complete(request)
         except AnswerUnusable as error:
             return _make_failure(error.message), False
+        except RequestTooLarge:
+            raise
         except RequestRefused as error:
             return _make_failure(error.message), True
         return self._judge(completion, self._clean(completion.text, request), request), completion.final
@@ -206,7 +226,11 @@ def _without_request(loaded: Loaded) -> PageResult | None:
 
 def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
     """The image for the *ask*-th ask: rendered smaller where the ladder says so and the page is one image."""
-    scale = rescale(ask)
+    return _redraw(image, redraw, rescale(ask))
+
+
+def _redraw(image: PageImage, redraw: Redraw | None, scale: float) -> PageImage:
+    """The image at another *scale*; the same one where that is not possible."""
     if redraw is None or scale == 1.0:
         return image
     try:
