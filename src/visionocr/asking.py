@@ -10,6 +10,7 @@ from visionocr.answers.judge import judge, score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.answers.split import split_by_marks
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
+from visionocr.prompting.budget import LEAST_SIDE
 from visionocr.prompting.reask import resample, rescale
 from visionocr.prompting.render import Question, build_request
 from visionocr.types import (
@@ -29,9 +30,6 @@ from visionocr.types import (
     Status,
     ignore,
 )
-
-_MOST_SHRINKS = 12
-"""How often a picture is made smaller for a server that refuses it as too large: each time by an eighth or more."""
 
 Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
 """Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
@@ -133,7 +131,7 @@ class Asker:
             image = _choose_image(image, redraw, ask)
             sampler = resample(self._question.sampler, ask, findings)
             self._observer(Asked(image.page, ask, findings[0].message if findings else ""))
-            image, (answer, final) = self._complete_smaller(image, redraw, sampler, ask)
+            image, answer, final = self._ask_once(image, redraw, sampler, ask)
             spent.append(answer)
             if best is None or score(answer.findings, answer.text) > score(best.findings, best.text):
                 best = answer
@@ -142,20 +140,19 @@ class Asker:
         assert best is not None
         return _without_loop(_with_total_cost(best, spent))
 
-    def _complete_smaller(
+    def _ask_once(
         self, image: PageImage, redraw: Redraw | None, sampler: Sampler, ask: int
-    ) -> tuple[PageImage, tuple[_Answer, bool]]:
-        """One ask, with the image made smaller until the server takes it; the image that was sent and the answer."""
-        for _ in range(_MOST_SHRINKS):
-            request = replace(build_request(self._question, [image], sampler), deep=ask > 1)
+    ) -> tuple[PageImage, _Answer, bool]:
+        """One ask, with ever smaller images until the server takes one. That image, and what ``_complete`` returns."""
+        while True:
             try:
-                return image, self._complete(request)
+                request = build_request(self._question, [image], sampler)
+                return image, *self._complete(replace(request, deep=ask > 1))
             except RequestTooLarge as error:
                 smaller = _redraw(image, redraw, error.scale)
-                if smaller is image:
-                    return image, (_make_failure(f"{error.message}. {error.hint}"), True)
+                if not LEAST_SIDE <= max(smaller.width, smaller.height) < max(image.width, image.height):
+                    return image, _make_failure(f"{error.message}. {error.hint}"), True
                 image = smaller
-        return image, (_make_failure("the server refuses even a small picture as too large"), True)
 
     def _complete(self, request: Request) -> tuple[_Answer, bool]:
         """One ask. The second value says whether asking again is pointless. Raises ``RequestTooLarge``."""

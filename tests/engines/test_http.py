@@ -23,6 +23,7 @@ from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.engines import http as module
 from visionocr.engines.connection import Connection, open_session
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http, Reply
 from visionocr.engines.http_errors import (
     ConnectionLost,
@@ -42,6 +43,7 @@ from visionocr.errors import (
     ServerBusy,
     ServerError,
     ServerRefused,
+    ServerUnknown,
     ServerUnreachable,
 )
 from visionocr.stop import Stop
@@ -668,6 +670,32 @@ def test_https_to_a_plain_server(koboldcpp: FakeKoboldCpp) -> None:
     with pytest.raises(ServerRefused, match="HTTPS") as caught:
         Http(koboldcpp.url.replace("http:", "https:")).get(VERSION)
     assert "http://" in caught.value.hint
+
+
+def test_http_to_a_tls_server() -> None:
+    """Asked for plain HTTP where TLS is spoken, the error says so: an alert is no HTTP answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+
+        served = pool.submit(answer)
+        with pytest.raises(ServerRefused, match="wants HTTPS") as caught:
+            Http(f"http://127.0.0.1:{listener.getsockname()[1]}").get(VERSION)
+        served.result(5)
+    assert "https://" in caught.value.hint
+
+
+def test_a_server_that_hangs_up_on_http(koboldcpp: FakeKoboldCpp) -> None:
+    """A server that closes every connection may expect HTTPS: the hint asks for it."""
+    koboldcpp.plan[""] = faults.Closed()
+    with pytest.raises(ServerUnknown) as caught:
+        probe(Http(koboldcpp.url))
+    assert "closed the connection" in caught.value.hint
+    assert "https://" in caught.value.hint
 
 
 def test_untrusted_certificate() -> None:

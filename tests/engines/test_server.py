@@ -473,7 +473,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "words"), CHANGES, ids=[words for _, words in CHANGES])
 def test_a_restart_as_another_server_ends_the_run(change: dict[str, Any], words: str, bench: Bench) -> None:
-    """After a lost connection a server that is another one than was planned for gets no page, and the error says why."""
+    """After a lost connection a server that is another one than was planned for gets no page, and it is said why."""
     bench.fake.plan[1] = [faults.Closed()]
     with pytest.raises(ConnectionLost):
         bench.engine.complete(request(1))
