@@ -16,7 +16,7 @@ FLAVOURS = ("vllm", "lmstudio", "llamacpp", "webui", "ollama", "koboldcpp", "pla
 
 
 class FakeOpenAI(BaseServer):
-    """The server. ``models``: more that it lists; ``usage``: it counts tokens; ``refusal``: its answer to a wrong key."""
+    """The server. ``models``: more that it lists; ``usage``: it counts tokens; ``refusal``: what a wrong key gets."""
 
     def __init__(
         self,
