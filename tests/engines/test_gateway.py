@@ -185,15 +185,39 @@ def test_cancel_aborts_behind_a_gateway(start: Start) -> None:
 
 
 def test_a_server_whose_answers_cannot_be_fetched() -> None:
-    """Where nothing can be fetched, the page has failed with the gateway's words: no busy server is waited for."""
+    """It is asked for answers in pieces, for which gateways go on waiting, now and from then on."""
     events: list[Event] = []
-    with FakeOpenAI("plain") as server, Gateway(server.url, patience=5.0) as gateway:
+    with FakeOpenAI("plain") as server, Gateway(server.url) as gateway:
         engine = open_engine(gateway.url, events)
+        server.plan[1] = [faults.Html(504)]
+        texts = [engine.complete(request(number)).text.strip() for number in (1, 2)]
+        streamed = [arrival.body["stream"] for arrival in server.generated]
+    assert texts == [page_text(1), page_text(2)]
+    assert streamed == [False, True, True]
+    assert len([text for text in notices(events) if "proxy_read_timeout" in text]) == 1
+
+
+@pytest.mark.parametrize("flavour", ["plain", "vllm"])
+def test_a_gateway_that_gives_up_on_pieces_too(flavour: str) -> None:
+    """Then the page has failed with the gateway's words: no busy server is waited for."""
+    with FakeOpenAI(flavour) as server, Gateway(server.url) as gateway:
+        engine = open_engine(gateway.url, [])
         server.plan[1] = faults.Html(504)
         with pytest.raises(AnswerUnusable, match=r"gave up waiting.*504"):
             engine.complete(request(1))
-        assert len(server.generated) == 1
-    assert any("proxy_read_timeout" in text for text in notices(events))
+        assert len([arrival for arrival in server.generated if arrival.numbers]) == 2
+
+
+def test_a_lost_request_is_not_waited_for_forever(start: Start) -> None:
+    """On a server that others keep busy, a request of which nothing is ever seen is given up in the end."""
+    server, gateway = start()
+    server.plan[1] = faults.Hang()
+    server.plan["/api/extra/perf"] = lambda arrival: faults.Json({"idle": 0, "queue": 1, "total_gens": arrival.seconds})
+    engine = open_engine(gateway.url, [], busy=0.3, idle=0.1)
+    with pytest.raises(AnswerUnusable, match="shows nothing"):
+        engine.complete(request(1))
+    assert set(server.abort_keys) <= set(server.genkeys)
+    server.release()
 
 
 # --- a server that is away -----------------------------------------------------------------------------

@@ -188,6 +188,12 @@ class Attempt:
 
     def _fetch(self) -> None:
         """Take the answer of a request whose connection is lost, if it is finished."""
+        if not self._seen and self.http.clock() - self.place.sent > self.policy.busy:
+            self._abort(self.http)
+            self._reply.set_exception(
+                GenerationFailed(f"{self.http.base} shows nothing of a request after all this time")
+            )
+            return
         try:
             completion = self.dialect.fetch(self.http, self._key, self.request, self._seen)
         except GenerationFailed as error:

@@ -29,4 +29,6 @@ def probe_again(http: Http, dialect: Dialect, old: Server) -> Server:
             f"the {old.kind} at {old.url} was started again with another model or other settings: {lack}",
             "Repeat the command; pages that are in a journal are not asked for again.",
         )
-    return replace(new, url=old.url, kind=old.kind, version=old.version, preset=old.preset, max_body=old.max_body)
+    # What the run has shown of it so far, what only we know, and what was learnt.
+    ours = {name: getattr(old, name) for name in ("url", "kind", "version", "preset", "max_body", "streams")}
+    return replace(new, **ours)

@@ -196,17 +196,13 @@ class ServerEngine:
                 if not self._queue.halve(place):
                     return RequestRefused(error.message, error.hint)
             case GatewayTimedOut():
-                self._report(
-                    error, "Raise the gateway's time-out (nginx: proxy_read_timeout), or ask the server itself"
-                )
-                return AnswerUnusable(error.message)
+                return self._stream_behind_gateway(error, server)
             case ServerBusy():
                 self._queue.limit_to_slots()
             case RequestTooLarge() if place.size <= (server.max_body or place.size):
                 return self._learn_limit(place.size, error.message)
-            case PathUnknown() if (
-                place.size > self._largest_answered > 0
-            ):  # what some gateways answer to too large ones
+            case PathUnknown() if place.size > self._largest_answered > 0:
+                # The path is known for smaller requests: some gateways say so that one is too large.
                 return self._learn_limit(place.size, f"{self._http.base} refuses a request larger than others (404)")
             case ConnectionLost():
                 # A closed connection is a request that the server could not take, or its death: it answers, or not.
@@ -227,6 +223,15 @@ class ServerEngine:
         """A gateway gives up before the server answers: what waits in the server's queue would be given up, too."""
         self._queue.recall_waiting()
         self._report(error, "its answers are fetched when they are finished")
+
+    def _stream_behind_gateway(self, error: GatewayTimedOut, server: Server) -> ServerError:
+        """Nothing can be fetched here; but a gateway goes on waiting for an answer that comes in pieces."""
+        self._report(error, "raise its time-out (nginx: proxy_read_timeout), or give the address of the server itself")
+        if server.streams or not self._dialect.STREAMS:
+            return AnswerUnusable(error.message)
+        with self._probing:
+            self.server = replace(self.server, streams=True)
+        return error
 
     def _learn_limit(self, size: int, words: str) -> RequestTooLarge:
         """A body of *size* bytes was refused, by a limit that nobody tells: larger ones will not be sent again."""

@@ -167,7 +167,7 @@ class KoboldCpp(Dialect):
             return None
         if not text:
             raise GenerationFailed(f"{http.base} has no answer to the request whose connection was lost")
-        for stop in request.stop_sequences:
+        for stop in filter(None, request.stop_sequences):
             text = text.partition(stop)[0]  # as ``trim_stop`` would
         result = {
             "text": text,

@@ -60,7 +60,8 @@ class OpenAI(Dialect):
             "temperature": float(sampler.temperature),
             "top_p": float(sampler.top_p),
             "seed": int(sampler.seed),
-            **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
+            "stream": product.streams or server.streams,
+            **({"stream_options": {"include_usage": True}} if product.streams else {}),  # others may not know it
             **{key: getattr(sampler, ours) for ours, key in product.sampler},
             **product.extra,
             **(product.special_tokens if request.special_tokens else {}),
