@@ -15,6 +15,7 @@ import pytest
 from fakes import pictures
 from fakes.koboldcpp import FakeKoboldCpp
 from real_llama import endless_llama_server, llama_server, tiny_pair  # noqa: F401 - fixtures
+from setting_samples import UNCHECKED
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -63,6 +64,8 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hide the tester's configuration, change to an empty folder, and restore the signal handlers at the end."""
     for name in [name for name in os.environ if name.startswith("VISIONOCR_")]:
         monkeypatch.delenv(name)
+    for name, value in UNCHECKED.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)

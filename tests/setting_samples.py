@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from visionocr.settings import Format, LocalModel, PageBreaks, Wire
+from visionocr.settings import CrossCheck, Format, LocalModel, PageBreaks, TextLayer, Wire
 
 SAMPLES: dict[str, tuple[str, Any]] = {
     "api_url": ("http://x:1", ("http://x:1",)),
@@ -25,6 +25,9 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "max_asks": ("5", 5),
     "max_time": ("90", 90.0),
     "wait_server": ("30", 30.0),
+    "text_layer": ("ignore", TextLayer.IGNORE),
+    "cross_check": ("off", CrossCheck.OFF),
+    "repair_numbers": ("true", True),
     "keep_blank": ("true", True),
     "temperature": ("0.5", 0.5),
     "top_p": ("0.9", 0.9),
@@ -43,3 +46,6 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "gpu_layers": ("20", 20),
     "context": ("4096", 4096),
 }
+
+UNCHECKED = {"VISIONOCR_TEXT_LAYER": "ignore", "VISIONOCR_CROSS_CHECK": "off"}
+"""The environment of tests in which a fake's answers are not what stands on the pages."""

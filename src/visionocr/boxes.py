@@ -21,6 +21,8 @@ class Word:
 
     text: str
     box: Box
+    confidence: float | None = None
+    """0 to 1, where it is another than the line's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from visionocr import vision_check
 from visionocr.asking import Asker
-from visionocr.engines import llama
-from visionocr.engines.connect import connect, connect_all, servers_of, together
-from visionocr.errors import ServerRefused, ServerUnknown, ServerUnreachable, UsageError
+from visionocr.checking import Checks, open_checker
+from visionocr.engines.choose import VISION_HINT, open_engine
+from visionocr.engines.connect import servers_of, together
+from visionocr.errors import ServerRefused
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
 from visionocr.reader import Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
-from visionocr.settings import DEFAULT_URL, Settings
+from visionocr.settings import CrossCheck, Settings, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
@@ -35,13 +37,8 @@ from visionocr.types import (
     ignore,
 )
 
-LOCAL_URL = "local:"
 LOCAL_SIDE = 2000
 """Longest side in pixels of pages for the embedded engine, about 170 dpi for A4: more reads no better."""
-VISION_HINT = (
-    "For a vision model: start KoboldCpp with --model MODEL.gguf --mmproj PROJECTOR.gguf, "
-    "or give the address of any server with --api-url."
-)
 _LOCAL_PRESET = Preset(
     name="local", title="Embedded engine", chat=ChatMarkers(), image=ImageFacts(longest_side=LOCAL_SIDE)
 )
@@ -59,6 +56,8 @@ class Job:
     observer: Observer = field(default=ignore, repr=False)
     clamped_side: int | None = None
     """The long side in pixels to which the server shrinks larger pictures, as measured."""
+    checks: Checks = Checks()
+    """What answers are compared with."""
     stop: Stop = field(default_factory=Stop, repr=False)
     """Ends a run of it."""
 
@@ -66,20 +65,27 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """Everything that an answer depends on except the page. Results are reused where it is the same."""
         question = self.question
-        return {
-            "model": self.engine.server.model,
-            "preset": question.preset.name,
-            "chat": asdict(question.preset.chat),
-            "task": question.task.name,
-            "prompt": question.template,
-            "system": question.system_template,
-            "language": question.language,
-            "sampler": asdict(question.sampler),
-            "stop_sequences": list(question.preset.stop_sequences),
-            "max_length": self.plan.max_length,
-            "batch": self.plan.batch,
-            "raster": asdict(self.plan.spec),
-        }
+        raster = asdict(self.plan.spec)
+        del raster["find_evidence"]
+        changes = {"text_layer": "use"} if self.checks.text_layer is TextLayer.USE else {}
+        return (
+            changes
+            | ({"repair_numbers": True} if self.checks.repair else {})
+            | {
+                "model": self.engine.server.model,
+                "preset": question.preset.name,
+                "chat": asdict(question.preset.chat),
+                "task": question.task.name,
+                "prompt": question.template,
+                "system": question.system_template,
+                "language": question.language,
+                "sampler": asdict(question.sampler),
+                "stop_sequences": list(question.preset.stop_sequences),
+                "max_length": self.plan.max_length,
+                "batch": self.plan.batch,
+                "raster": raster,
+            }
+        )
 
     def read(
         self,
@@ -92,19 +98,21 @@ class Job:
 
         See ``Reader`` for ``known`` and ``record``, and ``Reader.results`` for what is raised when.
         """
-        asker = Asker(self.engine, self.question, max_asks=self.max_asks, observer=self.observer)
-        reader = Reader(
-            source,
-            self.engine,
-            asker,
-            self.plan.spec,
-            batch=self.plan.batch,
-            known=known,
-            record=record,
-            observer=self.observer,
-            stop=self.stop,
-        )
-        return reader.results()
+        checker = open_checker(self.checks, self.stop, self.observer)
+        with closing(checker), self.stop.waking(checker.close):
+            reader = Reader(
+                source,
+                self.engine,
+                Asker(self.engine, self.question, max_asks=self.max_asks, checker=checker, observer=self.observer),
+                self.plan.spec,
+                batch=self.plan.batch,
+                reserve=checker.waiting,
+                known=known,
+                record=record,
+                observer=self.observer,
+                stop=self.stop,
+            )
+            yield from reader.results()
 
     def close(self) -> None:
         """Give the engine back."""
@@ -144,44 +152,6 @@ def prepare(
         raise
 
 
-def open_engine(
-    settings: Settings,
-    library: Library | None = None,
-    *,
-    markdown: bool = True,
-    observer: Observer = ignore,
-    stop: Stop | None = None,
-) -> Engine:
-    """The engine of the settings; without an address a server on the default port, else the embedded engine.
-
-    The *library*'s presets help to judge a model that is to be run without a server.
-
-    Raises a ``ServerError`` when there is none, ``UsageError`` when the settings name several.
-    """
-    if llama.is_configured(settings):
-        return llama.open_engine(settings, library.presets() if library else (), observer, stop)
-    if LOCAL_URL in settings.api_url:
-        if len(settings.api_url) > 1:
-            raise UsageError(f"{LOCAL_URL} cannot be combined with servers", "Give one or the other as --api-url.")
-        return _open_local(settings, markdown)
-    if len(settings.api_url) > 1:
-        return connect_all(settings, observer, stop)
-    try:
-        return connect(settings, settings.api_url[0] if settings.api_url else DEFAULT_URL, observer, stop)
-    except (ServerUnreachable, ServerUnknown):
-        if settings.api_url:
-            raise
-    from visionocr.engines import local
-
-    if not local.installed(settings.local_model.value):
-        raise ServerUnreachable(
-            f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
-            f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
-        )
-    observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
-    return _open_local(settings, markdown)
-
-
 def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
     """The preset in the settings, else *told*, found by the model's file, else the one for the model's name."""
     if settings.preset is not None:
@@ -191,13 +161,14 @@ def choose_preset(settings: Settings, library: Library, model: str, told: str = 
     return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
-def choose_sampler(settings: Settings, preset: Preset) -> Sampler:
-    """The preset's sampler with what the settings say otherwise."""
+def choose_sampler(settings: Settings, preset: Preset, task: Task) -> Sampler:
+    """The preset's sampler for the kind of task, with what the settings say otherwise."""
+    sampler = preset.sampler if task.caption else preset.reading_sampler
     names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
     given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
-    if given.get("temperature", 0) > 0 and "top_k" not in given and preset.sampler.top_k == 1:
+    if given.get("temperature", 0) > 0 and "top_k" not in given and sampler.top_k == 1:
         given["top_k"] = 0  # a preset's greedy top_k would cancel the temperature
-    return replace(preset.sampler, **given)
+    return replace(sampler, **given)
 
 
 def make_question(settings: Settings, library: Library, task: Task, preset: Preset, server: Server) -> Question:
@@ -205,7 +176,7 @@ def make_question(settings: Settings, library: Library, task: Task, preset: Pres
     return Question(
         preset=preset,
         task=task,
-        sampler=choose_sampler(settings, preset),
+        sampler=choose_sampler(settings, preset, task),
         max_length=settings.max_length or budget.default_max_length(task, preset, server),
         prompt=settings.prompt,
         system=settings.system,
@@ -261,10 +232,19 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
     )
     if settings.keep_blank:
         plan = replace(plan, spec=replace(plan.spec, find_blank=False))
+    if question.is_transcription:
+        plan = replace(plan, spec=replace(plan.spec, find_evidence=True))
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
-    return Job(engine, question, plan, match, settings.max_asks, observer, kept)
+    return Job(engine, question, plan, match, settings.max_asks, observer, kept, choose_checks(settings, question))
+
+
+def choose_checks(settings: Settings, question: Question) -> Checks:
+    """What the settings want answers to be compared with."""
+    is_alone = question.preset is _LOCAL_PRESET  # the second reader would be the first one again
+    cross_check = settings.cross_check if question.is_transcription and not is_alone else CrossCheck.OFF
+    return Checks(settings.text_layer, cross_check, settings.repair_numbers)
 
 
 def is_clamp_measured(settings: Settings, preset: Preset, server: Server) -> bool:
@@ -282,11 +262,3 @@ def _check_vision(engine: Engine, question: Question, settings: Settings, observ
     kept = min((side for side in sides if side is not None), default=None)
     warn_of_shrinking(kept, question.preset, engine.server, observer)
     return kept
-
-
-def _open_local(settings: Settings, markdown: bool) -> Engine:
-    from visionocr.engines import local
-
-    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
-    engine.warm()
-    return engine

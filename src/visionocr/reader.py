@@ -64,12 +64,13 @@ class Reader:
         spec: RasterSpec,
         *,
         batch: int = 1,
+        reserve: int = 0,
         known: Callable[[PageRef], PageResult | None] = lambda page: None,  # noqa: ARG005
         record: Callable[[PageResult], None] = lambda result: None,  # noqa: ARG005
         observer: Observer = ignore,
         stop: Stop | None = None,
     ) -> None:
-        """*known* gives the results of an earlier run.
+        """*known* gives the results of an earlier run. *reserve*: how many pages may wait to be checked meanwhile.
 
         *record* keeps each new result, in completion order and before anything else is done with it; what it raises
         ends the run. *stop* ends it too.
@@ -79,11 +80,11 @@ class Reader:
         self._stop = stop or Stop()
         self._pages: Iterator[PageRef] | None = None
         slots = max(1, engine.server.in_flight)
-        self._most_unfinished = 2 * slots + 2
+        self._most_unfinished = 2 * slots + 2 + reserve
         self._window: deque[_Group] = deque()
         self._finding = ThreadPoolExecutor(1, "find")
         self._rendering = ThreadPoolExecutor(max(1, source.concurrency), "render")
-        self._asking = ThreadPoolExecutor(slots, "ask")
+        self._asking = ThreadPoolExecutor(slots + reserve, "ask")  # the engine lets in as many as it takes
         self._news: SimpleQueue[None] = SimpleQueue()
         """An item for each finished group, which wakes the thread that takes the results."""
         self._ended = False

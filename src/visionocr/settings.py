@@ -65,6 +65,23 @@ class LocalModel(StrEnum):
     LITE = "lite"
 
 
+class TextLayer(StrEnum):
+    """What the text layer of a PDF page is used for."""
+
+    AUTO = "auto"
+    USE = "use"
+    CHECK = "check"
+    IGNORE = "ignore"
+
+
+class CrossCheck(StrEnum):
+    """When a second reader reads beside the model."""
+
+    AUTO = "auto"
+    OFF = "off"
+    ON = "on"
+
+
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
     """A field with its help and its limits."""
     return field(default=default, metadata={"help": text, "least": least, "most": most})
@@ -112,6 +129,17 @@ class Settings:
     max_asks: int = _setting(3, "Maximum attempts per page.", least=1, most=20)
     max_time: float | None = _setting(None, "Maximum seconds per answer (default: no limit).", least=1)
     wait_server: float = _setting(600.0, "Seconds to wait for a server that has become unreachable.", least=0)
+    text_layer: TextLayer = _setting(
+        TextLayer.AUTO,
+        "What a PDF's text layer is for: answers are compared with it (auto, check), or it is taken as the page's text "
+        "without asking the model (use); only where it can be trusted.",
+    )
+    cross_check: CrossCheck = _setting(
+        CrossCheck.AUTO,
+        "Compare answers with a second reading by the embedded engine: on every page, or (auto) where it is installed, "
+        "a core is to spare and it keeps up with the server.",
+    )
+    repair_numbers: bool = _setting(False, "Replace numbers that differ from a trusted text layer.")
     keep_blank: bool = _setting(False, "Send blank pages to the model, too.")
     temperature: float | None = _setting(None, "Sampling temperature, 0 to 5; 0 is greedy.", least=0, most=5)
     top_p: float | None = _setting(None, "Nucleus sampling threshold, 0 to 1.", least=0, most=1)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fakes.pictures import make_image
+from visionocr.checking import Checks
 from visionocr.cluster.cluster import MOST_SENT, ClusterReader
 from visionocr.cluster.worker import ReadTask, TaskResult
 from visionocr.documents.discovery import discover
@@ -169,7 +170,9 @@ def read_all(future: FakeFuture) -> TaskResult:
 def reader(source: Source, workers: Any, *, batch: int = 1, **options: Any) -> ClusterReader:
     """A reader with the usual options."""
     plan = SimpleNamespace(batch=batch, spec=RasterSpec(max_side=100))
-    job: Any = SimpleNamespace(plan=plan, question=None, max_asks=1, observer=lambda event: None, stop=Stop())
+    job: Any = SimpleNamespace(
+        plan=plan, question=None, max_asks=1, checks=Checks(), observer=lambda event: None, stop=Stop()
+    )
     known, record = options.get("known", lambda page: None), options.get("record", lambda result: None)
     return ClusterReader(job, workers, source, known, record)
 

@@ -17,7 +17,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_frames, make_image
 from fakes.pictures import make_pdf as pdf_file
-from setting_samples import SAMPLES
+from setting_samples import SAMPLES, UNCHECKED
 from visionocr import __version__, job
 from visionocr.cli.app import app
 from visionocr.errors import ServerError
@@ -82,6 +82,8 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch, *arguments: str, **en
         raise ServerError("seen enough")
 
     monkeypatch.setattr(job, "prepare", prepare)
+    for name in UNCHECKED:
+        monkeypatch.delenv(name)
     pdf_file("settings.pdf")
     ran = run(*arguments, "settings.pdf", **environment)
     assert ran.err == "error: seen enough\n", ran
@@ -743,6 +745,7 @@ def test_a_preset_is_shown(run: Run) -> None:
     text = run("presets", "qwen2.5-vl").out
     assert "user_start: '<|im_start|>user\\n'" in text
     assert "longest_side: 2128" in text
+    assert "reading_sampler:\n  temperature: 0.0\n" in text
     assert json.loads(run("presets", "qwen2.5-vl", "--json").out)["image"]["longest_side"] == 2128
     ran = run("presets", "qwen2.5-v")
     assert (ran.code, ran.out) == (3, "")

@@ -25,6 +25,7 @@ from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.loopback import Arrival
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
+from setting_samples import UNCHECKED
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 PROGRAM = [sys.executable, "-m", "visionocr"]
@@ -49,7 +50,7 @@ def server() -> Iterator[FakeKoboldCpp]:
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment without anybody's configuration; small pictures are quick."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
-    return {**kept, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "VISIONOCR_MAX_SIDE": "500"}
+    return {**kept, **UNCHECKED, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "VISIONOCR_MAX_SIDE": "500"}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fakes.pictures import encode, picture
 from fakes.words import page_text
 from visionocr import job, worker_main
 from visionocr.check import examine
-from visionocr.engines import llama
+from visionocr.engines import choose, llama
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import ConfigurationError, Interrupted, ServerError, UsageError
 from visionocr.gguf import compatibility
@@ -92,7 +92,7 @@ def test_contradicting_options(flags: dict[str, str], words: str) -> None:
     """Half a pair, or a pair and an address in one layer, is a usage error, also for ``check``."""
     settings = load_settings(flags, environment={})
     with pytest.raises(UsageError, match=words):
-        job.open_engine(settings)
+        choose.open_engine(settings)
     with pytest.raises(UsageError, match=words):
         examine.validate(settings, Library(None))
 

@@ -18,9 +18,9 @@ import pytest
 
 from visionocr import worker_main, workers
 from visionocr.engines import local, local_worker
-from visionocr.engines.local import LocalEngine, confidence
+from visionocr.engines.local import LocalEngine, measure_confidence
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
-from visionocr.layout.order import Line
+from visionocr.layout.lines import Line
 from visionocr.types import ChatMarkers, Engine, FinishReason, PageImage, PageRef, Prompt, Request, Sampler
 
 pytest.importorskip("faster_paddle")
@@ -66,7 +66,9 @@ FAKE_COMMAND = [sys.executable, "-I", "-c", FAKE, worker_main.__file__]
 
 def request(*pictures: bytes, deep: bool = False) -> Request:
     """A request for *pictures*."""
-    images = tuple(PageImage(PageRef("test", n), "image/png", data, 0, 0) for n, data in enumerate(pictures, start=1))
+    images = tuple(
+        PageImage(PageRef("test", n), "image/png", data, 200, 100) for n, data in enumerate(pictures, start=1)
+    )
     return Request(Prompt("", ("Read this.", *images), ChatMarkers()), Sampler(), 100, deep=deep)
 
 
@@ -208,9 +210,9 @@ def test_confidence_is_weighted_by_characters() -> None:
     def page(*lines: tuple[int, float]) -> list[Line]:
         return [Line(0, 0, 1, 1, "x" * length, sure) for length, sure in lines]
 
-    assert confidence(page((95, 0.99), (5, 0.2))) == 0.99
-    assert confidence(page((90, 0.99), (10, 0.2))) == 0.2
-    assert confidence([]) is None
+    assert measure_confidence(page((95, 0.99), (5, 0.2))) == 0.99
+    assert measure_confidence(page((90, 0.99), (10, 0.2))) == 0.2
+    assert measure_confidence([]) is None
 
 
 @pytest.mark.parametrize("model", ["medium", "", "Tiny"])

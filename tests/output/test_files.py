@@ -59,6 +59,21 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.md"]
 
 
+def test_a_file_made_elsewhere_is_put_in_place(tmp_path: Path) -> None:
+    """The bytes of another file are what the new one holds; one that is not there leaves the old content."""
+    made, path = tmp_path / "made", tmp_path / "out.pdf"
+    made.write_bytes(bytes(range(256)) * 1000)
+    file = AtomicFile(path)
+    file.copy(made)
+    file.commit()
+    assert path.read_bytes() == made.read_bytes()
+    file = AtomicFile(path)
+    with pytest.raises(OutputError, match=r"cannot write .*out\.pdf"):
+        file.copy(tmp_path / "missing")
+    file.discard()
+    assert path.read_bytes() == made.read_bytes()
+
+
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     """The umask decides, as for what ``>`` makes."""
     before = os.umask(0o027)

@@ -11,14 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visionocr.boxes import Box
+from visionocr.evidence import Doubt, DoubtKind
 from visionocr.output.formats import Captions, Formatter, Json, JsonLines, PagesText, page_comment, record
 from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->')
 """How a reader of our files finds a page: one line, no ``--`` and no ``>`` inside."""
 KEYS = {
-    *("document", "page", "pages", "digest", "status", "text", "findings", "asks", "retries", "server", "model"),
-    *("seconds", "prompt_tokens", "completion_tokens", "width", "height"),
+    *(
+        "document",
+        "page",
+        "pages",
+        "digest",
+        "status",
+        "text",
+        "findings",
+        "doubts",
+        "asks",
+        "retries",
+        "server",
+        "model",
+    ),
+    *("checked_with", "seconds", "prompt_tokens", "completion_tokens", "width", "height"),
 }
 BREAKS = ("comment", "rule", "heading", "formfeed", "none")
 
@@ -178,7 +193,9 @@ def test_a_record_holds_the_result() -> None:
     result = PageResult(
         ref, "tëxt", Status.SUSPECT, (Finding(FindingKind.REPETITION, "again"),), 2, 1, "http://h", "m", 1.23456, 9, 8
     )
-    assert record(replace(result, width=10, height=20)) == {
+    doubt = Doubt(DoubtKind.NUMBER, "17.10", "17.70", Box(0.1, 0.25, 0.3, 0.28123))
+    result = replace(result, width=10, height=20, doubts=(doubt,), checked_with="text-layer")
+    assert record(result) == {
         "document": "a.pdf",
         "page": 2,
         "pages": 3,
@@ -186,6 +203,8 @@ def test_a_record_holds_the_result() -> None:
         "status": "suspect",
         "text": "tëxt",
         "findings": [{"kind": "repetition", "severity": "suspect", "message": "again"}],
+        "doubts": [{"kind": "number", "text": "17.10", "instead": "17.70", "box": [0.1, 0.25, 0.3, 0.2812]}],
+        "checked_with": "text-layer",
         "asks": 2,
         "retries": 1,
         "server": "http://h",
@@ -201,7 +220,18 @@ def test_a_record_holds_the_result() -> None:
 def test_what_is_unknown_is_null() -> None:
     """A document that could not be opened has no page number, digest or server."""
     data = record(PageResult(PageRef("a.pdf", 0), "", Status.FAILED))
-    unknown = {"page", "pages", "digest", "server", "model", "prompt_tokens", "completion_tokens", "width", "height"}
+    unknown = {
+        "checked_with",
+        "page",
+        "pages",
+        "digest",
+        "server",
+        "model",
+        "prompt_tokens",
+        "completion_tokens",
+        "width",
+        "height",
+    }
     assert {key for key, value in data.items() if value is None} == unknown
 
 

@@ -18,6 +18,7 @@ from visionocr.check.report import (
     unknown_clamp_result,
 )
 from visionocr.engines import llama
+from visionocr.engines.choose import LOCAL_URL, VISION_HINT, open_engine
 from visionocr.engines.connect import connect
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
 from visionocr.prompting import budget
@@ -39,7 +40,7 @@ def validate(settings: Settings, library: Library) -> None:
         library.preset(settings.preset)
     if not llama.is_configured(settings):
         for address in settings.api_url:
-            if address != job.LOCAL_URL:
+            if address != LOCAL_URL:
                 base_url(address)
 
 
@@ -117,8 +118,8 @@ class _Examination:
             engine.close()
 
     def _open_engine(self) -> Engine:
-        if self._report.url == job.LOCAL_URL or llama.is_configured(self._settings):
-            return job.open_engine(self._settings, self._library, observer=self._timer, stop=self._stop)
+        if self._report.url == LOCAL_URL or llama.is_configured(self._settings):
+            return open_engine(self._settings, self._library, observer=self._timer, stop=self._stop)
         return connect(self._settings, self._report.url, self._timer, self._stop)
 
     def _can_read_locally(self) -> bool:
@@ -136,7 +137,7 @@ class _Examination:
         if server.reads_only:
             yield CheckResult("model", f"{server.model}: reads text, cannot describe pictures")
             if self._captions:
-                raise _Unfit(CheckResult("task", "it cannot describe pictures", job.VISION_HINT, Cause.NO_VISION))
+                raise _Unfit(CheckResult("task", "it cannot describe pictures", VISION_HINT, Cause.NO_VISION))
             return None
         yield CheckResult("key", "the key was accepted" if self._settings.api_key else "none is needed")
         if server.vision is False:

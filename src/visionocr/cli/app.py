@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from visionocr import __version__
 from visionocr.cli.check import check
 from visionocr.cli.describe import describe
+from visionocr.cli.eval import evaluate
 from visionocr.cli.gguf import gguf
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.presets import presets
@@ -120,3 +121,4 @@ def main(
 
 for command in (pdf, image, describe, check, presets, gguf):
     app.command(cls=Command)(command)
+app.command("eval", cls=Command)(evaluate)

@@ -188,7 +188,7 @@ class ClusterReader:
         """Let *worker* read the unread pages of *group*. *documents* are the futures of those that it did not find."""
         pages, job = tuple(group.unread), self._job
         places = {page.digest: self._source.place(page) for page in pages}
-        task = ReadTask(pages, places, job.question, job.plan.spec, job.max_asks)
+        task = ReadTask(pages, places, job.question, job.plan.spec, job.max_asks, job.checks)
         group.worker, group.sent = worker, tuple(documents)
         future = self._workers.submit(worker, WorkerContext.read, task, documents)
         self._running[future] = group

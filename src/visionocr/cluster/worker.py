@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from visionocr.asking import Asker, Loaded
+from visionocr.checking import Checker, Checks, open_checker
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Rasterizer
 from visionocr.documents.raster_pool import RasterPool
 from visionocr.documents.source import Place
+from visionocr.engines.choose import open_engine
 from visionocr.errors import DocumentError, VisionOcrError
-from visionocr.job import open_engine
 from visionocr.prompting.library import Library
 from visionocr.prompting.render import Question
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, load_settings
@@ -49,6 +50,7 @@ class ReadTask:
     question: Question
     spec: RasterSpec
     max_asks: int
+    checks: Checks = Checks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class WorkerContext:
         settings = settings if local else choose_server(settings)
         self._stop = Stop()
         self.engine = open_engine(settings, Library(), markdown=markdown, stop=self._stop)
-        self._requests = threading.Semaphore(max(1, self.engine.server.in_flight))
+        self._checker: Checker | None = None
+        self._opening = threading.Lock()
         self._documents = _Documents(Path(worker.local_directory), settings.raster_workers)
         watch = threading.Thread(target=self._watch, args=(worker, worker.get_current_task()), daemon=True)
         watch.start()
@@ -100,16 +103,22 @@ class WorkerContext:
         missing = {page.digest for page in task.pages if not self._documents.open(page, task.places[page.digest])}
         if missing:
             return TaskResult(missing=tuple(missing))
-        asker = Asker(self.engine, task.question, max_asks=task.max_asks)
+        asker = Asker(self.engine, task.question, max_asks=task.max_asks, checker=self._open_checker(task.checks))
         loaded = [self._load(page, task.spec) for page in task.pages]
-        with self._requests:
-            self._stop.check()
-            return TaskResult(tuple(asker.read(loaded, lambda image, scale: self._redraw(image, scale, task.spec))))
+        self._stop.check()
+        return TaskResult(tuple(asker.read(loaded, lambda image, scale: self._redraw(image, scale, task.spec))))
 
     def stop(self) -> None:
         """End what runs; nothing can be read any more."""
         self._stop.request()
         self.engine.cancel()
+        if self._checker is not None:
+            self._checker.close()
+
+    def _open_checker(self, checks: Checks) -> Checker:
+        with self._opening:
+            self._checker = self._checker or open_checker(checks, self._stop)
+        return self._checker
 
     def _load(self, page: PageRef, spec: RasterSpec) -> Loaded:
         try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, TypeVar
 
-from visionocr.documents import images
+from visionocr.documents import images, tiff
+from visionocr.documents.camera_raw import check_raw, develop
 from visionocr.documents.content import Content
+from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_scale, make_images
 from visionocr.errors import DocumentError
 from visionocr.text import printable
@@ -17,10 +20,6 @@ from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec
 
 _MAX_FRAMES = 20_000
 """Of a TIFF. Finding a frame takes longer the more come before it."""
-_SUBFILE_TYPE = 254
-"""TIFF tag."""
-_NOT_A_PAGE = 0b101
-"""Bits of the subfile type: a smaller version of another frame, or a mask."""
 _HALF_COLOUR = frozenset({"JPEG", "WEBP", "HEIF", "AVIF"})
 """Formats that store colour at half the resolution, or may: sending it finer would only cost bytes."""
 _LARGE = 16_000_000
@@ -29,6 +28,22 @@ _DAMAGED = Finding(
     FindingKind.DAMAGED, "the picture is cut off or damaged; what can be read was read", Severity.SUSPECT
 )
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What a picture file says about one of its pages."""
+
+    size: images.Size
+    """Pixels, before the orientation is applied."""
+    dpi: tuple[float, ...]
+    """Pixels an inch across and down; 0 where the file does not say. Cameras and programs write 72 or 96 for that."""
+    orientation: int
+    """EXIF: 1 for upright."""
+    is_lossy: bool
+    """Compressed so that details were lost."""
+    is_bilevel: bool
+    """Black and white only."""
 
 
 class PictureFile:
@@ -49,11 +64,20 @@ class PictureFile:
         name = self._content.name
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{printable(name)} has no page {page.number}")
-        decode = partial(self._decode, self._frames[page.number - 1], spec)
+        decode = partial(self._decode, self._frames[page.number - 1], lambda size: compute_scale(size, spec))
         label = name if self.pages == 1 else f"page {page.number} of {name}"
         picture, damaged = self._attempt(label, decode, tolerant=self._damaged)
         findings = (_DAMAGED,) if damaged else ()
         return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR)
+
+    def load_facts(self, number: int) -> PictureFacts:
+        """What a page is, 1-based; nothing is decoded. Raises ``DocumentError``."""
+        return self._attempt(self._content.name, partial(self._read_facts, self._frames[number - 1]))[0]
+
+    def load_whole(self, number: int) -> images.Picture:
+        """A page, 1-based, at its full size, upright, grey or RGB. Raises ``DocumentError``."""
+        decode = partial(self._decode, self._frames[number - 1], lambda _: 1.0)
+        return self._attempt(self._content.name, decode, tolerant=self._damaged)[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -78,8 +102,19 @@ class PictureFile:
             self._image = images.open_picture(self._stream, self._kind, self._content.name)
         return self._image
 
+    def _is_camera_raw(self) -> bool:
+        """Whether it is a raw photo. Most look like TIFFs, in whose first frame there is a thumbnail."""
+        if self._kind == "TIFF":
+            with self._content.open() as stream:
+                if tiff.is_camera_raw(stream):
+                    self._kind = "RAW"
+        return self._kind == "RAW"
+
     def _find_frames(self) -> list[int]:
         """The frames that are pages."""
+        if self._is_camera_raw():
+            check_raw(self._content.name)
+            return [0]
         image = self._open()
         frames: list[int] = []
         for frame in itertools.count() if self._kind == "TIFF" else ():
@@ -88,7 +123,7 @@ class PictureFile:
                 raise DocumentError(f"{name} has more than {_MAX_FRAMES:,} frames", "split it into several files")
             try:
                 image.seek(frame)
-                is_page = not int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NOT_A_PAGE
+                is_page = tiff.is_page(image)
             except EOFError:
                 break
             except images.BROKEN:
@@ -99,11 +134,21 @@ class PictureFile:
                 frames.append(frame)
         return frames or [0]
 
-    def _decode(self, frame: int, spec: RasterSpec) -> images.Picture:
-        """A frame, upright, grey or RGB."""
+    def _read_facts(self, frame: int) -> PictureFacts:
         image = self._open()
         image.seek(frame)
-        picture = images.convert(image, lambda size: compute_scale(size, spec))
+        dpi = tuple(float(side) for side in image.info.get("dpi", (0, 0)))
+        is_lossy = self._kind in _HALF_COLOUR or "jpeg" in str(image.info.get("compression"))
+        return PictureFacts(image.size, dpi[:2], read_orientation(image), is_lossy, image.mode == "1")
+
+    def _decode(self, frame: int, compute_scale: Callable[[images.Size], float]) -> images.Picture:
+        """A frame, upright, grey or RGB, reduced towards the scale that *compute_scale* tells for its size."""
+        if self._kind == "RAW":
+            with self._content.open() as stream:
+                return develop(stream, self._content.name, compute_scale)
+        image = self._open()
+        image.seek(frame)
+        picture = convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
         if self.pages == 1 or math.prod(image.size) >= _LARGE:
             self.close()

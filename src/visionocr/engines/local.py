@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from visionocr.boxes import Box, TextLine
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
+from visionocr.layout.lines import Line
 from visionocr.layout.markdown import page_text
-from visionocr.layout.order import Line
-from visionocr.types import Completion, FinishReason, Request, Server
+from visionocr.layout.noise import drop_noise
+from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
 
@@ -22,8 +25,6 @@ SURE = 0.965
 till receipts (80 to 96 % of the words right) 41 were below, of 102 clean pages in proportional type none, of 32 in
 typewriter type, which the tiny model reads less well, 10; of 26 noisy, blurred or very small renders the two that
 were above had every word right, the 24 below had not."""
-STRAY = 0.5
-"""Below this confidence a line of one or two characters is a speck or part of a picture, not text."""
 _RANKS = ("lite", "tiny", "small")
 """Of the models that looked at a request's pictures, the last one here is named."""
 MOST_WORKERS = 4
@@ -56,6 +57,22 @@ def missing(model: str) -> ConfigurationError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one picture."""
+
+    lines: tuple[Line, ...]
+    """In pixels of the picture."""
+    model: str
+    """The model that found them."""
+    seconds: float
+
+    @property
+    def confidence(self) -> float | None:
+        """See ``measure_confidence``."""
+        return measure_confidence(self.lines)
+
+
 class LocalEngine:
     """Reads pictures in worker processes of its own; an ``Engine``.
 
@@ -73,6 +90,7 @@ class LocalEngine:
         threads: int | None = None,
         markdown: bool = True,
         timeout: float = 300.0,
+        niceness: int = 0,
         command: Sequence[str] | None = None,
     ) -> None:
         """Choose; nothing is started.
@@ -83,7 +101,8 @@ class LocalEngine:
         *slots*: worker processes, by default one a core, four at the most. *threads*: of each; by default they
         share the cores out. Many pages are read fastest by many workers, a single page by one with all cores.
         *markdown*: headings, lists and tables are marked; else plain text. *timeout*: seconds that one look at one
-        picture may take. *command*: the program to run as worker, for tests.
+        picture may take. *niceness*: how far the workers give way to other programs, 0 to 19 (not on Windows).
+        *command*: the program to run as worker, for tests.
 
         Raises ``ConfigurationError`` for an unknown model or when the package is not installed.
         """
@@ -96,6 +115,7 @@ class LocalEngine:
         self._model = str(model)
         self._markdown = markdown
         self._timeout = timeout
+        self._niceness = niceness
         self._command = command
         self._pool = WorkerPool(self._start, slots)
         package = "rapidocrlite" if model == LITE else "faster-paddle"
@@ -123,20 +143,22 @@ class LocalEngine:
         pictures = request.prompt.images
         if not pictures:
             raise RequestRefused("the embedded engine reads pictures, and there is none in the request")
-        with self._pool.acquire() as worker:
-            start = time.monotonic()
-            readings = [self._read(worker, picture.data, request.deep) for picture in pictures]
-            seconds = time.monotonic() - start
-        texts = [page_text(lines, self._markdown) for lines, _ in readings]
-        sure = [value for lines, _ in readings if (value := confidence(lines)) is not None]
+        readings = [self.read_lines(picture.data, deep=request.deep) for picture in pictures]
+        texts = [page_text(reading.lines, self._markdown) for reading in readings]
+        sure = [value for reading in readings if (value := reading.confidence) is not None]
         return Completion(
             text="\n\n".join(text for text in texts if text),
             finish_reason=FinishReason.STOP,
             server=self.server.url,
-            model=_NAMES[max((model for _, model in readings), key=_RANKS.index)],
-            seconds=seconds,
+            model=_NAMES[max((reading.model for reading in readings), key=_RANKS.index)],
+            seconds=sum(reading.seconds for reading in readings),
             confidence=min(sure, default=None),
-            final=self._model != "auto" or all(model == "small" for _, model in readings),
+            lines=tuple(
+                place_line(line, picture)
+                for picture, reading in zip(pictures, readings, strict=True)
+                for line in reading.lines
+            ),
+            final=self._model != "auto" or all(reading.model == "small" for reading in readings),
         )
 
     def warm(self) -> None:
@@ -155,14 +177,17 @@ class LocalEngine:
         """See ``cancel``."""
         self._pool.close()
 
-    def _read(self, worker: Worker, picture: bytes, deep: bool) -> tuple[list[Line], str]:
-        """The lines of one picture and the model that found them."""
-        first = self._choose_first(deep=deep)
-        lines = self._ask(worker, first, picture)
-        if self._model != "auto" or first == "small" or (confidence(lines) or 0.0) >= SURE:
-            return lines, first
-        better = self._ask(worker, "small", picture)
-        return (better, "small") if better or not lines else (lines, "tiny")
+    def read_lines(self, picture: bytes, *, deep: bool = False) -> Reading:
+        """The lines of one picture, waiting for a free worker. Raises as ``complete`` does."""
+        with self._pool.acquire() as worker:
+            start = time.monotonic()
+            model = self._choose_first(deep=deep)
+            lines = self._ask(worker, model, picture)
+            if self._model == "auto" and model != "small" and (measure_confidence(lines) or 0.0) < SURE:
+                better = self._ask(worker, "small", picture)
+                if better or not lines:
+                    model, lines = "small", better
+            return Reading(tuple(lines), model, time.monotonic() - start)
 
     def _ask(self, worker: Worker, model: str, picture: bytes) -> list[Line]:
         try:
@@ -182,21 +207,22 @@ class LocalEngine:
         except (LookupError, TypeError, ValueError):
             worker.kill()
             raise AnswerUnusable("the embedded engine returned invalid data") from None
-        return [line for line in found if line.text.strip() and not _is_stray(line)]
+        kept, _ = drop_noise([line for line in found if line.text.strip()])
+        return kept
 
     def _choose_first(self, *, deep: bool) -> str:
         """The model that reads first."""
         return self._model if self._model != "auto" else "small" if deep else "tiny"
 
     def _start(self, *, warm: str = "") -> Worker:
-        arguments = {"threads": self._threads, "warm": warm}
+        arguments = {"threads": self._threads, "warm": warm, "niceness": self._niceness}
         try:
             return Worker("visionocr.engines.local_worker", arguments, command=self._command)
         except OSError as error:
             raise ConfigurationError(f"the embedded engine failed to start: {error}") from None
 
 
-def confidence(lines: Sequence[Line]) -> float | None:
+def measure_confidence(lines: Sequence[Line]) -> float | None:
     """How sure the engine is of a page, 0 to 1: a tenth of the page's characters stand in lines this bad or worse.
 
     The mean hides what matters: a line read wrong among twenty read well moves it less than the typeface does.
@@ -216,5 +242,14 @@ def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: 
     return Line(float(left), float(top), float(right), float(bottom), str(text), float(sure))
 
 
-def _is_stray(line: Line) -> bool:
-    return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
+def place_line(line: Line, image: PageImage) -> TextLine:
+    """A line of *image*, which is in its pixels, as a line of the page."""
+    region = image.region
+    across, down = (region.right - region.left) / image.width, (region.bottom - region.top) / image.height
+    box = Box(
+        region.left + line.left * across,
+        region.top + line.top * down,
+        region.left + line.right * across,
+        region.top + line.bottom * down,
+    )
+    return TextLine(line.text, box, line.confidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,13 @@ of rapidocrlite."""
 Reader = Callable[[bytes], list[RawLine]]
 
 
-def serve(threads: int, warm: str = "") -> Handler:
-    """Answer ``{"model": name}`` and a picture with ``{"lines": [...]}``. *warm* is a model to load at once."""
+def serve(threads: int, warm: str = "", niceness: int = 0) -> Handler:
+    """Answer ``{"model": name}`` and a picture with ``{"lines": [...]}``.
+
+    *warm* is a model to load at once; *niceness*: how far the process gives way to others, where the system can do it.
+    """
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
     readers: dict[str, Reader] = {}
 
     def load(model: str) -> Reader:

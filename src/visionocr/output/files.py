@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -48,6 +49,11 @@ class AtomicFile:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
         with self._errors():
             self._file.write(encode_text(text))
+
+    def copy(self, path: Path) -> None:
+        """Append the bytes of the file at *path*. Raises ``OutputError``."""
+        with self._errors(), path.open("rb") as source:
+            shutil.copyfileobj(source, self._file)
 
     def commit(self) -> None:
         """Make it durable and give it its name."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
+from visionocr.evidence import Doubt
+from visionocr.output.containment import contain_line, contain_markdown, contain_plain
 from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
@@ -48,7 +51,7 @@ class PagesText(Formatter):
         lead = "\f" if self._breaks == "formfeed" and self._written else ""
         parts = [self._break(result)]
         if result.text:
-            parts.append(result.text)
+            parts.append(contain_markdown(result.text) if self.suffix == ".md" else contain_plain(result.text))
         elif result.status is not Status.BLANK:
             parts.append(self._gap(result))
         self._written = True
@@ -116,16 +119,17 @@ class Captions(Formatter):
     def page(self, result: PageResult) -> str:
         """The caption, or a marked gap."""
         name = printable(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
+        markdown = self.suffix == ".md"
         text = " ".join(result.text.split())
+        text = contain_line(text) if markdown else contain_plain(text)
         if not text:
             gap = f"[could not be described: {reasons(result.findings)}]"
-            markdown = self.suffix == ".md"
             text = f"{page_comment(result)} **{_escape(gap)}**" if markdown else gap
-        elif result.status is Status.SUSPECT and self.suffix == ".md":
+        elif result.status is Status.SUSPECT and markdown:
             text = f"{page_comment(result)} {text}"
         if not self._several:
             return f"{text}\n"
-        return f"**{_escape(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+        return f"**{_escape(name)}**: {text}\n\n" if markdown else f"{name}: {text}\n"
 
 
 def formatter_for(settings: Settings, *, captions: bool = False, several: bool = False) -> Callable[[], Formatter]:
@@ -155,6 +159,8 @@ def record(result: PageResult) -> dict[str, Any]:
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
+        "doubts": [_record_doubt(doubt) for doubt in result.doubts],
+        "checked_with": result.checked_with or None,
         "asks": result.asks,
         "retries": result.retries,
         "server": result.server or None,
@@ -165,6 +171,12 @@ def record(result: PageResult) -> dict[str, Any]:
         "width": result.width or None,
         "height": result.height or None,
     }
+
+
+def _record_doubt(doubt: Doubt) -> dict[str, Any]:
+    """A doubt as JSON; the box is left, top, right, bottom as fractions of the page."""
+    box = None if doubt.box is None else [round(value, 4) for value in astuple(doubt.box)]
+    return {"kind": doubt.kind.value, "text": doubt.text, "instead": doubt.instead or None, "box": box}
 
 
 def page_comment(result: PageResult) -> str:

@@ -1,0 +1,188 @@
+"""Aligns an answer with the lines of its page: each word gets its line, its place and what stands there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import groupby
+
+from visionocr.answers.letters import Letters, find_words, normalise
+from visionocr.answers.placing import NOWHERE, Placing
+from visionocr.answers.plain import JOINT, Plain, hide_marks
+from visionocr.boxes import TextLine
+
+
+class Role(StrEnum):
+    """What a word of an answer is for."""
+
+    TEXT = "text"
+    FORMULA = "formula"
+    """Part of LaTeX, which spells what it shows in a way of its own."""
+    NUMBERING = "numbering"
+    """The number of a list item, which renderers of Markdown choose themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageWord:
+    """A word of a line of the page."""
+
+    line: int
+    """Index of its line."""
+    start: int
+    end: int
+    """Offsets into the line's text."""
+    text: str
+    letters: str
+    is_claimed: bool
+    """At least half of its letters are those of words of the answer, or have altered ones in their place."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWord:
+    """A word of an answer; of scripts without blanks, a character."""
+
+    start: int
+    end: int
+    """Offsets into the answer."""
+    text: str
+    """Without marks."""
+    letters: str
+    role: Role
+    line: int | None = None
+    """Index of the line in which it stands; ``None``: nowhere."""
+    places: tuple[int, ...] = ()
+    """Indices of the page's words in whose place it stands, in any line."""
+    begin: int = 0
+    close: int = 0
+    """Offsets into the text of its line: what it stands for there."""
+    is_same: bool = False
+    """It has the letters of the page's words, and no letter of them is left over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """An answer and the lines of its page, word by word."""
+
+    lines: tuple[TextLine, ...]
+    words: tuple[AnswerWord, ...]
+    """Of the answer, in its order."""
+    page_words: tuple[PageWord, ...]
+    """Of the page, in the order of its lines."""
+
+    def unclaimed_lines(self) -> list[int]:
+        """The lines more than half of whose words nobody claimed."""
+        found = []
+        for line, group in groupby(self.page_words, lambda word: word.line):
+            claimed = [word.is_claimed for word in group]
+            if 2 * sum(claimed) < len(claimed):
+                found.append(line)
+        return found
+
+    def page_text(self, word: AnswerWord) -> str:
+        """What the page has in a word's place."""
+        return " ".join(self.page_words[place].text for place in word.places)
+
+
+def align(text: str, lines: Sequence[TextLine], *, markdown: bool = True) -> Alignment:
+    """Align an answer with the lines of its page, which may be in any order.
+
+    *markdown*: the answer is Markdown, whose marks are no words; else plain text. In both, LaTeX is. The time grows
+    linearly: about 4 ms for 1,000 characters. The way was chosen among seven that were tried on two-column and table
+    pages with altered answers: it found the right line for 98.9 % of the words or more wherever the order was changed,
+    difflib and Levenshtein for 8 to 80 %.
+    """
+    plain = hide_marks(text, markdown=markdown)
+    found = find_words(plain.text)
+    theirs = [(line, *word) for line, each in enumerate(lines) for word in find_words(each.text)]
+    answer = Letters.of(letters for _, _, letters in found)
+    page = Letters.of(word[3] for word in theirs)
+    placing = Placing(answer, page, _line_ends(page, [word[0] for word in theirs]))
+    page_words = tuple(
+        PageWord(line, start, end, lines[line].text[start:end], letters, _is_claimed(placing, page, number))
+        for number, (line, start, end, letters) in enumerate(theirs)
+    )
+    claims: list[list[int]] = [[] for _ in found]
+    for there, word in enumerate(placing.owner):
+        if word != NOWHERE:
+            claims[word].append(there)
+    words = tuple(
+        _settle(
+            AnswerWord(start, end, plain.text[start:end].replace(JOINT, ""), letters, role),
+            claims[number],
+            placing.home[answer.starts[number] : answer.starts[number + 1]],
+            page_words,
+            placing,
+        )
+        for number, ((start, end, letters), role) in enumerate(zip(found, _roles(plain, found), strict=True))
+    )
+    return Alignment(tuple(lines), words, page_words)
+
+
+def _roles(plain: Plain, words: Sequence[tuple[int, int, str]]) -> list[Role]:
+    """The role of each word of an answer."""
+    roles = []
+    formulas = iter(plain.formulas)
+    formula = next(formulas, None)
+    for start, _, _ in words:
+        while formula is not None and formula[1] <= start:
+            formula = next(formulas, None)
+        if formula is not None and formula[0] <= start:
+            roles.append(Role.FORMULA)
+        else:
+            roles.append(Role.NUMBERING if start in plain.numbering else Role.TEXT)
+    return roles
+
+
+def _line_ends(page: Letters, line_of: Sequence[int]) -> list[tuple[int, int]]:
+    """Where the letters of each line that has letters begin and end, in order."""
+    ends = []
+    for _, group in groupby(range(len(line_of)), lambda word: line_of[word]):
+        words = list(group)
+        ends.append((page.starts[words[0]], page.starts[words[-1] + 1]))
+    return ends
+
+
+def _is_claimed(placing: Placing, page: Letters, number: int) -> bool:
+    span = page.span(number)
+    return 2 * sum(placing.owner[there] != NOWHERE for there in span) >= len(span)
+
+
+def _settle(
+    word: AnswerWord, claims: Sequence[int], homes: Sequence[int], page_words: Sequence[PageWord], placing: Placing
+) -> AnswerWord:
+    """*word* with its place on the page, if it claims enough letters there."""
+    if 2 * len(claims) < len(word.letters):
+        return word
+    owners = placing.page.words
+    places = tuple(sorted({owners[there] for there in claims}))
+    lines = Counter(page_words[owners[there]].line for there in claims)
+    line = max(lines, key=lambda number: lines[number])
+    inside = [there for there in claims if page_words[owners[there]].line == line]
+    left_over = any(placing.owner[there] == NOWHERE for place in places for there in placing.page.span(place))
+    first, last = owners[inside[0]], owners[inside[-1]]
+    return replace(
+        word,
+        line=line,
+        places=places,
+        begin=_find_char(page_words[first], inside[0] - placing.page.starts[first]),
+        close=_find_end(page_words[last], inside[-1] - placing.page.starts[last]),
+        is_same=NOWHERE not in homes and not left_over,
+    )
+
+
+def _find_char(word: PageWord, letter: int) -> int:
+    """Where in its line the character with the given *letter* of a word stands; with the punctuation before the word."""
+    if letter == 0:
+        return word.start
+    for at, char in enumerate(word.text):
+        letter -= len(normalise(char))
+        if letter < 0:
+            return word.start + at
+    return word.end - 1
+
+
+def _find_end(word: PageWord, letter: int) -> int:
+    """Where the character with the given *letter* ends; with the punctuation behind the word."""
+    return word.end if letter == len(word.letters) - 1 else _find_char(word, letter) + 1

@@ -1,0 +1,91 @@
+"""Weighs an answer against what is known of its page without the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from visionocr.answers.align import Alignment, align
+from visionocr.answers.letters import script_of
+from visionocr.answers.print_check import judge_by_print
+from visionocr.answers.verdict import weigh
+from visionocr.boxes import Box, TextLine
+from visionocr.evidence import Doubt, Evidence, Reference, Source
+from visionocr.types import Finding, FindingKind, Severity
+
+READABLE = 0.95
+"""Confidence of a page below which its second reader is no witness: on blurred pages of 60 dpi it missed 10 % of the words."""
+FOREIGN = 0.1
+"""Share of the answer's letters in scripts of which the second reader shows none, above which it cannot read the page."""
+PARTIAL = 2.0
+"""Print over letters of a text layer from which on the layer is only a part of the page's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What comparing an answer with its page brought."""
+
+    findings: tuple[Finding, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    """Places where both disagree: those in the answer in its order, then lines of the page."""
+    checked_with: str = ""
+    """``text-layer``, ``second-reader`` or ``print``; empty: with nothing."""
+
+
+def compare(
+    text: str, reference: Reference | None, evidence: Evidence | None, *, markdown: bool, region: Box
+) -> Comparison:
+    """Compare an answer with the page's words where they are known, else with how much print the page holds.
+
+    *reference*: a text layer that may be believed, or what a second reader found. *markdown*: the answer is Markdown.
+    *region*: the part of the page that was asked for; lines whose middle lies outside do not count.
+    """
+    if not text.strip():
+        return Comparison()
+    findings: tuple[Finding, ...] = ()
+    lines = tuple(line for line in reference.lines if _is_inside(line.box, region)) if reference else ()
+    by_print = None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
+    if reference and lines:
+        alignment = align(text, lines, markdown=markdown)
+        weakness = _find_weakness(reference, alignment)
+        if not weakness:
+            is_partial = _is_partial(lines, evidence)
+            found, doubts = weigh(alignment, reference.source, is_partial=is_partial)
+            if is_partial and by_print:
+                found = (*found, *by_print)
+            return Comparison(found, doubts, str(reference.source))
+        findings = (Finding(FindingKind.LOW_CONFIDENCE, weakness, Severity.INFO),)
+    if by_print is None:
+        return Comparison(findings)
+    return Comparison((*findings, *by_print), checked_with="print")
+
+
+def _is_inside(box: Box, region: Box) -> bool:
+    """Whether the middle of *box* lies inside *region*."""
+    across, down = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return region.left <= across <= region.right and region.top <= down <= region.bottom
+
+
+def _is_partial(lines: Sequence[TextLine], evidence: Evidence | None) -> bool:
+    """Whether the pixels hold much more print than the lines have letters, such as a scan with a header."""
+    if evidence is None or evidence.print_letters is None:
+        return False
+    return evidence.print_letters > PARTIAL * sum(char.isalnum() for line in lines for char in line.text) + 40
+
+
+def _find_weakness(reference: Reference, alignment: Alignment) -> str:
+    """Why a second reader is no witness for this page; empty when it is one."""
+    if reference.source is not Source.SECOND_READER:
+        return ""
+    if reference.confidence < READABLE:
+        return f"The second reader could not check this page: its confidence is {reference.confidence:.2f} of 1."
+    scripts = {script_of(char) for word in alignment.page_words for char in word.letters}
+    foreign = Counter(script for word in alignment.words for char in word.letters if (script := script_of(char)))
+    count = sum(number for script, number in foreign.items() if script not in scripts)
+    # An answer in another script than the page's would leave what the second reader did read.
+    left = sum(len(word.letters) for word in alignment.page_words if not word.is_claimed)
+    if count > FOREIGN * foreign.total() and 2 * left < count:
+        name = max((script for script in foreign if script not in scripts), key=lambda script: foreign[script])
+        return f"The second reader could not check this page: it cannot read its script ({name.title()})."
+    return ""

@@ -1,0 +1,1 @@
+"""Scores of transcriptions against known texts."""
