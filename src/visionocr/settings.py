@@ -220,6 +220,8 @@ def _file_entries(path: Path, required: bool) -> Iterator[tuple[str, Any, str]]:
             return
         raise ConfigurationError(f"there is no config file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
+        if not required and not os.access(path.parent, os.X_OK):
+            return  # nobody can have configured anything in a folder that may not be entered
         raise ConfigurationError(f"cannot read the config file {path}: {error}") from None
     for key, value in parse_toml(text, f"the config file {path}").items():
         _check_name(key, f"the config file {path} has an unknown key {key!r}")
