@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from visionocr.settings import CrossCheck, Format, LocalModel, PageBreaks, TextLayer, Wire
+from visionocr.choices import CrossCheck, LocalModel, PageBreaks, TextLayer, Wire
 from visionocr.types import Headers, Tables
 
 SAMPLES: dict[str, tuple[str, Any]] = {
@@ -37,7 +37,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "rep_pen": ("1.1", 1.1),
     "seed": ("7", 7),
     "max_length": ("999", 999),
-    "format": ("jsonl", Format.JSONL),
+    "format": ("md, jsonl", "md, jsonl"),
     "tables": ("html", Tables.HTML),
     "headers": ("drop", Headers.DROP),
     "join_pages": ("true", True),

@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
-    {"boxes", "errors"},
+    {"boxes", "choices", "errors"},
     {"blocks", "escaping", "evidence"},
     {"types", "placed"},
     {"text", "speed"},
@@ -38,6 +38,7 @@ HOMES = {
         *("documents/searchable.py", "documents/text_layer.py"),
     },
     "msgspec": {
+        "documents/searchable_worker.py",
         *("documents/raster_worker.py", "documents/text_layer.py", "output/state.py", "types.py", "validation.py"),
     },
     "PIL": {

@@ -12,10 +12,10 @@ from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
 from visionocr.asking import Asker, Loaded
 from visionocr.boxes import Box, TextLine
 from visionocr.checking import Checker, Checks, open_checker
+from visionocr.choices import CrossCheck, TextLayer
 from visionocr.engines.second_reader import SecondReader
 from visionocr.errors import ConfigurationError
 from visionocr.evidence import DoubtKind, Evidence, Reference, Source
-from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import FindingKind, FinishReason, PageImage, PageRef, PageResult, Severity, Status
 

@@ -9,6 +9,7 @@ from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
+from visionocr.boxes import PageSize
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
@@ -64,6 +65,11 @@ class Asker:
         self._max_asks = max_asks
         self._observer = observer
 
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether results have the lines of their pages."""
+        return self._checker.keeps_lines
+
     def read(self, group: Sequence[Loaded], redraw: Redraw | None = None) -> list[PageResult]:
         """One result for each page of *group*, in order.
 
@@ -90,7 +96,7 @@ class Asker:
         # The parts of a strip were cut to fit; drawn smaller, they would be cut elsewhere.
         again = redraw if len(loaded.images) == 1 else None
         answers = [self._ask(image, again, check, earlier) for image in loaded.images]
-        return self._result(loaded, answers)
+        return self._add_lines(self._result(loaded, answers), loaded, check)
 
     def _begin_check(self, loaded: Loaded) -> PageCheck | None:
         """What answers to a page will be compared with; ``None`` where they are no transcripts."""
@@ -129,7 +135,10 @@ class Asker:
             answer = self._judge(own, cleaned, request, loaded.images[0], check)
             answer = take_share(answer, index, len(group))
             good = answer.is_good
-            results.append(self._result(loaded, [answer]) if good else self._read_page(loaded, redraw, check, answer))
+            if good:
+                results.append(self._add_lines(self._result(loaded, [answer]), loaded, check))
+            else:
+                results.append(self._read_page(loaded, redraw, check, answer))
         return results
 
     def _ask(
@@ -202,6 +211,7 @@ class Asker:
             findings=(*findings, *converted.findings, *comparison.findings),
             doubts=comparison.doubts,
             checked_with=comparison.checked_with,
+            lines=completion.lines,
             retries=completion.retries,
             server=completion.server,
             model=completion.model,
@@ -241,13 +251,26 @@ class Asker:
             width=image.width,
             height=image.height,
             blocks=tuple(block for answer in answers for block in answer.blocks),
+            lines=tuple(line for answer in answers for line in answer.lines) if self._checker.keeps_lines else (),
             doubts=tuple(doubt for answer in answers for doubt in answer.doubts),
             checked_with=answers[-1].checked_with,
         )
 
+    def _add_lines(self, result: PageResult, loaded: Loaded, check: PageCheck | None) -> PageResult:
+        """The result with the page's size and lines, where an output needs them."""
+        if not self._checker.keeps_lines:
+            return result
+        image = loaded.images[0]
+        size = PageSize(image.width, image.height)
+        if image.evidence is not None:
+            size = PageSize(image.evidence.width, image.evidence.height, image.evidence.dpi)
+        return replace(result, size=size, lines=result.lines or (check.find_lines() if check is not None else ()))
+
     def _without_request(self, loaded: Loaded) -> PageResult | None:
         """The result of a page for which there is nothing to ask."""
         if loaded.known is not None:
+            if loaded.images and loaded.known.text:
+                return self._add_lines(loaded.known, loaded, self._begin_check(loaded))
             return loaded.known
         if loaded.error is not None:
             return unreadable(loaded.page, loaded.error)
@@ -265,7 +288,7 @@ class Asker:
             return None
         taken = Finding(FindingKind.TEXT_LAYER, "the text is the document's own text layer", Severity.INFO)
         findings = (*loaded.images[0].findings, taken)
-        return PageResult(
+        result = PageResult(
             loaded.page,
             write_blocks(blocks, self._question),
             status_of(findings),
@@ -273,6 +296,7 @@ class Asker:
             checked_with=Source.TEXT_LAYER,
             blocks=blocks,
         )
+        return self._add_lines(result, loaded, self._begin_check(loaded))
 
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body

@@ -16,6 +16,16 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSize:
+    """The size of a page as it is displayed."""
+
+    width: float
+    height: float
+    dpi: float = 0.0
+    """Units of these an inch: 72 for a PDF page, whose size is in points; 0 for a picture in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A word and its place."""
 

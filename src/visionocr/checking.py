@@ -11,12 +11,13 @@ from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
 from visionocr.answers.repair import repair_numbers
 from visionocr.blocks import Block
+from visionocr.boxes import TextLine
+from visionocr.choices import CrossCheck, TextLayer
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
 from visionocr.evidence import Evidence, Reference, Source
 from visionocr.layout.lines import from_text_lines
 from visionocr.layout.structure import read_page
-from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, Status, ignore
 from visionocr.worker_main import count_cores
@@ -32,12 +33,18 @@ class Checks:
     text_layer: TextLayer = TextLayer.AUTO
     cross_check: CrossCheck = CrossCheck.OFF
     repair: bool = False
+    keep_lines: bool = False
+    """An output needs the places of words."""
 
 
 def open_checker(checks: Checks, stop: Stop, observer: Observer = ignore) -> Checker:
     """The checker of a run. Raises ``ConfigurationError`` when a second reader is required and not installed."""
     return Checker(
-        checks.text_layer, _open_second_reader(checks.cross_check, observer), repair=checks.repair, stop=stop
+        checks.text_layer,
+        _open_second_reader(checks.cross_check, observer),
+        repair=checks.repair,
+        keeps_lines=checks.keep_lines,
+        stop=stop,
     )
 
 
@@ -59,9 +66,14 @@ class Checker:
         second_reader: SecondReader | None = None,
         *,
         repair: bool = False,
+        keeps_lines: bool = False,
         stop: Stop | None = None,
     ) -> None:
-        """*repair*: set numbers right that a trusted text layer contradicts. *second_reader* is closed with this."""
+        """*repair*: set numbers right that a trusted text layer contradicts. *second_reader* is closed with this.
+
+        *keeps_lines*: results are to have the lines that they were compared with.
+        """
+        self.keeps_lines = keeps_lines
         self.text_layer = text_layer
         self._second_reader = second_reader
         self._repair = repair
@@ -150,6 +162,11 @@ class PageCheck:
                 comparison = weigh(text, self._layer)
                 comparison = replace(comparison, findings=(repaired, *comparison.findings))
         return text, comparison
+
+    def find_lines(self) -> tuple[TextLine, ...]:
+        """The lines of the page: of the text layer that is believed, else of the second reader."""
+        reference = self._layer or self._wait_for_reading()
+        return () if reference is None else reference.lines
 
     def _wait_for_reading(self) -> Reference | None:
         if self._reading is None:

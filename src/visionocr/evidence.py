@@ -29,6 +29,9 @@ class Evidence:
     print_height: float | None = None
     """About the median height of small letters (x-height), as a share of the page's height; ``None``: not known."""
 
+    dpi: float = 0.0
+    """Units of width and height an inch: 72 for points, 0 for pixels."""
+
     @property
     def is_layer_trusted(self) -> bool:
         """Whether the page has a text layer that may be believed."""

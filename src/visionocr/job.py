@@ -10,16 +10,18 @@ from typing import Any
 from visionocr import vision_check
 from visionocr.asking import Asker
 from visionocr.checking import Checks, open_checker
+from visionocr.choices import CrossCheck, TextLayer
+from visionocr.engines import local
 from visionocr.engines.choose import VISION_HINT, open_engine
 from visionocr.engines.connect import servers_of, together
-from visionocr.errors import ServerRefused
+from visionocr.errors import ConfigurationError, ServerRefused
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
 from visionocr.reader import Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
-from visionocr.settings import CrossCheck, Settings, TextLayer
+from visionocr.settings import Settings
 from visionocr.stop import Stop
 from visionocr.types import (
     ChatMarkers,
@@ -130,8 +132,8 @@ def prepare(
 ) -> Job:
     """Decide everything. *task* is the default where the settings name none. *stop* ends this and the run.
 
-    *opened* opens another engine than that of the settings. Raises ``ConfigurationError`` for what is wrong on our side,
-    a ``ServerError`` when the server cannot do it.
+    *opened* opens another engine than that of the settings. Raises ``ConfigurationError`` for what is wrong on our
+    side, a ``ServerError`` when the server cannot do it.
     """
     stop = stop or Stop()
     chosen = library.task(settings.task or task)
@@ -240,10 +242,28 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
 
 
 def choose_checks(settings: Settings, question: Question) -> Checks:
-    """What the settings want answers to be compared with."""
+    """What the settings want answers to be compared with. Raises ``ConfigurationError`` where nothing gives places."""
     is_alone = question.preset is _LOCAL_PRESET  # the second reader would be the first one again
     cross_check = settings.cross_check if question.is_transcription and not is_alone else CrossCheck.OFF
-    return Checks(settings.text_layer, cross_check, settings.repair_numbers)
+    if settings.needs_places and not is_alone:
+        cross_check = _require_places(settings, question)
+    return Checks(settings.text_layer, cross_check, settings.repair_numbers, settings.needs_places)
+
+
+def _require_places(settings: Settings, question: Question) -> CrossCheck:
+    """How the places of words are found, for a format that says where they stand."""
+    if not question.is_transcription:
+        raise ConfigurationError(
+            f"--format {settings.format} needs the page's own text", "Leave out --prompt, --language and --task."
+        )
+    if local.installed() and settings.cross_check is not CrossCheck.OFF:
+        return CrossCheck.ON
+    if not (settings.text_layer is TextLayer.USE or question.has_boxes):
+        raise ConfigurationError(
+            f"nothing tells where words stand on the page, which --format {settings.format} needs",
+            'Install the second reader: pip install "visionocr[local]", or use --boxes with a model that gives places.',
+        )
+    return CrossCheck.OFF
 
 
 def is_clamp_measured(settings: Settings, preset: Preset, server: Server) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from visionocr.answers.judge import score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.blocks import Block
+from visionocr.boxes import TextLine
 from visionocr.evidence import Doubt
 from visionocr.types import Finding, FindingKind, Severity, Status
 
@@ -26,6 +27,8 @@ class PageAnswer:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     blocks: tuple[Block, ...] = ()
+    lines: tuple[TextLine, ...] = ()
+    """Of the page, where the engine gives them."""
     doubts: tuple[Doubt, ...] = ()
     checked_with: str = ""
 

@@ -166,13 +166,18 @@ class Reader:
         return [Loaded(page, known=self._known(page)) for page in group.pages]
 
     def _load(self, finding: Future[list[Loaded]]) -> list[Loaded]:
-        return [page if page.known is not None else self._render(page.page) for page in self._result(finding)]
+        return [page if self._is_whole(page) else self._render(page) for page in self._result(finding)]
 
-    def _render(self, page: PageRef) -> Loaded:
+    def _is_whole(self, page: Loaded) -> bool:
+        """Whether a result is known that needs nothing more from the page."""
+        known = page.known
+        return known is not None and not (self._asker.keeps_lines and known.text and known.size is None)
+
+    def _render(self, page: Loaded) -> Loaded:
         try:
-            return Loaded(page, self._source.load(page, self._spec))
+            return replace(page, images=self._source.load(page.page, self._spec))
         except DocumentError as error:
-            return Loaded(page, error=error)
+            return page if page.known is not None else replace(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
         """Render a page again, smaller; for the asking threads, in a rendering thread."""
@@ -184,7 +189,7 @@ class Reader:
         pages = self._result(loading)
         results = self._asker.read(pages, self._redraw)
         for loaded, result in zip(pages, results, strict=True):
-            if loaded.known is None:
+            if result is not loaded.known:
                 self._record(result)
             self._observer(Answered(result, known=loaded.known is not None))
         return results

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_type_hints
 
+from visionocr.choices import PLACED, CrossCheck, Format, LocalModel, PageBreaks, TextLayer, Wire
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.text import did_you_mean
 from visionocr.types import Headers, Tables
@@ -25,62 +25,6 @@ DEFAULT_URL = "http://localhost:5001"
 """The address where KoboldCpp listens by default."""
 ENVIRONMENT_PREFIX = "VISIONOCR_"
 CONFIG_NAME = "config.toml"
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    MD = "md"
-    TXT = "txt"
-    JSON = "json"
-    JSONL = "jsonl"
-
-
-class PageBreaks(StrEnum):
-    """How page breaks are marked in Markdown and text."""
-
-    COMMENT = "comment"
-    RULE = "rule"
-    HEADING = "heading"
-    FORMFEED = "formfeed"
-    NONE = "none"
-
-
-class Wire(StrEnum):
-    """Server APIs."""
-
-    AUTO = "auto"
-    KOBOLDCPP = "koboldcpp"
-    LLAMACPP = "llamacpp"
-    OLLAMA = "ollama"
-    TEXTGEN = "textgen"
-    OPENAI = "openai"
-
-
-class LocalModel(StrEnum):
-    """Models of the embedded engine."""
-
-    AUTO = "auto"
-    TINY = "tiny"
-    SMALL = "small"
-    LITE = "lite"
-
-
-class TextLayer(StrEnum):
-    """What the text layer of a PDF page is used for."""
-
-    AUTO = "auto"
-    USE = "use"
-    CHECK = "check"
-    IGNORE = "ignore"
-
-
-class CrossCheck(StrEnum):
-    """When a second reader reads beside the model."""
-
-    AUTO = "auto"
-    OFF = "off"
-    ON = "on"
 
 
 def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -149,7 +93,11 @@ class Settings:
     rep_pen: float | None = _setting(None, "Repetition penalty, 0.5 to 3; 1 is none.", least=0.5, most=3)
     seed: int | None = _setting(None, "Random seed, 1 to 999999.", least=1, most=999_999)
     max_length: int | None = _setting(None, "Maximum tokens per answer.", least=1)
-    format: Format = _setting(Format.MD, "Output format.")
+    format: str = _setting(
+        "md",
+        f"Output format: {', '.join(Format)}; several with commas between them. hocr, alto, page and pdf (searchable) "
+        "say where each word stands.",
+    )
     tables: Tables = _setting(
         Tables.AUTO, "How to write tables: pipes where they can hold them, else HTML; or HTML always."
     )
@@ -170,6 +118,16 @@ class Settings:
     context: int = _setting(8192, "Context length of the model in tokens.", least=512, most=999_999)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """For each setting that is not a default: the flag, variable or file that it came from."""
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The output formats, each once."""
+        return tuple(Format(name) for name in dict.fromkeys(_split_list(self.format)))
+
+    @property
+    def needs_places(self) -> bool:
+        """Whether an output says where words stand."""
+        return not PLACED.isdisjoint(self.formats)
 
 
 FIELDS = {field.name: field for field in fields(Settings) if field.name != "origins"}
@@ -208,7 +166,22 @@ def load_settings(
     for name in ("prompt", "system"):
         if str(values.get(name, "")).startswith("@"):
             values[name] = _read_text(Path(values[name][1:]), origins[name])
+    if "format" in values:
+        _check_formats(values["format"], origins["format"])
     return Settings(**values, origins=MappingProxyType(origins))
+
+
+def _check_formats(text: str, origin: str) -> None:
+    names = _split_list(text)
+    for name in names:
+        if name not in list(Format):
+            raise ConfigurationError(f"{origin}: {name!r} is no output format", did_you_mean(name, list(Format)))
+    if not names:
+        raise ConfigurationError(f"{origin} is given, but empty")
+
+
+def _split_list(text: str) -> list[str]:
+    return [part for part in re.split(r"[\s,]+", text) if part]
 
 
 def _file_entries(path: Path, required: bool) -> Iterator[tuple[str, Any, str]]:

@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from visionocr.blocks import Block
-from visionocr.boxes import Box, TextLine
+from visionocr.boxes import Box, PageSize, TextLine
 from visionocr.evidence import Doubt, Evidence
 
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -470,6 +470,10 @@ class PageResult:
     """What the text was compared with: ``text-layer``, ``second-reader`` or ``print``; empty: with nothing."""
     blocks: tuple[Block, ...] = ()
     """The parts of the page in reading order, where the answer's format or the engine gives them."""
+    lines: tuple[TextLine, ...] = ()
+    """The lines of the page with their places, where an output needs them: of its text layer or of a second reader."""
+    size: PageSize | None = None
+    """Of the page, where an output needs it."""
 
 
 @dataclass(frozen=True, slots=True)

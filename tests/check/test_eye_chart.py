@@ -22,11 +22,12 @@ from visionocr.check.eye_chart import (
     read_chart,
     score,
 )
+from visionocr.choices import LocalModel
 from visionocr.errors import ConfigurationError, ServerUnreachable
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
-from visionocr.settings import LocalModel, Settings
+from visionocr.settings import Settings
 from visionocr.types import Completion, Event, FinishReason, Progress, RasterSpec, Request
 
 LINES = (

@@ -13,10 +13,11 @@ import pytest
 
 from visionocr import __version__
 from visionocr.check.diagnosis import Cause
+from visionocr.choices import PageBreaks
 from visionocr.errors import ExitCode
 from visionocr.output.formats import record
 from visionocr.prompting.library import Library
-from visionocr.settings import PageBreaks, Settings, load_settings
+from visionocr.settings import Settings, load_settings
 from visionocr.types import PageRef, PageResult, Status
 
 ROOT = Path(__file__).parent.parent.parent

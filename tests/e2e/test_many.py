@@ -18,9 +18,10 @@ from fakes.pictures import make_pdf as pdf_file
 from visionocr.cli.app import app
 from visionocr.cli.listing import list_files
 from visionocr.errors import UsageError
-from visionocr.output.folder import FolderSink, Origin
+from visionocr.output.folder import FolderSink, Origin, OutputKind
 from visionocr.output.formats import PagesText
 from visionocr.output.state import FOLDER_STATE, State
+from visionocr.output.writer import FileSink
 from visionocr.types import FileSignature
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -349,7 +350,8 @@ def opened(folder: Path, job: str = "") -> Iterator[FolderSink]:
     """A folder for outputs, with its state."""
     state = State(folder / FOLDER_STATE, {})
     try:
-        yield FolderSink(folder, lambda: PagesText(".md", "comment"), state, job)
+        kind = OutputKind(".md", lambda path, _: FileSink(path, PagesText(".md", "comment")))
+        yield FolderSink(folder, [kind], state, job)
     finally:
         state.close()
 

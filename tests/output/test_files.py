@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from visionocr.errors import OutputError
 from visionocr.output.files import AtomicFile, encode_text, remove_leftovers
-from visionocr.output.folder import FolderSink, Origin, make_folder, safe_name
+from visionocr.output.folder import FolderSink, Origin, OutputKind, make_folder, safe_name
 from visionocr.output.formats import Formatter, Json, JsonLines, PagesText
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.output.writer import FileSink, PipeClosed, StdoutSink, write_stdout
@@ -296,7 +296,7 @@ def opened(folder: Path, formatter: Callable[[], Formatter] = markdown) -> Itera
     make_folder(folder)
     state = State(folder / FOLDER_STATE, {})
     try:
-        yield FolderSink(folder, formatter, state)
+        yield FolderSink(folder, [OutputKind(formatter().suffix, lambda path, _: FileSink(path, formatter()))], state)
     finally:
         state.close()
 

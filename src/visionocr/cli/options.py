@@ -156,6 +156,7 @@ _METAVARS = {
     "wait_server": "SECONDS",
     "max_side": "PIXELS",
     "max_length": "TOKENS",
+    "format": "NAME,...",
     "gguf": "FILE",
     "mmproj": "FILE",
     "context": "TOKENS",

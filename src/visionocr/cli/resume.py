@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,7 @@ from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
 from visionocr.documents.selection import PageSelection, parse_pages
 from visionocr.errors import OutputError, UsageError
-from visionocr.output.folder import FolderSink, Origin, make_folder
-from visionocr.output.formats import Formatter
+from visionocr.output.folder import FolderSink, Origin, OutputKind, make_folder
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.settings import Settings
 from visionocr.text import page_label
@@ -32,12 +31,12 @@ class Resume:
         options: ReadOptions,
         settings: Settings,
         fingerprint: Mapping[str, Any],
-        formatter: Callable[[], Formatter],
+        kinds: Sequence[OutputKind],
         console: Console,
     ) -> None:
         """Open the state, and that of the output folder, which may be the same.
 
-        *fingerprint* stands for everything that an answer depends on but the page, *formatter* makes those of the files
+        *fingerprint* stands for everything that an answer depends on but the page, *kinds* are the files of a document
         in the folder. Raises ``OutputError`` (in use, unreadable) and ``UsageError`` (``--redo``, another file in the
         state's place).
         """
@@ -56,9 +55,10 @@ class Resume:
                 make_folder(options.folder)
                 state = State(options.folder / FOLDER_STATE, fingerprint, self._redo)
                 stack.callback(state.close)
-                look = [settings.format, settings.page_breaks, options.pages, options.command == "describe"]
+                look = [settings.formats, settings.page_breaks, options.pages, options.command == "describe"]
+                look += [settings.tables, settings.headers, settings.join_pages]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
-                self.folder_sink = FolderSink(options.folder, formatter, state, job)
+                self.folder_sink = FolderSink(options.folder, kinds, state, job)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):
                     self._state, self._keep, is_in_folder = state, True, True
             if path is not None and self._state is None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from operator import call
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,15 +15,14 @@ import typer
 from visionocr.cli.listing import list_files
 from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
+from visionocr.cli.outputs import make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import SidecarSink
 from visionocr.console import Console
 from visionocr.errors import ExitCode
 from visionocr.output.arrange import arrange
-from visionocr.output.files import remove_leftovers
-from visionocr.output.formats import Formatter, formatter_for
-from visionocr.output.writer import FileSink, Sink, StdoutSink
+from visionocr.output.writer import Sink
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
@@ -56,6 +54,7 @@ def run(options: ReadOptions) -> None:
         if warning := check_key_file(settings):
             console(Notice(warning, warning=True))
         options.check_files()
+        check_outputs(options, settings)
         stop = current_stop.get()
         tally = Tally(settings.strict)
         may_ask = "-" not in (*options.files, options.files_from)
@@ -73,7 +72,8 @@ def run(options: ReadOptions) -> None:
                 password=passwords,
                 workers=settings.raster_workers,
                 hints=hints,
-                spool=settings.cluster is not None,
+                spool=settings.cluster is not None or settings.needs_places,
+                open_all=settings.needs_places,
             )
             stack.enter_context(source)
             prepare = partial(
@@ -87,10 +87,12 @@ def run(options: ReadOptions) -> None:
                 source.warm()
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
             several = len(options.files) > 1 or options.is_open_ended
-            formatter = formatter_for(settings, captions=options.command == "describe", several=several)
-            resume = Resume(options, settings, prepared.fingerprint, formatter, console)
+            kinds = make_kinds(options, settings, source, console, several=several)
+            resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
-            sink = sidecars or resume.folder_sink or _make_sink(options.output, formatter)
+            sink: Sink | None = sidecars or resume.folder_sink
+            if sink is None:
+                sink = make_sink(options, settings, source, console, several=several)
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
@@ -123,13 +125,6 @@ def _make_sidecars(options: ReadOptions, console: Console) -> SidecarSink | None
         suffix=options.suffix,
         force=options.force,
     )
-
-
-def _make_sink(output: str | None, formatter: Callable[[], Formatter]) -> Sink:
-    if output is None or output == "-":
-        return StdoutSink(formatter())
-    remove_leftovers(Path(output).parent)
-    return FileSink(Path(output), formatter())
 
 
 def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) -> Iterator[Found]:

@@ -50,7 +50,7 @@ def find_evidence(picture: Picture, layer: TextLayer | None = None) -> Evidence:
     believed = shown if is_bare else seen
     lines = tuple(line.line for line in believed or layer.lines)
     distrust = "the page shows no print in its place" if is_bare else _find_distrust(layer, believed)
-    evidence = Evidence(layer.width, layer.height, lines, distrust)
+    evidence = Evidence(layer.width, layer.height, lines, distrust, dpi=72.0)
     if not evidence.is_layer_trusted:
         return _add_print(evidence, measure_print(picture))
     own = _count_print(lines)
@@ -65,7 +65,7 @@ def find_evidence(picture: Picture, layer: TextLayer | None = None) -> Evidence:
 def add_scan_evidence(pages: tuple[PageImage, ...], layer: TextLayer) -> tuple[PageImage, ...]:
     """The images of a page that is a scan and nothing else that can be seen, with its evidence."""
     lines = tuple(line.line for line in layer.lines)
-    evidence = Evidence(layer.width, layer.height, lines, _find_distrust(layer, ()))
+    evidence = Evidence(layer.width, layer.height, lines, _find_distrust(layer, ()), dpi=72.0)
     with suppress(DocumentError):  # what was not measured stays unknown
         evidence = _add_print(evidence, measure_print(_decode(pages[0])))
     return tuple(replace(image, evidence=evidence) for image in pages)

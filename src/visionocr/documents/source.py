@@ -55,7 +55,8 @@ class Source:
     number of processes that draw: ``None`` for as many as are needed, 0 to draw in this process, where nothing stops a
     document that takes for ever. *limit* is the time in seconds that they may take for a page. *hints* receives what
     can be done about pages that could not be loaded. With *spool*, what comes through a pipe is always kept in a file
-    and never in memory, so that every document has a place.
+    and never in memory, so that every document has a place. *open_all*: also open documents that ``earlier`` knows,
+    because they are needed for more than their pages' text.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Source:
         limit: float = raster_pool.LIMIT,
         hints: dict[PageRef, str] | None = None,
         spool: bool = False,
+        open_all: bool = False,
     ) -> None:
         self.earlier: EarlierRuns | None = None
         """To be set before the first page is taken."""
@@ -76,6 +78,7 @@ class Source:
         self._password = password
         self._hints = hints
         self._spool = spool
+        self._open_all = open_all
         self._pipes: dict[str, Content] = {}
         """By path: what can be read only once is kept."""
         self._handles: OrderedDict[tuple[str, str], DocumentHandle] = OrderedDict()
@@ -149,7 +152,8 @@ class Source:
         signature = FileSignature(*file_state[:2])
         if self.earlier.is_complete(found, signature):
             return None
-        document = self.earlier.lookup(found, signature, self._selection) or self._open_content(content, file_state)
+        document = None if self._open_all else self.earlier.lookup(found, signature, self._selection)
+        document = document or self._open_content(content, file_state)
         self.earlier.register(found, signature, *document)
         return document
 

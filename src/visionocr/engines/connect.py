@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from visionocr.choices import Wire
 from visionocr.errors import ConfigurationError, Interrupted, ServerRefused, UsageError, VisionOcrError
-from visionocr.settings import Settings, Wire
+from visionocr.settings import Settings
 from visionocr.stop import Stop
 from visionocr.text import printable
 from visionocr.types import Engine, Notice, Observer, ignore

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from visionocr.choices import Wire
 from visionocr.engines.packages import can_import, find_version
 from visionocr.engines.proxy import EngineProxy
 from visionocr.errors import (
@@ -21,7 +22,7 @@ from visionocr.errors import (
     ServerUnreachable,
     UsageError,
 )
-from visionocr.settings import ENVIRONMENT_PREFIX, Settings, Wire
+from visionocr.settings import ENVIRONMENT_PREFIX, Settings
 from visionocr.stop import Stop
 from visionocr.types import Completion, Engine, Notice, Observer, Preset, Request, ignore
 from visionocr.workers import CallFailed, Worker, WorkerDied

@@ -10,16 +10,15 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from visionocr.errors import OutputError
 from visionocr.output.files import remove_leftovers
-from visionocr.output.formats import Formatter
 from visionocr.output.state import State
-from visionocr.output.writer import FileSink, Sink
-from visionocr.types import FileSignature, PageResult, Status
+from visionocr.output.writer import SeveralSinks, Sink
+from visionocr.types import FileSignature, PageRef, PageResult, Status
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -34,6 +33,16 @@ class Origin:
     """The folder that it was found in, relative to the one that was named."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutputKind:
+    """A kind of output file."""
+
+    suffix: str
+    """With its dot."""
+    make: Callable[[Path, PageRef], Sink]
+    """Makes the sink of a document's file, given its path and the first page that will come."""
+
+
 class FolderSink(Sink):
     """One file for each document, each complete or not there, in subfolders as the documents were found.
 
@@ -41,10 +50,11 @@ class FolderSink(Sink):
     wrote is not complete.
     """
 
-    def __init__(self, folder: Path, formatter: Callable[[], Formatter], state: State, job: str = "") -> None:
+    def __init__(self, folder: Path, kinds: Sequence[OutputKind], state: State, job: str = "") -> None:
+        """*kinds*: the files that each document gets; the first has to be one file a document."""
         self.folder = folder
-        self._make_formatter = formatter
-        self._suffix = formatter().suffix
+        self._kinds = kinds
+        self._suffix = kinds[0].suffix
         self._state = state
         self._job = job
         self._numbers: dict[str, int] = {}
@@ -57,7 +67,9 @@ class FolderSink(Sink):
         """Of the documents that are under way, by name."""
         self._document: tuple[str, str] | None = None
         """Name and digest of the one being written: two documents may have the same name."""
-        self._sink: FileSink | None = None
+        self._path = folder
+        """Of its first file."""
+        self._sink: Sink | None = None
         self._is_good = True
         """Whether all its pages are."""
 
@@ -80,7 +92,10 @@ class FolderSink(Sink):
             if path.parent not in self._swept:
                 self._swept.add(path.parent)
                 remove_leftovers(path.parent)
-            self._document, self._sink, self._is_good = document, FileSink(path, self._make_formatter()), True
+            stem = path.name.removesuffix(self._suffix)
+            sinks = [kind.make(path.with_name(stem + kind.suffix), result.page) for kind in self._kinds]
+            self._document, self._path, self._is_good = document, path, True
+            self._sink = sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
         assert self._sink is not None
         self._is_good = self._is_good and result.status not in {Status.FAILED, Status.SUSPECT}
         self._sink.write(result)
@@ -90,7 +105,7 @@ class FolderSink(Sink):
         if self._sink is not None and self._document is not None:
             self._sink.finish()
             origin = self._origins.pop(self._document[0], None)
-            self.register(self._sink.path, *self._document, origin, is_good=self._is_good)
+            self.register(self._path, *self._document, origin, is_good=self._is_good)
             self._sink = self._document = None
 
     def discard(self) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 
 from visionocr.blocks import Block, BlockKind, Cell
 from visionocr.boxes import Box
+from visionocr.choices import Format, PageBreaks
 from visionocr.evidence import Doubt
+from visionocr.output import hocr
 from visionocr.output.arrange import find_blocks
 from visionocr.output.containment import contain_line, contain_markdown, contain_plain
-from visionocr.settings import Format, PageBreaks, Settings
+from visionocr.output.places import place_page
+from visionocr.settings import Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
 
@@ -112,6 +115,25 @@ class Json(Formatter):
         return "\n]\n"
 
 
+class Hocr(Formatter):
+    """hOCR: one XHTML file a document."""
+
+    suffix = hocr.SUFFIX
+
+    def __init__(self) -> None:
+        self._started = False
+
+    def page(self, result: PageResult) -> str:
+        """The page's element, before the first of them the head of the document."""
+        head = "" if self._started else hocr.render_head(printable(result.page.document), result.model)
+        self._started = True
+        return head + hocr.render_page(place_page(result))
+
+    def tail(self) -> str:
+        """The end of the document."""
+        return ("" if self._started else hocr.render_head("")) + hocr.TAIL
+
+
 class Captions(Formatter):
     """``path: caption`` for several pictures, the caption alone for one. Lines of a caption are joined."""
 
@@ -135,17 +157,21 @@ class Captions(Formatter):
         return f"**{_escape(name)}**: {text}\n\n" if markdown else f"{name}: {text}\n"
 
 
-def formatter_for(settings: Settings, *, captions: bool = False, several: bool = False) -> Callable[[], Formatter]:
+def formatter_for(
+    settings: Settings, kind: Format, *, captions: bool = False, several: bool = False
+) -> Callable[[], Formatter]:
     """What makes the formatter of each output file. *several*: captions of more than one picture may come."""
-    match settings.format:
+    match kind:
         case Format.JSON:
             return Json
         case Format.JSONL:
             return JsonLines
-    suffix = f".{settings.format}"
+        case Format.HOCR:
+            return Hocr
+    suffix = f".{kind}"
     if captions:
         return lambda: Captions(suffix, several)
-    default = PageBreaks.COMMENT if settings.format is Format.MD else PageBreaks.FORMFEED
+    default = PageBreaks.COMMENT if kind is Format.MD else PageBreaks.FORMFEED
     return lambda: PagesText(suffix, settings.page_breaks or default)
 
 

@@ -6,12 +6,16 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from visionocr.errors import OutputError
 from visionocr.output.files import AtomicFile, encode_text
 from visionocr.output.formats import Formatter
-from visionocr.types import PageResult
+from visionocr.output.places import place_page
+from visionocr.placed import PlacedPage
+from visionocr.types import PageResult, Status
 
 
 class PipeClosed(Exception):
@@ -53,6 +57,28 @@ def output_error(error: OSError) -> Exception:
     return OutputError(f"cannot write to standard output: {error.strerror}")
 
 
+class SeveralSinks(Sink):
+    """The same results in several outputs."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+
+    def write(self, result: PageResult) -> None:
+        """Write one page to each."""
+        for sink in self._sinks:
+            sink.write(result)
+
+    def finish(self) -> None:
+        """Finish each."""
+        for sink in self._sinks:
+            sink.finish()
+
+    def discard(self) -> None:
+        """Discard each."""
+        for sink in self._sinks:
+            sink.discard()
+
+
 class StdoutSink(Sink):
     """Standard output, page by page as they come."""
 
@@ -68,6 +94,29 @@ class StdoutSink(Sink):
     def finish(self) -> None:
         """Print the end of the format."""
         write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
+
+
+class PageFilesSink(Sink):
+    """One file a page: at *path* for a document of one page, else with the page's number before the suffixes."""
+
+    def __init__(self, path: Path, suffix: str, render: Callable[[PlacedPage, datetime], str]) -> None:
+        self._stem = path.with_name(path.name.removesuffix(suffix))
+        self._suffix = suffix
+        self._render = render
+        self._moment = datetime.now(UTC)
+
+    def write(self, result: PageResult) -> None:
+        """Write the page's file; of a page that failed there is none, and the results say why."""
+        if not result.page.number or result.status is Status.FAILED:
+            return
+        number = f".{result.page.number:04}" if (result.page.pages or 1) > 1 else ""
+        file = AtomicFile(self._stem.with_name(f"{self._stem.name}{number}{self._suffix}"))
+        try:
+            file.write(self._render(place_page(result), self._moment))
+            file.commit()
+        except BaseException:
+            file.discard()
+            raise
 
 
 class FileSink(Sink):

@@ -68,6 +68,16 @@ class Question:
         return self.task.name in {"transcribe", "text"} and self.prompt is None and self.language is None
 
     @property
+    def has_boxes(self) -> bool:
+        """Whether the model is asked in a way in which it gives the places of blocks."""
+        is_grounded = self.boxes and self.task.name in dict(self.preset.grounded_prompts)
+        return (
+            self.prompt is None
+            and self.preset.answer.boxes is not None
+            and (is_grounded or self.preset.answer.format_of(self.task.name) is not AnswerFormat.MARKDOWN)
+        )
+
+    @property
     def may_describe(self) -> bool:
         """Whether an answer may speak about the page: a caption does, and one to the user's own prompt may."""
         return self.task.caption or self.prompt is not None

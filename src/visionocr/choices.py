@@ -1,0 +1,69 @@
+"""What settings choose from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    MD = "md"
+    TXT = "txt"
+    JSON = "json"
+    JSONL = "jsonl"
+    HOCR = "hocr"
+    ALTO = "alto"
+    PAGE = "page"
+    PDF = "pdf"
+
+
+PLACED = frozenset({Format.HOCR, Format.ALTO, Format.PAGE, Format.PDF})
+"""Formats that say where each word stands."""
+
+
+class PageBreaks(StrEnum):
+    """How page breaks are marked in Markdown and text."""
+
+    COMMENT = "comment"
+    RULE = "rule"
+    HEADING = "heading"
+    FORMFEED = "formfeed"
+    NONE = "none"
+
+
+class Wire(StrEnum):
+    """Server APIs."""
+
+    AUTO = "auto"
+    KOBOLDCPP = "koboldcpp"
+    LLAMACPP = "llamacpp"
+    OLLAMA = "ollama"
+    TEXTGEN = "textgen"
+    OPENAI = "openai"
+
+
+class LocalModel(StrEnum):
+    """Models of the embedded engine."""
+
+    AUTO = "auto"
+    TINY = "tiny"
+    SMALL = "small"
+    LITE = "lite"
+
+
+class TextLayer(StrEnum):
+    """What the text layer of a PDF page is used for."""
+
+    AUTO = "auto"
+    USE = "use"
+    CHECK = "check"
+    IGNORE = "ignore"
+
+
+class CrossCheck(StrEnum):
+    """When a second reader reads beside the model."""
+
+    AUTO = "auto"
+    OFF = "off"
+    ON = "on"

@@ -1,0 +1,109 @@
+"""The outputs that the options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from visionocr.choices import Format
+from visionocr.cli.read_options import ReadOptions
+from visionocr.console import Console
+from visionocr.documents.source import Source
+from visionocr.errors import UsageError
+from visionocr.output import alto, page_xml
+from visionocr.output.files import remove_leftovers
+from visionocr.output.folder import OutputKind
+from visionocr.output.formats import Formatter, formatter_for
+from visionocr.output.writer import FileSink, PageFilesSink, Sink, StdoutSink
+from visionocr.settings import Settings
+from visionocr.types import PageRef, PageResult
+
+_PAGE_FILES = {Format.ALTO: (".alto.xml", alto.render_alto), Format.PAGE: (".page.xml", page_xml.render_page_xml)}
+_NO_STREAM = {Format.PDF, Format.ALTO, Format.PAGE}
+"""Formats that are no text that could be printed page by page."""
+
+
+def check_outputs(options: ReadOptions, settings: Settings) -> None:
+    """Raise ``UsageError`` for formats that do not suit the output."""
+    is_folder = options.folder is not None
+    several = len(settings.formats) > 1
+    if options.sidecar is not None or is_folder:
+        return
+    if several:
+        raise UsageError("several formats need a folder", "Give --output DIR/ with a slash at its end.")
+    (kind,) = settings.formats
+    if kind not in _NO_STREAM:
+        return
+    if options.output in (None, "-"):
+        raise UsageError(f"--format {kind} cannot be printed", "Give --output FILE, or a folder.")
+    if len(options.files) > 1 or options.is_open_ended:
+        raise UsageError(
+            f"--format {kind} is one output a document", "For several documents give --output DIR/ with a slash."
+        )
+
+
+def make_kinds(
+    options: ReadOptions, settings: Settings, source: Source, console: Console, *, several: bool
+) -> list[OutputKind]:
+    """The files that each document gets. *several*: more than one document may come."""
+    captions = options.command == "describe"
+    return [_make_kind(kind, settings, source, console, captions, several) for kind in settings.formats]
+
+
+def _make_kind(
+    kind: Format, settings: Settings, source: Source, console: Console, captions: bool, several: bool
+) -> OutputKind:
+    if kind is Format.PDF:
+        from visionocr.cli.searchable import SearchableSink
+
+        return OutputKind(".pdf", partial(SearchableSink, source=source, console=console))
+    if kind in _PAGE_FILES:
+        suffix, render = _PAGE_FILES[kind]
+        return OutputKind(suffix, lambda path, _: PageFilesSink(path, suffix, render))
+    formatter = formatter_for(settings, kind, captions=captions, several=several)
+    return OutputKind(formatter().suffix, partial(_make_file, formatter))
+
+
+def make_sink(options: ReadOptions, settings: Settings, source: Source, console: Console, *, several: bool) -> Sink:
+    """The sink for standard output or a single file; see ``make_kinds``."""
+    (kind,) = settings.formats
+    if kind not in _NO_STREAM:
+        formatter = formatter_for(settings, kind, captions=options.command == "describe", several=several)()
+        if options.output in (None, "-"):
+            return StdoutSink(formatter)
+    path = Path(str(options.output))
+    remove_leftovers(path.parent)
+    if kind is Format.PDF:
+        return _LateOutput(path, make_kinds(options, settings, source, console, several=several)[0])
+    if kind in _PAGE_FILES:
+        return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
+    return FileSink(path, formatter)
+
+
+def _make_file(formatter: Callable[[], Formatter], path: Path, _page: PageRef) -> FileSink:
+    return FileSink(path, formatter())
+
+
+class _LateOutput(Sink):
+    """An output that is begun with the first page, because it needs that page's document."""
+
+    def __init__(self, path: Path, kind: OutputKind) -> None:
+        self._path, self._kind = path, kind
+        self._sink: Sink | None = None
+
+    def write(self, result: PageResult) -> None:
+        """Add one page."""
+        if self._sink is None:
+            self._sink = self._kind.make(self._path, result.page)
+        self._sink.write(result)
+
+    def finish(self) -> None:
+        """Finish it."""
+        if self._sink is not None:
+            self._sink.finish()
+
+    def discard(self) -> None:
+        """Discard it."""
+        if self._sink is not None:
+            self._sink.discard()

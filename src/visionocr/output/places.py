@@ -1,0 +1,103 @@
+"""Puts the words of a page's text into the places of its lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from visionocr.answers.align import align
+from visionocr.answers.word_boxes import word_boxes
+from visionocr.blocks import Block, BlockKind
+from visionocr.boxes import Box, PageSize, TextLine, Word
+from visionocr.layout import order
+from visionocr.layout.lines import box_around, from_text_lines
+from visionocr.output.arrange import find_blocks
+from visionocr.placed import PlacedBlock, PlacedPage
+from visionocr.types import PageResult
+
+POINTS_DPI = 300.0
+"""Pixels an inch in which places on a PDF page are written: whole points would be too coarse."""
+_LINE_PITCH = 1.3
+"""Distance of two lines in heights of their letters."""
+_ASPECT = 0.55
+"""Width of a usual letter in heights of its line."""
+
+
+def place_page(result: PageResult) -> PlacedPage:
+    """The page with each word in its place.
+
+    A word that differs from the line's has half the line's confidence. Words that stand in no line are left out; a
+    line of the page of which the text has no word keeps its own. Without lines, the text of blocks fills their boxes.
+    """
+    size = result.size or PageSize(result.width, result.height)
+    scale = POINTS_DPI / size.dpi if size.dpi else 1.0
+    page = PlacedPage(
+        number=result.page.number,
+        width=max(1, round(size.width * scale)),
+        height=max(1, round(size.height * scale)),
+        dpi=POINTS_DPI if size.dpi else 0.0,
+        image=result.page.document,
+        model=result.model,
+    )
+    if not result.text:
+        return page
+    if result.lines:
+        blocks = tuple(_group(list(_fill_lines(result.text, result.lines)), size))
+    else:
+        blocks = tuple(_fill_block(block, block.box, size) for block in find_blocks(result) if block.box is not None)
+    return replace(page, blocks=blocks)
+
+
+def count_homeless(result: PageResult) -> int:
+    """How many words of the text stand in no line."""
+    if not result.lines:
+        return 0
+    return sum(word.line is None for word in align(result.text, result.lines).words)
+
+
+def _fill_lines(text: str, lines: Sequence[TextLine]) -> Iterator[TextLine]:
+    alignment = align(text, lines)
+    words: dict[int, list[Word]] = defaultdict(list)
+    for word, box in sorted(
+        zip(alignment.words, word_boxes(alignment), strict=True), key=lambda placed: (placed[0].begin, placed[0].start)
+    ):
+        if word.line is not None and box is not None:
+            sure = lines[word.line].confidence * (1.0 if word.is_same else 0.5)
+            words[word.line].append(Word(word.text, box, sure))
+    for number, line in enumerate(lines):
+        found = words.get(number)
+        yield replace(line, text=" ".join(word.text for word in found), words=tuple(found)) if found else line
+
+
+def _group(lines: list[TextLine], size: PageSize) -> Iterator[PlacedBlock]:
+    """The lines as blocks in reading order."""
+    places = from_text_lines(lines, size.width, size.height)
+    numbers = {id(place): number for number, place in enumerate(places)}
+    for rows in order.blocks(places):
+        members = [place for row in rows for place in row]
+        found = tuple(lines[numbers[id(place)]] for place in members if id(place) in numbers)
+        if found:
+            yield PlacedBlock(BlockKind.TEXT, box_around(members, size.width, size.height), found)
+
+
+def _fill_block(block: Block, box: Box, size: PageSize) -> PlacedBlock:
+    """A block whose text is laid out in its box, in as many lines as letters of its size need."""
+    text = " ".join(block.text.split()) or " ".join(cell.text for row in block.rows for cell in row)
+    if not text.strip() or block.kind is BlockKind.PICTURE:
+        return PlacedBlock(block.kind, box)
+    width, height = (box.right - box.left) * size.width, (box.bottom - box.top) * size.height
+    letter = (width * height / (_ASPECT * _LINE_PITCH * len(text))) ** 0.5 or 1.0
+    count = max(1, round(height / (_LINE_PITCH * letter)))
+    words = text.split()
+    per_line = max(1, -(-len(words) // count))
+    texts = [" ".join(words[at : at + per_line]) for at in range(0, len(words), per_line)]
+    step = (box.bottom - box.top) / len(texts)
+    return PlacedBlock(
+        block.kind,
+        box,
+        tuple(
+            TextLine(line, Box(box.left, box.top + at * step, box.right, box.top + (at + 1) * step), confidence=0.5)
+            for at, line in enumerate(texts)
+        ),
+    )
