@@ -24,7 +24,7 @@ _INK = 12
 """Levels by which the pixels of a word differ at least: light grey on white has 30 and more."""
 _INSET = 0.2
 """Share of a word's box above and below that is not looked at: neighbouring lines and rules may reach into it."""
-_SAMPLE = 12
+_SAMPLE = 5
 """Lines that are looked at on a page of nothing but dark text and rules, which nothing can hide."""
 _MOST_BARE = 0.5
 """Share of the lines that may have no print in their place: white ones, and those that something lies over."""
