@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, ServerRefused
 from visionocr.types import PAGE_MARK, Asked, Completion, Event, FindingKind, FinishReason, PageRef, PageResult, Status
 

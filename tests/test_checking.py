@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.boxes import Box, TextLine
 from visionocr.checking import Checker, Checks, open_checker
 from visionocr.choices import CrossCheck, TextLayer

@@ -13,6 +13,7 @@ from visionocr.boxes import PageSize
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
+from visionocr.loaded import Loaded, unreadable
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
 from visionocr.prompting.reask import Redraw, choose_image, resample, shrink
 from visionocr.prompting.render import Question, build_request
@@ -34,17 +35,6 @@ from visionocr.types import (
     Status,
     ignore,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A page to be asked for: its images, or the error or earlier result that makes asking unnecessary."""
-
-    page: PageRef
-    images: tuple[PageImage, ...] = ()
-    error: DocumentError | None = None
-    known: PageResult | None = None
-    """Its result from an earlier run."""
 
 
 class Asker:
@@ -301,11 +291,6 @@ class Asker:
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
-
-
-def unreadable(page: PageRef, error: DocumentError) -> PageResult:
-    """The result of a page, or of a whole document, that could not be opened or rendered."""
-    return PageResult(page, "", Status.FAILED, (Finding(FindingKind.UNREADABLE, error.message, Severity.FAILED),))
 
 
 def _with_finding(result: PageResult, finding: Finding) -> PageResult:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.stop import Stop
 from visionocr.types import (

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.check.diagnosis import Diagnosis, diagnose
 from visionocr.engines.proxy import EngineProxy
 from visionocr.errors import AnswerUnusable, RequestRefused

@@ -6,7 +6,8 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job

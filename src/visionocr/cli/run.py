@@ -15,7 +15,7 @@ import typer
 from visionocr.cli.listing import list_files
 from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
-from visionocr.cli.outputs import make_kinds, make_sink
+from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import SidecarSink

@@ -29,7 +29,8 @@ class SearchableSink(Sink):
         self._console = console
         self._name = printable(page.document)
         self._writer: SearchableWriter | None = None
-        self._homeless = 0
+        self._homeless: dict[int, int] = {}
+        """By page: how many words stand nowhere on it."""
         self._file = AtomicFile(path)
         if page.number:
             place = source.place(page)
@@ -42,7 +43,7 @@ class SearchableSink(Sink):
         """Put the page's text on it; a page without a result stays as it is."""
         if self._writer is None or not result.page.number or result.status is Status.FAILED:
             return
-        self._homeless += count_homeless(result)
+        self._homeless[result.page.number] = count_homeless(result)
         try:
             self._writer.add(place_page(result))
         except DocumentError as error:
@@ -82,10 +83,8 @@ class SearchableSink(Sink):
             by_reason.setdefault(reason, []).append(number)
         for reason, numbers in by_reason.items():
             pages = ", ".join(map(str, numbers[:_NAMED])) + (" …" if len(numbers) > _NAMED else "")
-            many = "s" if len(numbers) > 1 else ""
-            self._console(
-                Notice(f"{self._name}: page{many} {pages} left as {'they are' if many else 'it is'}: {reason}")
-            )
-        if self._homeless:
-            words = "1 word stands" if self._homeless == 1 else f"{self._homeless} words stand"
+            what = f"pages {pages} are left as they are" if len(numbers) > 1 else f"page {pages} is left as it is"
+            self._console(Notice(f"{self._name}: {what}: {reason}"))
+        if count := sum(words for page, words in self._homeless.items() if page not in left):
+            words = "1 word stands" if count == 1 else f"{count} words stand"
             self._console(Notice(f"{self._name}: {words} nowhere on the page, and not in the PDF"))

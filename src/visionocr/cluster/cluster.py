@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from visionocr import job
-from visionocr.asking import unreadable
+from visionocr.loaded import unreadable
 from visionocr.cluster.client import STOP, TICK, Workers
 from visionocr.cluster.worker import ReadTask, TaskResult, WorkerContext
 from visionocr.documents.source import Source

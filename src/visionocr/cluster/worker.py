@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
+from visionocr.loaded import Loaded
 from visionocr.checking import Checker, Checks, open_checker
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Rasterizer
