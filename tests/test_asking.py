@@ -6,8 +6,8 @@ import pytest
 
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, ServerRefused
+from visionocr.loaded import Loaded
 from visionocr.types import PAGE_MARK, Asked, Completion, Event, FindingKind, FinishReason, PageRef, PageResult, Status
 
 LOOP = "A line of the page.\n" + "and again and again the same words " * 60

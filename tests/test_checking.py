@@ -10,13 +10,13 @@ import pytest
 
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.boxes import Box, TextLine
 from visionocr.checking import Checker, Checks, open_checker
 from visionocr.choices import CrossCheck, TextLayer
 from visionocr.engines.second_reader import SecondReader
 from visionocr.errors import ConfigurationError
 from visionocr.evidence import DoubtKind, Evidence, Reference, Source
+from visionocr.loaded import Loaded
 from visionocr.stop import Stop
 from visionocr.types import FindingKind, FinishReason, PageImage, PageRef, PageResult, Severity, Status
 

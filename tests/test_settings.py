@@ -195,9 +195,9 @@ WRONG_IN_FILES = [
     ("language = 5", "5 is not a text"),
     ("language = ['Latin']", "['Latin'] is not a text"),
     ("language = 2024-01-01", "is not a text"),
-    ("format = 'pdf'", "'pdf' is not one of md, txt, json, jsonl"),
-    ("format = 5", "5 is not one of md"),
-    ("format = ['md']", "['md'] is not one of md"),
+    ("format = 'nonsense'", "'nonsense' is no output format"),
+    ("format = 5", "5 is not a text"),
+    ("format = ['md']", "['md'] is not a text"),
     ("page_breaks = 'dots'", "is not one of comment, rule, heading, formfeed, none"),
     ("local_model = 'huge'", "is not one of auto, tiny, small, lite"),
 ]

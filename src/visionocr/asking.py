@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
@@ -11,7 +11,7 @@ from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
 from visionocr.boxes import PageSize
 from visionocr.checking import Checker, PageCheck, describe_layer
-from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
+from visionocr.errors import AnswerUnusable, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
 from visionocr.loaded import Loaded, unreadable
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
@@ -27,7 +27,6 @@ from visionocr.types import (
     FinishReason,
     Observer,
     PageImage,
-    PageRef,
     PageResult,
     Request,
     Sampler,

@@ -16,8 +16,8 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.errors import DocumentError, Interrupted, ServerError
+from visionocr.loaded import Loaded
 from visionocr.stop import Stop
 from visionocr.types import (
     Answered,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.check.diagnosis import Diagnosis, diagnose
 from visionocr.engines.proxy import EngineProxy
 from visionocr.errors import AnswerUnusable, RequestRefused
 from visionocr.job import Job
+from visionocr.loaded import Loaded
 from visionocr.prompting.render import build_request
 from visionocr.types import Completion, Engine, Event, Observer, Progress, Request
 

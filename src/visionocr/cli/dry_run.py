@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
+from visionocr.loaded import Loaded
 from visionocr.output.writer import write_stdout
 from visionocr.speed import Speed, estimate_duration
 from visionocr.text import page_label, printable

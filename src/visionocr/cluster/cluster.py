@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from visionocr import job
-from visionocr.loaded import unreadable
 from visionocr.cluster.client import STOP, TICK, Workers
 from visionocr.cluster.worker import ReadTask, TaskResult, WorkerContext
 from visionocr.documents.source import Source
@@ -34,6 +33,7 @@ from visionocr.errors import (
     VisionOcrError,
 )
 from visionocr.job import Job
+from visionocr.loaded import unreadable
 from visionocr.prompting.library import Library
 from visionocr.reader import MOST_FINISHED
 from visionocr.settings import Settings

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from visionocr.asking import Asker
-from visionocr.loaded import Loaded
 from visionocr.checking import Checker, Checks, open_checker
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Rasterizer
@@ -22,6 +21,7 @@ from visionocr.documents.raster_pool import RasterPool
 from visionocr.documents.source import Place
 from visionocr.engines.choose import open_engine
 from visionocr.errors import DocumentError, VisionOcrError
+from visionocr.loaded import Loaded
 from visionocr.prompting.library import Library
 from visionocr.prompting.render import Question
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, load_settings
