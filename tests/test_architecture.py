@@ -24,7 +24,7 @@ LAYERS = (
     {"gguf", "output", "documents"},
     {"engines", "evaluation"},
     {"server_info", "vision_check"},
-    {"checking", "page_answer"},
+    {"checking", "page_answer", "transcript"},
     {"asking"},
     {"reader"},
     {"job"},
