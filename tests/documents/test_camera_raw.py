@@ -101,9 +101,14 @@ def test_a_raw_photo_is_developed(side: int, width: int) -> None:
     assert max(colour(picture, 0.05, 0.5)) < 120
 
 
-def test_a_raw_photo_is_turned_upright() -> None:
-    """A photo taken with the camera on its side stands upright."""
-    assert (load(dng((274, SHORT, [6]))).width, load(dng()).width) == (480, 640)
+@pytest.mark.parametrize(("orientation", "size"), [(1, (640, 480)), (3, (640, 480)), (6, (480, 640)), (8, (480, 640))])
+def test_a_raw_photo_is_turned_upright(orientation: int, size: tuple[int, int]) -> None:
+    """A photo taken with the camera on its side stands upright; its size is known without developing it."""
+    data = dng((274, SHORT, [orientation]))
+    image = load(data)
+    assert (image.width, image.height) == size
+    facts = file_of(data).load_facts(1)
+    assert (facts.size, facts.orientation) == (size, 1)
 
 
 def test_a_raw_photo_without_colour_filters_is_developed() -> None:

@@ -116,6 +116,19 @@ def test_a_cut_jpeg_is_treated_alike_in_a_pdf_and_as_a_file(share: float, side: 
     assert top.getextrema()[0] < 90  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_the_end_of_a_thumbnail_is_not_the_end_of_a_scan(share: float) -> None:
+    """A JPEG that is cut off is not sent as it is because the thumbnail in its head is whole."""
+    small = picture_bytes(scan().resize((60, 85)), "JPEG")
+    whole = picture_bytes(scan(), "JPEG", exif=b"Exif\0\0" + small)
+    assert load(image_pdf(WIDE, HIGH, whole, ENTRIES["jpeg"])).data == whole
+    head = whole.index(small) + len(small) + 700
+    cut = whole[: head + int((len(whole) - head) * share)]
+    image = load(image_pdf(WIDE, HIGH, cut, ENTRIES["jpeg"]))
+    assert image.data not in cut
+    assert severities(image) == {Severity.SUSPECT}
+
+
 @pytest.mark.parametrize(
     "entries",
     [

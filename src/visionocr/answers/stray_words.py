@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -25,13 +26,15 @@ def place_stray_words(placing: Placing) -> None:
     """
     free: dict[str, list[int]] = {}
     for line, (begin, end) in enumerate(placing.lines):
-        if all(owner == NOWHERE for owner in placing.owner[begin:end]):
+        if end - begin <= LONGEST_CELL and all(owner == NOWHERE for owner in placing.owner[begin:end]):
             free.setdefault(placing.page.text[begin:end], []).append(line)
-    longest = min(LONGEST_CELL, max(map(len, free), default=0))
+    lengths: dict[str, list[int]] = {}
+    for length, letter in sorted({(len(text), text[0]) for text in free}):
+        lengths.setdefault(letter, []).append(length)
     for first, stop in _find_stray_runs(placing):
         word = first
-        while word < stop and free:
-            word = _place_line(placing, word, stop, longest, free)
+        while word < stop:
+            word = _place_line(placing, word, stop, free, lengths)
     for first, stop in _find_stray_runs(placing):
         _place_altered(placing, first, stop)
 
@@ -49,23 +52,24 @@ def _find_stray_runs(placing: Placing) -> list[tuple[int, int]]:
     return runs
 
 
-def _place_line(placing: Placing, first: int, stop: int, longest: int, free: dict[str, list[int]]) -> int:
+def _place_line(
+    placing: Placing, first: int, stop: int, free: dict[str, list[int]], lengths: dict[str, list[int]]
+) -> int:
     """Place the words from *first* on in a free line, if one has their letters: a cell, a page number.
 
-    Of equal lines the next one behind the word before is taken. Gives the first word behind them.
+    Of equal lines the next one behind the word before is taken. *lengths*: of free lines, by their first letters. Gives
+    the first word behind those that were placed.
     """
-    start = placing.answer.starts[first]
-    for word in range(first, stop):
-        end = placing.answer.starts[word + 1]
-        if end - start > longest:
-            break
-        lines = free.get(placing.answer.text[start:end])
+    answer = placing.answer
+    start, last = answer.starts[first], answer.starts[stop]
+    for length in lengths.get(answer.text[start], ()):
+        end = start + length
+        lines = free.get(answer.text[start:end]) if end <= last and answer.is_boundary(end) else None
         if lines:
             before = placing.home[start - 1] if start else NOWHERE
-            line = next((line for line in lines if placing.lines[line][0] > before), lines[0])
-            lines.remove(line)
-            placing.claim(start, placing.lines[line][0], end - start)
-            return word + 1
+            at = bisect_right(lines, before, key=lambda line: placing.lines[line][0])
+            placing.claim(start, placing.lines[lines.pop(at if at < len(lines) else 0)][0], length)
+            return stop if end == last else answer.words[end]
     return first + 1
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import IO, Any, TypeVar
 
 from visionocr.documents import images, tiff
-from visionocr.documents.camera_raw import check_raw, develop
+from visionocr.documents.camera_raw import check_raw, develop, read_size
 from visionocr.documents.content import Content
 from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_scale, make_images
@@ -137,6 +137,10 @@ class PictureFile:
         return frames or [0]
 
     def _read_facts(self, frame: int) -> PictureFacts:
+        if self._kind == "RAW":
+            with self._content.open() as stream:
+                size = read_size(stream, self._content.name)
+            return PictureFacts(size, (0.0, 0.0), orientation=1, is_lossy=True, is_bilevel=False)
         image = self._open()
         image.seek(frame)
         dpi = tuple(float(side) for side in image.info.get("dpi", (0, 0)))

@@ -179,7 +179,7 @@ def load_scan(
             inner, outer = compute_layout(image.size, spec)
             fits = inner == outer == image.size and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
             fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
-            if not (fits and _is_baseline(image, scan.data) and _is_complete(scan.data)):
+            if not (fits and _is_baseline(image, scan.data) and _is_complete(image, scan.data)):
                 picture = convert(image, lambda size: compute_scale(size, spec))
                 return make_images(picture, page, spec, findings, full_colour=False)
         blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document, spec)
@@ -200,9 +200,12 @@ def _is_baseline(image: Any, data: bytes) -> bool:
     return "progressive" not in image.info and _BASELINE.search(data[:_MAX_HEADERS]) is not None
 
 
-def _is_complete(jpeg: bytes) -> bool:
-    """Whether the mark of its end follows the last scan: within compressed data its two bytes do not occur."""
-    return jpeg.rfind(b"\xff\xd9") > jpeg.rfind(b"\xff\xda")
+def _is_complete(image: Any, jpeg: bytes) -> bool:
+    """Whether the mark of its end follows the first scan of an opened JPEG, up to which Pillow has read it.
+
+    Within compressed data the two bytes of the mark do not occur; a thumbnail before it has one of its own.
+    """
+    return jpeg.rfind(b"\xff\xd9", image.fp.tell()) >= 0
 
 
 def _is_blank(jpeg: bytes, name: str, spec: RasterSpec) -> bool:
