@@ -51,14 +51,14 @@ class PagesText(Formatter):
         parts = [self._break(result)]
         if result.text:
             parts.append(result.text)
-        elif result.status is not Status.BLANK:
+        elif result.status not in {Status.BLANK, Status.CHECKED}:
             parts.append(self._gap(result))
         self._written = True
         return lead + "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
 
     def _break(self, result: PageResult) -> str:
         comment = page_comment(result)
-        plain = result.status is Status.OK or (result.status is Status.BLANK and not result.text)
+        plain = result.status in {Status.OK, Status.CHECKED} or (result.status is Status.BLANK and not result.text)
         match self._breaks:
             case "none" | "formfeed":
                 return "" if plain else comment
@@ -119,7 +119,7 @@ class Captions(Formatter):
         """The caption, or a marked gap."""
         name = printable(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
         text = " ".join(result.text.split())
-        if not text:
+        if not text and result.status is not Status.CHECKED:
             gap = f"[could not be described: {reasons(result.findings)}]"
             markdown = self.suffix == ".md"
             text = f"{page_comment(result)} **{_escape(gap)}**" if markdown else gap
