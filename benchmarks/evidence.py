@@ -21,13 +21,13 @@ from dataclasses import dataclass, field, replace
 
 from evidence_answers import ABOUT, AMOUNT, BAD, GOOD, Answer, alter_amount, share_wrong
 from evidence_pages import Page, make_pages, raster, text_layer
-
 from visionocr.answers.compare import Comparison, compare
 from visionocr.boxes import Box, TextLine
 from visionocr.engines.local import SURE, confidence
 from visionocr.engines.local_worker import RawLine, serve
 from visionocr.evidence import Evidence, Reference, Source
-from visionocr.layout.order import Line, blocks
+from visionocr.layout.lines import Line
+from visionocr.layout.order import blocks
 from visionocr.types import Severity
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)

@@ -139,7 +139,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 
 HEIC_HEAD = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1"
 TAGS_ALONE = b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<HHII", 256, 4, 1, 1) * 65535 + bytes(4)
-SMALL_DATA = chunk(b"IDAT", zlib.compress(bytes(8 * 25)))
+SMALL_DATA = chunk(b"IDAT", zlib.compress((b"\0" + bytes(range(0, 240, 10))) * 8))
 """The pixels of an RGB PNG of 8 x 8."""
 
 

@@ -134,7 +134,7 @@ def test_errors_are_one_line_and_one_hint() -> None:
 
 def test_the_summary_counts_pages_by_status() -> None:
     """The summary says how many pages ended with each status; documents do not count as pages."""
-    summary = console_lines(good_page(1), good_page(2), bad_page(3), unreadable_document(), end=True)[-1]
+    summary = console_lines(good_page(1), good_page(2), bad_page(3), unreadable_document(), end=True)[-2]
     assert summary.startswith("3 pages: 2 ok, 1 failed; 1 document could not be read; ")
     assert "pages/min" in summary
     assert "tokens/s" in summary
@@ -152,6 +152,23 @@ def test_the_summary_without_pages() -> None:
 def test_one_page_needs_no_summary(events: list[Event]) -> None:
     """With a page or less there is no summary."""
     assert len(console_lines(*events, end=True)) == len(events)
+
+
+def test_the_last_line_names_the_pages_to_look_at() -> None:
+    """Suspect and failed pages are named by number and document, whatever the order in which they came."""
+    suspect = [bad_page(number, Status.SUSPECT) for number in (7, 2)]
+    other = Answered(PageResult(page(1, 1, "photo.png"), "text", Status.SUSPECT))
+    known = Answered(PageResult(page(5), "text", Status.SUSPECT), known=True)
+    lines = console_lines(good_page(1), *suspect, other, bad_page(3), known, end=True)
+    assert lines[-2].startswith("6 pages: 1 ok, 4 suspect, 1 failed; ")
+    assert lines[-1] == "suspect: pages 2, 5, 7 of a.pdf, photo.png; failed: page 3 of a.pdf"
+    assert console_lines(bad_page(3, Status.SUSPECT), end=True)[-1] == "suspect: page 3 of a.pdf"
+
+
+def test_the_last_line_names_ten_pages() -> None:
+    """Of many pages the first ten are named, and the others counted."""
+    lines = console_lines(*(bad_page(number) for number in range(40, 0, -1)), end=True)
+    assert lines[-1] == "failed: pages 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 of a.pdf and 30 more"
 
 
 @pytest.mark.parametrize("evil", ["a\x1b[31mb", "a\nerror: b", "a\u202eb", "a\udcffb", "a\x9b2Jb"])
@@ -208,7 +225,7 @@ def test_a_terminal_gets_a_bar_and_no_lines(terminal: Terminal) -> None:
     console.summary()
     assert "page 1 of a.pdf" not in drawn
     assert "page 3 of a.pdf: failed" in drawn
-    assert terminal.getvalue().endswith("tokens/s\n")
+    assert terminal.getvalue().endswith("tokens/s\nfailed: page 3 of a.pdf\n")
     assert "\x1b[?25h" in terminal.getvalue(), "the cursor is shown again"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from visionocr.answers.clean import clean
+from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
@@ -109,7 +109,8 @@ class Asker:
             completion = self._engine.complete(request)
         except (AnswerUnusable, RequestRefused):
             return [self._read_page(loaded, redraw, check) for loaded, check in zip(group, checks, strict=True)]
-        texts = split_by_marks(self._clean(completion.text, request), len(group))
+        whole = self._clean(completion.text, request)
+        texts = split_by_marks(whole.text, len(group))
         if texts is None:
             note = Finding(
                 FindingKind.MARKS,
@@ -124,7 +125,9 @@ class Asker:
         for index, (loaded, check, text) in enumerate(zip(group, checks, texts, strict=True)):
             # The finish reason concerns the last page only; the token counts are those of the whole request.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
-            answer = self._judge(own, self._clean(text, request), request, loaded.images[0], check)
+            cleaned = self._clean(text, request)
+            cleaned = replace(cleaned, removed=whole.removed + cleaned.removed)
+            answer = self._judge(own, cleaned, request, loaded.images[0], check)
             answer = take_share(answer, index, len(group))
             good = answer.is_good
             results.append(self._result(loaded, [answer]) if good else self._read_page(loaded, redraw, check, answer))
@@ -157,14 +160,21 @@ class Asker:
             return make_failure(error.message), False
         except RequestRefused as error:
             return make_failure(error.message), True
-        text = self._clean(completion.text, request)
-        return self._judge(completion, text, request, image, check), completion.final
+        cleaned = self._clean(completion.text, request)
+        return self._judge(completion, cleaned, request, image, check), completion.final
 
     def _judge(
-        self, completion: Completion, text: str, request: Request, image: PageImage, check: PageCheck | None
+        self, completion: Completion, cleaned: Cleaned, request: Request, image: PageImage, check: PageCheck | None
     ) -> PageAnswer:
         """The answer with what its own words and the page's evidence say about it."""
-        findings = judge(completion, text, request)
+        text = cleaned.text
+        findings = judge(
+            completion,
+            text,
+            request,
+            removed=cleaned.removed,
+            may_describe=self._question.may_describe,
+        )
         comparison = Comparison()
         if check is not None and status_of(findings) is not Status.FAILED:
             own = None
@@ -184,8 +194,9 @@ class Asker:
             completion_tokens=completion.completion_tokens,
         )
 
-    def _clean(self, text: str, request: Request) -> str:
-        return clean(text, stop_sequences=request.stop_sequences, chat=request.prompt.chat)
+    def _clean(self, text: str, request: Request) -> Cleaned:
+        thinks = self._question.preset.thinks
+        return clean(text, stop_sequences=request.stop_sequences, chat=request.prompt.chat, thinks=thinks)
 
     def _result(self, loaded: Loaded, answers: Sequence[PageAnswer]) -> PageResult:
         image = loaded.images[0]

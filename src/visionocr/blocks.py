@@ -33,6 +33,7 @@ class Cell:
     """A cell of a table."""
 
     text: str
+    """With Markdown's inline marks; line ends are ``<br>``, lists and tables in it are HTML."""
     columns: int = 1
     """Columns that it spans."""
     rows: int = 1
@@ -55,5 +56,10 @@ class Block:
     """The rows of a table."""
     marker: str = ""
     """Of a list item: its bullet or number as it stands in Markdown, such as ``-`` or ``3.``."""
+    is_open: bool | None = None
+    """Of a paragraph or list item: whether its last line is full, so that it may go on in the next column or page;
+    ``None``: unknown."""
+    language: str = ""
+    """Of code, where the answer names it, such as ``python`` or ``mermaid``."""
     is_cut: bool = False
     """The answer ended, or was damaged, inside this block."""

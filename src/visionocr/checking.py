@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from visionocr.answers.compare import Comparison, compare
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
-from visionocr.boxes import TextLine
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
 from visionocr.evidence import Evidence, Reference, Source
+from visionocr.layout.lines import from_text_lines
 from visionocr.layout.markdown import page_text
-from visionocr.layout.order import Line
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, Status, ignore
@@ -86,7 +85,7 @@ class Checker:
         """The page's text from its text layer, where that is to be taken and can be trusted."""
         if self.text_layer is not TextLayer.USE or evidence is None or not evidence.is_layer_trusted:
             return None
-        return page_text([_draw_line(line, evidence) for line in evidence.text_layer], markdown)
+        return page_text(from_text_lines(evidence.text_layer, evidence.width, evidence.height), markdown)
 
     def close(self) -> None:
         """End what the second reader reads; from any thread."""
@@ -150,13 +149,6 @@ class PageCheck:
             if self._stop.is_requested:
                 return None
         return None if self._reading.cancelled() else self._reading.result()
-
-
-def _draw_line(line: TextLine, evidence: Evidence) -> Line:
-    """A line with its box in the page's own units, which geometry needs."""
-    box = line.box
-    width, height = evidence.width, evidence.height
-    return Line(box.left * width, box.top * height, box.right * width, box.bottom * height, line.text, line.confidence)
 
 
 def describe_layer(evidence: Evidence | None) -> tuple[Finding, ...]:

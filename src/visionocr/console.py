@@ -7,17 +7,22 @@ import io
 import sys
 import threading
 import time
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from visionocr.speed import Speed, SpeedMeter
-from visionocr.text import page_label, printable, reasons
+from visionocr.text import page_label, page_labels, printable, reasons
 from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
 from visionocr.types import Progress as Growing
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+_MOST_NAMED = 10
+"""Pages that the last line names for each status; it says how many more there are."""
 
 
 class Console:
@@ -44,6 +49,8 @@ class Console:
         self._bar: TaskID | None = None
         self._seen: Counter[Status] = Counter()
         """Pages by what became of them."""
+        self._doubtful: dict[Status, list[PageRef]] = {Status.SUSPECT: [], Status.FAILED: []}
+        """The first pages that are not good, by document and number."""
         self._unopened = 0
         """Documents, instead of pages, that could not be read."""
         self._resumed = 0
@@ -114,11 +121,17 @@ class Console:
                 self._progress = None
 
     def summary(self) -> None:
-        """How many pages ended how, and how fast."""
+        """How many pages ended how, and how fast; as the last line of all, which pages are suspect or failed."""
         self.close()
-        pages = sum(self._seen.values())
-        if self._verbosity < 0 or pages + self._unopened < 2:
+        if self._verbosity < 0:
             return
+        if sum(self._seen.values()) + self._unopened > 1:
+            self._show_totals()
+        if doubtful := [f"{status}: {self._name_pages(status)}" for status in self._doubtful if self._seen[status]]:
+            self.line("; ".join(doubtful))
+
+    def _show_totals(self) -> None:
+        pages = sum(self._seen.values())
         seconds = max(time.monotonic() - self._started, 1e-9)
         counts = [f"{self._seen[status]} {status}" for status in Status if self._seen[status]]
         said = [f"{_count(pages, 'page')}: {', '.join(counts)}"] if pages else []
@@ -131,6 +144,11 @@ class Console:
         if len(self._speed_meter.shares) > 1:
             for server, share in sorted(self._speed_meter.shares.items(), key=lambda item: -item[1].pages):
                 self.line(f"  {server}: {share}")
+
+    def _name_pages(self, status: Status) -> str:
+        named = self._doubtful[status]
+        more = self._seen[status] - len(named)
+        return page_labels(named) + (f" and {more} more" if more else "")
 
     def _show_result(self, result: PageResult, *, known: bool) -> None:
         self._count_result(result, known=known)
@@ -148,6 +166,9 @@ class Console:
     def _count_result(self, result: PageResult, *, known: bool) -> None:
         if result.page.number:
             self._seen[result.status] += 1
+            if (named := self._doubtful.get(result.status)) is not None:
+                insort(named, result.page, key=lambda page: (page.document, page.number))
+                del named[_MOST_NAMED:]
         else:
             self._unopened += 1
         if known:

@@ -158,13 +158,14 @@ def choose_preset(settings: Settings, library: Library, model: str, told: str = 
     return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
-def choose_sampler(settings: Settings, preset: Preset) -> Sampler:
-    """The preset's sampler with what the settings say otherwise."""
+def choose_sampler(settings: Settings, preset: Preset, task: Task) -> Sampler:
+    """The preset's sampler for the kind of task, with what the settings say otherwise."""
+    sampler = preset.sampler if task.caption else preset.reading_sampler
     names = ("temperature", "top_p", "top_k", "min_p", "rep_pen", "seed")
     given: dict[str, Any] = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
-    if given.get("temperature", 0) > 0 and "top_k" not in given and preset.sampler.top_k == 1:
+    if given.get("temperature", 0) > 0 and "top_k" not in given and sampler.top_k == 1:
         given["top_k"] = 0  # a preset's greedy top_k would cancel the temperature
-    return replace(preset.sampler, **given)
+    return replace(sampler, **given)
 
 
 def decide(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
@@ -195,7 +196,7 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
     question = Question(
         preset=preset,
         task=task,
-        sampler=choose_sampler(settings, preset),
+        sampler=choose_sampler(settings, preset, task),
         max_length=settings.max_length or budget.default_max_length(task, preset, server),
         prompt=settings.prompt,
         system=settings.system,

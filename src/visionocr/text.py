@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from visionocr.types import Finding, PageRef, Severity
 
@@ -30,6 +31,19 @@ def page_label(page: PageRef) -> str:
     """A page for a sentence: ``page 3 of a.pdf``; the document alone where it has one page or is meant as a whole."""
     name = printable(page.document)
     return f"page {page.number} of {name}" if page.number and page.pages != 1 else name
+
+
+def page_labels(pages: Sequence[PageRef]) -> str:
+    """Several pages, sorted by document, for a sentence: ``pages 3, 7 of a.pdf, page 1 of b.pdf``."""
+    labels = []
+    for _, group in groupby(pages, key=lambda page: page.document):
+        first, *others = group
+        label = page_label(first)
+        if others:
+            numbers = ", ".join(str(page.number) for page in (first, *others))
+            label = label.replace(f"page {first.number} ", f"pages {numbers} ", 1)
+        labels.append(label)
+    return ", ".join(labels)
 
 
 def reasons(findings: Iterable[Finding]) -> str:

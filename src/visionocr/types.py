@@ -83,6 +83,8 @@ class FindingKind(StrEnum):
     """More than a few words were taken out of the answer: reasoning, or what stood behind a chat marker."""
     TEXT_LAYER = "text-layer"
     """The text is the document's own text layer; or why that layer was not believed."""
+    FORMAT = "format"
+    """The answer is not in the format that its model writes, or the server left marks out of it."""
     HIDDEN_CONTENT = "hidden-content"
     """The document has content that is not on its pages, such as attachments or a dynamic form."""
 
@@ -234,6 +236,74 @@ class Recognition:
     """First version of KoboldCpp that supports the projector type."""
 
 
+class AnswerFormat(StrEnum):
+    """The formats in which models answer. The values stand in preset files."""
+
+    MARKDOWN = "markdown"
+    """Also with tables in HTML or OTSL, and with the tags of Nanonets and HunyuanOCR."""
+    DOCTAGS = "doctags"
+    HTML = "html"
+    """Also blocks with places: ``<div data-bbox=… data-label=…>``."""
+    JSON = "json"
+    """A list of objects with box, label and text."""
+    GROUNDED = "grounded"
+    """Markdown with ``<|ref|>label<|/ref|><|det|>[[…]]<|/det|>`` in front of its parts."""
+    HUNYUAN = "hunyuan"
+    """Markdown with ``<hy-meta>`` behind its parts."""
+    SPOTS = "spots"
+    """Words and lines, each with its place behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScale:
+    """What the numbers of a model's boxes are measured in."""
+
+    full: int | None = None
+    """The number at the right and the lower edge. ``None``: pixels of the picture as the model saw it."""
+    multiple: int | None = None
+    """With pixels: the encoder first made both sides multiples of this."""
+    min_pixels: int = 1
+    """With pixels: the least and the most that the encoder made of a picture."""
+    max_pixels: int = 10**9
+    is_y_first: bool = False
+    """The vertical number of each corner comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """In which format a model answers."""
+
+    format: AnswerFormat = AnswerFormat.MARKDOWN
+    tasks: tuple[tuple[str, AnswerFormat], ...] = ()
+    """The formats of single tasks, by name, where they differ."""
+    grounded: AnswerFormat | None = None
+    """The format of answers to its prompts that ask for boxes."""
+    boxes: BoxScale | None = None
+    """``None``: its answers have no boxes, or it is not known what they mean."""
+
+    def format_of(self, task: str) -> AnswerFormat:
+        """The format of the answers to a task."""
+        return dict(self.tasks).get(task, self.format)
+
+
+class Headers(StrEnum):
+    """What becomes of the headers, footers and numbers of pages."""
+
+    KEEP = "keep"
+    """They stand in the text where the model read them."""
+    DROP = "drop"
+    COMMENT = "comment"
+    """They become HTML comments, which are not displayed."""
+
+
+class Tables(StrEnum):
+    """How tables are written."""
+
+    AUTO = "auto"
+    """As pipe tables where those can hold them, else in HTML."""
+    HTML = "html"
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Everything specific to a model family: one file in ``prompts/models``."""
@@ -250,13 +320,21 @@ class Preset:
     context_length: int = 0
     """Tokens that the model was trained for; the server's context is what counts. 0: unknown."""
     sampler: Sampler = Sampler()
+    """For captions: what its maker gives for general use."""
+    reading_sampler: Sampler = Sampler()
+    """For reading pages: what its maker gives for OCR, else greedy."""
     max_length: int | None = None
     """Maximum tokens per answer in its maker's own settings."""
+    thinks: bool = False
+    """Its answers may begin with reasoning, whose beginning may be part of its chat template."""
     special_tokens: bool = False
     """Its answers contain special tokens, which servers leave out unless told otherwise."""
     task_prompts: tuple[tuple[str, str], ...] = ()
     """Prompts that the model was trained on, by task name; they replace the task's own text.
     An empty one: the image alone, without any text."""
+    answer: AnswerFacts = AnswerFacts()
+    grounded_prompts: tuple[tuple[str, str], ...] = ()
+    """Prompts that ask for the boxes of all parts as well, by task name."""
     name_patterns: tuple[str, ...] = ()
     """Regular expressions, searched without regard to case in the model name that a server reports."""
     runs_in: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from visionocr.answers.clean import Removal, RemovalKind
 from visionocr.answers.judge import JUDGES, judge, score, status_of
 from visionocr.types import (
     ChatMarkers,
@@ -76,6 +77,59 @@ def test_empty(raw: str, tokens: int | None, words: str) -> None:
     [(kind, severity, message)] = found("", raw=raw, tokens=tokens)
     assert (kind, severity) == (FindingKind.EMPTY, Severity.FAILED)
     assert words in message
+
+
+@pytest.mark.parametrize("text", ["\u200b", "&nbsp;", "<br>", "| | |\n|---|---|", "null", ".", "![](a.png)"])
+def test_an_answer_that_shows_nothing(text: str) -> None:
+    """An answer in which a reader sees nothing failed, and its characters are quoted."""
+    [(kind, severity, message)] = found(text)
+    assert (kind, severity) == (FindingKind.EMPTY, Severity.FAILED)
+    assert "shows a reader nothing" in message
+    [(kind, severity, _)] = found(text, reason=FinishReason.ABORTED)
+    assert (kind, severity) == (FindingKind.INTERRUPTED, Severity.FAILED)
+
+
+DESCRIPTION = "The image shows a printed letter with a heading. It is set in two columns."
+
+
+def test_a_description_is_no_transcription() -> None:
+    """An answer that says what the page looks like is suspect."""
+    assert kinds(DESCRIPTION) == [(FindingKind.NOT_A_TRANSCRIPTION, Severity.SUSPECT)]
+
+
+@pytest.mark.parametrize("text", [DESCRIPTION, "There is no text in this picture, only a cat.", "The image is blank."])
+def test_captions_may_describe(text: str) -> None:
+    """What was asked to describe a picture is not accused of it; a refusal is one all the same."""
+    completion = Completion(text, FinishReason.STOP, 300, 40, 100)
+    assert judge(completion, text, request(), may_describe=True) == ()
+    sorry = "I'm sorry, but I can't help with that image."
+    assert [finding.kind for finding in judge(completion, sorry, request(), may_describe=True)] == [FindingKind.REFUSAL]
+
+
+def test_an_end_of_reasoning_in_the_text() -> None:
+    """A text with an end of reasoning in it may be reasoning; one that quotes it within a sentence is not."""
+    assert kinds(f"{TEXT}\n</think>\n{TEXT}") == [(FindingKind.NOT_A_TRANSCRIPTION, Severity.SUSPECT)]
+    assert found(f"{TEXT} The tag </think> ends it.") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "severity", "words"),
+    [
+        (RemovalKind.REASONING, True, Severity.INFO, "Reasoning of 6 words"),
+        (RemovalKind.REASONING, False, Severity.SUSPECT, "does not say that the model thinks"),
+        (RemovalKind.TURN, False, Severity.SUSPECT, "6 words from a chat marker on"),
+        (RemovalKind.REMARK, True, Severity.INFO, "A remark of the model's own"),
+    ],
+)
+def test_removed_text_is_reported(kind: RemovalKind, expected: bool, severity: Severity, words: str) -> None:
+    """What cleaning took out is told with its first words; it is a reason for doubt unless it was expected."""
+    removal = Removal(kind, "one two three four five six", expected)
+    completion = Completion(TEXT, FinishReason.STOP, 300, 40, 100)
+    (finding,) = judge(completion, TEXT, request(), removed=[removal])
+    assert (finding.kind, finding.severity) == (FindingKind.REMOVED_TEXT, severity)
+    assert words in finding.message
+    assert "“one two three" in finding.message
+    assert FindingKind.REMOVED_TEXT not in {found.kind for found in judge(completion, "", request(), removed=[removal])}
 
 
 def test_truncated() -> None:
@@ -286,7 +340,7 @@ def test_findings_add_up() -> None:
         FindingKind.IMAGE_NOT_USED,
         FindingKind.REPETITION,
     ]
-    assert len(JUDGES) == 7
+    assert len(JUDGES) == 8
 
 
 def finding(severity: Severity, kind: FindingKind = FindingKind.TRUNCATED) -> Finding:
@@ -314,6 +368,7 @@ def test_better_answers_score_higher() -> None:
     loop = finding(Severity.SUSPECT, FindingKind.REPETITION)
     answers: list[tuple[list[Finding], str]] = [
         ([finding(Severity.FAILED)], TEXT * 9),
+        ([finding(Severity.SUSPECT, FindingKind.NOT_A_TRANSCRIPTION)], DESCRIPTION * 9),
         ([loop], "The accounts. " * 300),
         ([loop], TEXT + "\n" + "The accounts. " * 300),
         ([finding(Severity.SUSPECT)], TEXT * 2),

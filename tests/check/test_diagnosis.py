@@ -28,7 +28,7 @@ def cause_of(completion: Completion | None, preset: str = "qwen2.5-vl", *finding
     text = ""
     if completion is not None:
         request = build_request(question, [PageImage(PAGE, "image/png", b"", 724, 1024)])
-        text = clean(completion.text, stop_sequences=request.stop_sequences, chat=request.prompt.chat)
+        text = clean(completion.text, stop_sequences=request.stop_sequences, chat=request.prompt.chat).text
         findings = judge(completion, text, request)
     failed = any(finding.severity is Severity.FAILED for finding in findings)
     shown = completion.text if completion and failed else text

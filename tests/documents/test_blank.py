@@ -122,10 +122,12 @@ def test_a_soft_picture_is_not_blank() -> None:
 
 @pytest.mark.parametrize("spec", [RasterSpec(1000, split=False), RasterSpec(1000, find_blank=False)])
 def test_detection_can_be_off(spec: RasterSpec) -> None:
-    """A picture to be described is never blank, nor is a page when detection is off."""
-    (image,) = make_images(even_sheet(), PAGE, spec)
+    """A picture to be described is not blank while it has two colours, nor is a page when detection is off."""
+    sheet = even_sheet()
+    sheet.paste((250,) * 3, (0, 0, 300, 842))
+    (image,) = make_images(sheet, PAGE, spec)
     assert not image.blank
-    (image,) = make_images(even_sheet(), PAGE, RasterSpec(1000))
+    (image,) = make_images(sheet, PAGE, RasterSpec(1000))
     assert image.blank
 
 

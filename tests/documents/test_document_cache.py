@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from drawing import pdf_bytes
+from drawing import pdf_bytes, picture_bytes
 from fakes.pictures import make_pdf
 from visionocr.documents import document_cache
 from visionocr.documents.content import Content
@@ -57,6 +59,12 @@ def render(cache: DocumentCache, document: DocumentHandle, page: int) -> bytes:
     return image.data
 
 
+def render_anew(document: DocumentHandle, page: int) -> bytes:
+    """The same, by a cache that holds no document yet."""
+    with contextlib.closing(DocumentCache()) as cache:
+        return render(cache, document, page)
+
+
 @pytest.fixture
 def letter(tmp_path: Path) -> Path:
     """A PDF of nine pages."""
@@ -72,7 +80,7 @@ def test_a_long_document_is_reopened(letter: Path, cache: DocumentCache, times_o
     assert times_opened == ["letter.pdf"] * 3
     assert len(set(pages)) == PAGES
     for page in (1, 5, 9):
-        assert render(DocumentCache(), handle_of(letter), page) == pages[page - 1]
+        assert render_anew(handle_of(letter), page) == pages[page - 1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
@@ -82,7 +90,7 @@ def test_a_replaced_file_stays_readable(
 ) -> None:
     """A document stays readable after its file is replaced; once closed it is not confused with the new one."""
     document = handle_of(letter)
-    whole = [render(DocumentCache(), handle_of(letter), page) for page in range(1, PAGES + 1)]
+    whole = [render_anew(handle_of(letter), page) for page in range(1, PAGES + 1)]
     times_opened.clear()
     render(cache, document, 1)
     letter.rename(tmp_path / "aside.pdf")
@@ -91,7 +99,59 @@ def test_a_replaced_file_stays_readable(
     assert [render(cache, document, page) for page in range(1, PAGES + 1)] == whole
     assert times_opened == ["letter.pdf"]
     with pytest.raises(DocumentError, match=r"changed while it was being read|cannot be read|does not exist"):
-        render(DocumentCache(), document, 1)
+        render_anew(document, 1)
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Write other bytes into the same file, later than it was written before, as an editor that saves in place does."""
+    later = path.stat().st_mtime_ns + 1_000_000
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()
+    os.utime(path, ns=(later, later))
+
+
+@pytest.mark.parametrize("page", [1, 5])
+def test_an_overwritten_pdf_is_not_read_on(page: int, letter: Path, cache: DocumentCache) -> None:
+    """After a PDF is overwritten in place, no page is given of it, drawn before or not, under the old digest."""
+    document = handle_of(letter)
+    render(cache, document, 1)
+    overwrite(letter, pdf_bytes(*["other"] * PAGES))
+    for _ in range(2):
+        with pytest.raises(DocumentError, match=r"letter\.pdf was changed while it was being read") as caught:
+            render(cache, document, page)
+        assert caught.value.hint
+
+
+def test_a_file_that_loses_its_content_is_changed_rather_than_damaged(letter: Path, cache: DocumentCache) -> None:
+    """What cannot be drawn because the file was cut while it is open is not blamed on the document."""
+    document = handle_of(letter)
+    render(cache, document, 1)
+    overwrite(letter, b"")
+    with pytest.raises(DocumentError, match="was changed while"):
+        render(cache, document, 5)
+
+
+@pytest.mark.parametrize("replace", [overwrite, lambda path, data: (path.unlink(), path.write_bytes(data))])
+def test_a_changed_picture_is_not_read_on(replace: Any, tmp_path: Path, cache: DocumentCache) -> None:
+    """A picture that is overwritten or replaced after its first reading is not given under the old digest."""
+    path = tmp_path / "photo.png"
+    path.write_bytes(picture_bytes(Image.new("L", (60, 60), 80), "PNG"))
+    content = Content(path.name, str(path))
+    document = DocumentHandle(0, content, "PNG", content.state())
+    render(cache, document, 1)
+    replace(path, picture_bytes(Image.new("L", (70, 60), 160), "PNG"))
+    with pytest.raises(DocumentError, match="was changed while"):
+        render(cache, document, 1)
+
+
+def test_a_file_that_changes_while_it_is_opened_is_refused(letter: Path, cache: DocumentCache) -> None:
+    """A document replaced between the taking of its digest and its opening is not opened."""
+    document = handle_of(letter)
+    letter.unlink()
+    letter.write_bytes(pdf_bytes("other"))
+    with pytest.raises(DocumentError, match="was changed while"):
+        cache.count_pages(document, None)
 
 
 def test_nothing_is_rendered_after_close(letter: Path, cache: DocumentCache, times_opened: list[str]) -> None:

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
 from drawing import A4, as_file, colour, decoded, encrypted, near, pdf_bytes, picture_bytes
+from hostile_files import raw_pdf, stream
 from visionocr.documents import pdf as documents
 from visionocr.documents.content import Content
-from visionocr.documents.pdf import MAX_RASTER, PdfFile, _compute_zoom
+from visionocr.documents.pdf import PdfFile
+from visionocr.documents.raster_size import MAX_RASTER, compute_zoom
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
@@ -93,7 +95,7 @@ def test_raster_keeps_limits(
 ) -> None:
     """No page gives a raster larger than its limits, or finer than asked for."""
     spec = RasterSpec(side, dpi=dpi, max_pixels=pixels, split=split)
-    zoom, _ = _compute_zoom(width, height, spec)
+    zoom, _ = compute_zoom(width, height, spec)
     long, short = max(width, height), min(width, height)
     assert long * zoom <= max(1, round(long * (dpi or 300) / 72)) + 0.001
     assert long * zoom * short * zoom <= MAX_RASTER
@@ -275,6 +277,41 @@ def test_repaired_file_is_read_and_marked() -> None:
     assert pdf.pages == 2
     (finding,) = _load(pdf).findings
     assert (finding.kind, finding.severity) == (FindingKind.DAMAGED, Severity.INFO)
+
+
+def _saved_twice(previous: int | None) -> bytes:
+    """A PDF with a second cross-reference section that gives *previous* as the place of the first; ``None``: itself."""
+    first = raw_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>",
+        *[b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 5 0 R>>"] * 2,
+        stream(b"50 50 300 300 re f"),
+    )
+    changed = first + b"1 0 obj\n<</Type/Catalog/Pages 2 0 R/Lang(de)>>\nendobj\n"
+    here = len(changed)
+    table = b"xref\n1 1\n%010d 00000 n \ntrailer\n<</Size 6/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
+    return changed + table % (len(first), here if previous is None else previous, here)
+
+
+@pytest.mark.parametrize("previous", [None, 9, 99_999])
+def test_a_looping_or_lost_cross_reference_is_repaired(previous: int | None) -> None:
+    """All pages are found of a file whose cross-reference sections lead to themselves or to nowhere."""
+    pdf = _pdf(_saved_twice(previous))
+    assert pdf.pages == 2
+    for number in (1, 2):
+        image = _load(pdf, number)
+        assert _kinds(image.findings) == [FindingKind.DAMAGED]
+        assert not image.blank
+        assert decoded(image).convert("L").getextrema()[0] == 0
+
+
+def test_pages_that_no_tree_holds_are_damage() -> None:
+    """A file that has pages, but no way to them, is damaged; one without any has no pages."""
+    page = b"<</Type/Page/MediaBox[0 0 595 842]>>"
+    with pytest.raises(DocumentError, match=r"doc\.pdf is damaged: its pages cannot be found"):
+        _pdf(raw_pdf(b"<</Type/Catalog/Pages 9 0 R>>", page, page))
+    with pytest.raises(DocumentError, match=r"doc\.pdf has no pages"):
+        _pdf(_NO_PAGES)
 
 
 def test_bad_page_fails_alone() -> None:

@@ -745,6 +745,7 @@ def test_a_preset_is_shown(run: Run) -> None:
     text = run("presets", "qwen2.5-vl").out
     assert "user_start: '<|im_start|>user\\n'" in text
     assert "longest_side: 2128" in text
+    assert "reading_sampler:\n  temperature: 0.0\n" in text
     assert json.loads(run("presets", "qwen2.5-vl", "--json").out)["image"]["longest_side"] == 2128
     ran = run("presets", "qwen2.5-v")
     assert (ran.code, ran.out) == (3, "")

@@ -23,7 +23,7 @@ from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
 from visionocr.errors import ServerError, UsageError
 from visionocr.output.formats import record
-from visionocr.types import Answered, Asked, Event, FindingKind, Retrying
+from visionocr.types import Answered, Asked, Event, FindingKind, Retrying, Severity
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 LIMIT = 1500
@@ -125,6 +125,8 @@ BAD: dict[str, Scenario] = {
     "wrong shape": Scenario(faults.WRONG_TYPES[3], Status.FAILED, FindingKind.SERVER, 3),
     "closed connection": Scenario(faults.Closed(), Status.FAILED, FindingKind.SERVER, 3),
     "reset connection": Scenario(faults.Reset(), Status.FAILED, FindingKind.SERVER, 3),
+    # Its model is not known to think, so it might be the page's own text.
+    "unexpected thinking": Scenario(faults.Think(), Status.SUSPECT, FindingKind.REMOVED_TEXT, 3),
     "half an answer": Scenario(faults.CutBody(), Status.FAILED, FindingKind.SERVER, 3),
 }
 HEALED: dict[str, Scenario] = {
@@ -137,8 +139,7 @@ HEALED: dict[str, Scenario] = {
     "blind at first": Scenario([faults.ImageIgnored()], Status.OK, asks=2),
     "polite": Scenario(faults.Preamble(), Status.OK),
     "fenced": Scenario(faults.Fence(), Status.OK),
-    "thoughtful": Scenario(faults.Think(), Status.OK),
-    "all of these": Scenario(faults.Think(of=faults.Preamble(of=faults.Fence())), Status.OK),
+    "both of these": Scenario(faults.Preamble(of=faults.Fence()), Status.OK),
 }
 PAGES = 40
 
@@ -230,6 +231,35 @@ def test_other_refusals_are_recognized(server: FakeKoboldCpp) -> None:
     assert page.status is Status.FAILED
 
 
+def test_a_model_that_thinks_is_not_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reasoning of a model that is known to think is taken out and mentioned, and asked for no more."""
+    with FakeKoboldCpp(model="Qwen3-VL-8B-Thinking-Q4_K_M") as fake:
+        monkeypatch.setenv("VISIONOCR_API_URL", fake.url)
+        fake.plan[1] = faults.Think(of=faults.Preamble(of=faults.Fence()))
+        (page,) = transcribe([pdf_file("a.pdf")])
+    assert (page.status, page.asks, page.text) == (Status.OK, 1, page_text(1))
+    assert [(found.kind, found.severity) for found in page.findings] == [(FindingKind.REMOVED_TEXT, Severity.INFO)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "kind"),
+    [
+        ("The image shows a page of printed text in two columns.", Status.SUSPECT, FindingKind.NOT_A_TRANSCRIPTION),
+        ("&nbsp;<br>", Status.FAILED, FindingKind.EMPTY),
+        ("First line.\n</think>\nSecond line.", Status.SUSPECT, FindingKind.NOT_A_TRANSCRIPTION),
+    ],
+)
+def test_an_answer_that_is_no_text_is_asked_for_again(
+    server: FakeKoboldCpp, answer: str, status: Status, kind: FindingKind
+) -> None:
+    """Answers about the page, those that show nothing, and leftovers of reasoning are asked for again, then marked."""
+    server.plan[1] = faults.FixedText(answer)
+    (page,) = transcribe([pdf_file("a.pdf")])
+    assert (page.status, page.asks) == (status, 3)
+    assert kind in {finding.kind for finding in page.findings}
+    assert page.text == ("" if status is Status.FAILED else answer)
+
+
 # --- batches -----------------------------------------------------------------------------------------------
 
 
@@ -314,6 +344,16 @@ def test_a_bad_answer_is_asked_again_with_other_sampling(server: FakeKoboldCpp) 
     assert [event.ask for event in asked] == [1, 2, 3]
     assert not asked[0].reason
     assert all(event.reason for event in asked[1:])
+
+
+def test_a_page_is_read_twice_with_the_same_text(server: FakeKoboldCpp) -> None:
+    """A preset whose general settings sample still reads greedily, so both runs ask the same and get the same."""
+    for _ in range(2):
+        (result,), _ = read(pdf_file("a.pdf"), preset="minicpm-v-2.6")
+        assert result.text == page_text(1)
+    first, second = ({**arrival.body, "genkey": ""} for arrival in server.generated)
+    assert first == second
+    assert (first["temperature"], first["rep_pen"]) == (0.0, 1.05)
 
 
 def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:

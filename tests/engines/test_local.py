@@ -20,7 +20,7 @@ from visionocr import worker_main, workers
 from visionocr.engines import local, local_worker
 from visionocr.engines.local import LocalEngine, measure_confidence
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
-from visionocr.layout.order import Line
+from visionocr.layout.lines import Line
 from visionocr.types import ChatMarkers, Engine, FinishReason, PageImage, PageRef, Prompt, Request, Sampler
 
 pytest.importorskip("faster_paddle")

@@ -13,7 +13,7 @@ from visionocr.engines.local import LocalEngine, Reading, place_line
 from visionocr.engines.second_reader import SecondReader
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted
 from visionocr.evidence import Source
-from visionocr.layout.order import Line
+from visionocr.layout.lines import Line
 from visionocr.types import Event, Notice, PageImage, PageRef, Server
 
 PATIENCE = 20

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionocr.layout.markdown import join, page_text
-from visionocr.layout.order import Line, blocks, rows
+from visionocr.layout.lines import Line, rows
+from visionocr.layout.markdown import page_text
+from visionocr.layout.order import blocks
+from visionocr.layout.paragraphs import join
 
 T = TypeVar("T")
 HEIGHT, PITCH, WIDTH = 20.0, 28.0, 480.0
@@ -171,7 +173,7 @@ def test_list_items_keep_their_lines() -> None:
         "- Second",
         "3. Third",
     ]
-    assert page_text([items[0], hanging, *moved], markdown=False).startswith("• First")
+    assert page_text([items[0], hanging, *moved], markdown=False).startswith("- First")
 
 
 def test_a_bullet_in_a_box_of_its_own_belongs_to_its_line() -> None:

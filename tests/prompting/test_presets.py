@@ -21,7 +21,7 @@ from visionocr.prompting.library import BUILTIN, Library
 from visionocr.prompting.presets import FALLBACK, match_preset, parse_preset
 from visionocr.prompting.render import Question, build_request, wrap
 from visionocr.prompting.tasks import parse_task
-from visionocr.types import ImageFacts, PageImage, PageRef, Preset, Recognition, Server, Task
+from visionocr.types import ImageFacts, PageImage, PageRef, Preset, Recognition, Sampler, Server, Task
 
 LIBRARY = Library()
 PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
@@ -63,17 +63,18 @@ def test_renders(preset: str, task: str) -> None:
 def test_values_make_sense(name: str) -> None:
     """No preset holds a number, stop or marker that cannot be right."""
     preset = PRESETS[name]
-    image, sampler = preset.image, preset.sampler
+    image = preset.image
     assert 224 <= image.longest_side <= 4096
     assert (image.koboldcpp_longest_side or 1) <= 2048
     assert (image.koboldcpp_max_tokens or 0) <= (image.max_tokens or image.koboldcpp_max_tokens or 0)
     assert (image.min_tokens or 0) <= (image.max_tokens or 10**6)
     assert image.fixed_tokens is None or 1 <= image.fixed_tokens <= 4096
     assert image.px_per_token_side is None or 8 <= image.px_per_token_side <= 64
-    assert 0 <= sampler.temperature <= 1.5
-    assert 0 < sampler.top_p <= 1
-    assert 1 <= sampler.rep_pen <= 1.2
-    assert sampler.seed >= 1
+    for sampler in (preset.sampler, preset.reading_sampler):
+        assert 0 <= sampler.temperature <= 1.5
+        assert 0 < sampler.top_p <= 1
+        assert 1 <= sampler.rep_pen <= 1.2
+        assert sampler.seed >= 1
     assert preset.context_length == 0 or preset.context_length >= 2048
     assert all(preset.stop_sequences)
     assert len(preset.stop_sequences) <= 32
@@ -378,6 +379,7 @@ BAD_PRESETS = [
     (GOOD + "[image2]\n", "unknown key 'image2'", ""),
     ("[image]\nlongest_side = 1024\nlongestside = 3\n", "unknown key 'longestside'", "longest_side"),
     (GOOD + "[sampler]\ntemp = 0.0\n", "unknown key 'temp'", "temperature"),
+    (GOOD + "[reading_sampler]\ntemp = 0.0\n", "unknown key 'temp'", "temperature"),
     (GOOD + "[sampler]\nxyzzy = 0.0\n", "unknown key 'xyzzy'", "Known: min_p"),
     (GOOD + "[sampler]\ntemperature = '0'\n", "[sampler] temperature is not a number", ""),
     (GOOD + "[sampler]\ntop_k = 1.0\n", "[sampler] top_k is not a whole number", ""),
@@ -534,6 +536,18 @@ def test_full_preset() -> None:
     assert preset.image_after_prompt is True
     assert (preset.sampler.temperature, type(preset.sampler.temperature)) == (1.0, float)
     assert (preset.sampler.top_k, type(preset.sampler.top_k)) == (40, int)
+
+
+def test_reading_sampler() -> None:
+    """Reading is greedy unless the file has a table for it, which is also the general one where that is missing."""
+    chat = parse_preset("p", GOOD + "[sampler]\ntemperature = 0.7\ntop_k = 9\n", "x")
+    assert chat.sampler == Sampler(temperature=0.7, top_k=9)
+    assert chat.reading_sampler == Sampler(temperature=0.0, top_k=9)
+    both = parse_preset("p", GOOD + "[sampler]\ntemperature = 0.7\n[reading_sampler]\ntemperature = 0.1\n", "x")
+    assert (both.sampler.temperature, both.reading_sampler.temperature) == (0.7, 0.1)
+    ocr = parse_preset("p", GOOD + "[reading_sampler]\ntemperature = 0.1\n", "x")
+    assert ocr.sampler == ocr.reading_sampler == Sampler(temperature=0.1)
+    assert parse_preset("p", GOOD, "x").reading_sampler == Sampler()
 
 
 TOML_VALUES = st.sampled_from(["0", "-1", "1.5", "nan", "true", "''", "'x'", "[]", "['']", "[1]", "{}", "{a=1}"])

@@ -4,29 +4,36 @@ Small edits, each with one purpose, in this order:
 
  1. line ends become ``\n``
  2. control characters that could steer a terminal (``neutralise``) and outer blanks are removed
- 3. reasoning at the start is removed
+ 3. reasoning at the start is removed (``reasoning``)
  4. an ``<answer>`` element around everything is unwrapped
  5. a repeated beginning of the assistant's turn is removed
  6. everything from a leaked end of turn on is removed
  7. remnants of stop sequences at the end are removed
  8. positions on the page (DeepSeek) are removed
  9. metadata of the page (olmOCR) is removed
-10. chatter before and after the text is removed
+10. chatter and remarks before and after the text are removed (``phrases``)
 11. a code fence around everything is removed
 
 One edit can reveal what another one looks for (a fence around reasoning around a fence), so the list is repeated until
 nothing changes. Cleaning a clean text therefore changes nothing. No edit makes a text longer. In doubt they leave the
-text alone: a reader notices a leftover, but not a lost line.
+text alone: a reader notices a leftover, but not a lost line. What is taken out and has more than a few words is
+reported, because a page may hold a chat marker or a tag of reasoning too, and would hide its own text with it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from visionocr.answers.markers import cut_at_markers, drop_opening_marker, drop_stop_remnants
-from visionocr.answers.phrases import closing_start, preamble_length
+from visionocr.answers.phrases import closing_start, is_remark, preamble_length
+from visionocr.answers.reasoning import ANSWER, find_answer
 from visionocr.types import ChatMarkers
+
+FEW_WORDS = 5
+"""Words that may be taken out without a word to the user: remnants of markers, an empty block of reasoning."""
 
 _LINE_END = re.compile(r"\r\n?")
 _ESCAPES = re.compile(
@@ -36,6 +43,8 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x90\x98\x9b-\x9f\n]*(?:\x1b\\|\x9c)"  # device strings
     r"|\x1b[ -/]+[0-~]|\x1b[0-~]"  # character sets, reset
 )
+_WORD = re.compile(r"[\u3040-\u9fff\uac00-\ud7af]{1,2}|\w{1,8}")
+"""About a word; scripts without blanks are measured by their characters."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -48,109 +57,83 @@ def neutralise(text: str) -> str:
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 
-def clean(text: str, *, stop_sequences: Sequence[str], chat: ChatMarkers) -> str:
-    """Return the page's text in the model's answer *text*. Cleaning twice is the same as cleaning once."""
+class RemovalKind(StrEnum):
+    """What was taken out of an answer."""
+
+    REASONING = "reasoning"
+    TURN = "turn"
+    """What stood behind a chat marker."""
+    REMARK = "remark"
+    """A paragraph in which the model speaks of its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A part of an answer that was taken out, of more than a few words."""
+
+    kind: RemovalKind
+    text: str
+    is_expected: bool
+    """It is no reason to doubt the rest: reasoning of a model that thinks, or a remark."""
+
+    @property
+    def words(self) -> int:
+        """About how many words it has."""
+        return len(_WORD.findall(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """The text of a page in a model's answer."""
+
+    text: str
+    removed: tuple[Removal, ...] = ()
+
+
+def clean(text: str, *, stop_sequences: Sequence[str], chat: ChatMarkers, thinks: bool = False) -> Cleaned:
+    """Return the page's text in the model's answer *text*. Cleaning twice is the same as cleaning once.
+
+    *thinks* is whether the model is known to think (see ``find_answer``).
+    """
+    removed: list[Removal] = []
     before = None
     while text != before:
         before = text
-        text = _clean_once(text, stop_sequences, chat)
-    return text
+        text = _clean_once(text, stop_sequences, chat, thinks, removed)
+    return Cleaned(text, tuple(removal for removal in removed if removal.words > FEW_WORDS))
 
 
-def _clean_once(text: str, stop_sequences: Sequence[str], chat: ChatMarkers) -> str:
+def _clean_once(
+    text: str, stop_sequences: Sequence[str], chat: ChatMarkers, thinks: bool, removed: list[Removal]
+) -> str:
     text = neutralise(_LINE_END.sub("\n", text)).strip()
-    text = _drop_thinking(text).strip()
-    text = _unwrap_answer(text).strip()
+    start = find_answer(text, thinks)
+    removed.append(Removal(RemovalKind.REASONING, text[:start], is_expected=thinks))
+    text = _unwrap_answer(text[start:].strip()).strip()
     text = drop_opening_marker(text, chat).strip()
-    text = cut_at_markers(text, stop_sequences, chat).rstrip()
-    text = drop_stop_remnants(text, stop_sequences, chat)
+    kept = cut_at_markers(text, stop_sequences, chat)
+    removed.append(Removal(RemovalKind.TURN, text[len(kept) :], is_expected=False))
+    text = drop_stop_remnants(kept.rstrip(), stop_sequences, chat)
     text = _drop_grounding(text).strip()
     text = _FRONT_MATTER.sub("", text).strip()
-    text = _drop_chatter(text)
+    start, end = _find_chatter(text)
+    remarks = filter(is_remark, (text[:start].strip() + "\n\n" + text[end:].strip()).split("\n\n"))
+    removed += [Removal(RemovalKind.REMARK, remark, is_expected=True) for remark in remarks]
+    text = text[start:end].strip()
     inside = _find_fenced(text)
     return (text if inside is None else inside).strip()
 
 
-# --- the reasoning of models, and the wrapping they put around their answer -----------------------------
+# --- the wrapping that models put around their answer ----------------------------------------------------------
 
-_THINKING = {
-    "<think>": "</think>",
-    "<thinking>": "</thinking>",
-    "<|think|>": "<|/think|>",
-    "[THINK]": "[/THINK]",
-    "◁think▷": "◁/think▷",
-    "<|channel>thought": "<channel|>",
-    "<unused94>thought": "<unused95>",
-}
-"""The tags that begin and end reasoning."""
-_UNOPENED = {"</think>": "<think>", "</thinking>": "<thinking>", "[/THINK]": "[THINK]", "◁/think▷": "◁think▷"}
-"""The tags that end reasoning that may have begun in the prompt, and those that would begin it."""
-_CHANNELS = re.compile(
-    # OpenAI's Harmony: thinking, then the beginning of the answer
-    r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)\b.*?"
-    r"(?:<\|channel\|>final(?:\s*<\|constrain\|>\w*)?<\|message\|>|\Z)"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
-    r"|<\|channel>\s*<channel\|>",  # Gemma: no thoughts
-    re.DOTALL,
-)
-_ANSWER = "<answer>"
 _BOXES = re.compile(r"<\|(?:begin|end)_of_box\|>")
-
-
-def _drop_thinking(text: str) -> str:
-    """Remove reasoning at the start. Nothing is left when it never ends: the answer was not reached."""
-    start, end = -1, 0
-    places: dict[str, tuple[int, int]] = {}
-    while end > start:  # by offsets: an answer may begin with thousands of ends of thinking, and is copied once
-        start = end
-        while text[start : start + 1].isspace():
-            start += 1
-        end = _find_thinking_end(text, start, places)
-    return text[start:]
-
-
-def _find_thinking_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
-    """The offset behind the thinking that begins at *start*; *start* when none does."""
-    if channel := _CHANNELS.match(text, start):
-        return channel.end()
-    for opening, closing in _THINKING.items():
-        if text.startswith(opening, start):
-            end = text.find(closing, start)
-            if end >= 0:
-                return end + len(closing)
-            # Some models forget to end their thinking, but not to mark their answer.
-            answer = text.find("\n" + _ANSWER, start)
-            return answer + 1 if answer >= 0 else len(text)
-    return _find_unopened_end(text, start, places)
-
-
-def _find_unopened_end(text: str, start: int, places: dict[str, tuple[int, int]]) -> int:
-    """The offset behind an end of thinking whose beginning was part of the prompt; *start* when there is none.
-
-    *places* holds, from one *start* to the next, where each end stands first and where the last beginning before it.
-    """
-    for closing, opening in _UNOPENED.items():
-        place, opened = places.get(closing, (-1, -1))
-        if place < start:
-            place = text.find(closing, start)
-            place = len(text) if place < 0 else place
-            opened = text.rfind(opening, start, place)
-            places[closing] = place, opened
-        if place == len(text) or opened >= start:
-            continue
-        end = place + len(closing)
-        alone = place == start or text[place - 1] == "\n" or text[end : end + 1] in ("", "\n")
-        # In a document about models it stands within a sentence, quoted or between blanks.
-        if alone or not re.match(r"[\s`\"'“‘«(*]", text[place - 1]):
-            return end
-    return start
 
 
 def _unwrap_answer(text: str) -> str:
     """Remove an ``<answer>`` element around everything, and the marks that GLM puts around its result."""
     text = _BOXES.sub("", text)
-    if text.startswith(_ANSWER) and text.count(_ANSWER) == 1:
-        body, _, rest = text[len(_ANSWER) :].partition("</answer>")
+    if text.startswith(ANSWER) and text.count(ANSWER) == 1:
+        body, _, rest = text[len(ANSWER) :].partition("</answer>")
         if not rest.strip():
             return body
     return text
@@ -168,7 +151,7 @@ _LABEL = re.compile(
     r"(?:_?(?:caption|footnote|title|item|number|text))?",
     re.IGNORECASE,
 )
-_FACT = r"(?:primary_language|is_rotation_valid|rotation_correction|is_table|is_diagram)[ \t]*:[^\n]*"
+_FACT = r"(?:primary_language|is_rotation_valid|rotation_correction|is_table|is_diagram)[ \t]*:[^\n]{0,20}"
 _FRONT_MATTER = re.compile(rf"\A(?:---[ \t]*\n(?:{_FACT}\n)+---[ \t]*(?:\n\s*|\Z))+")
 """The facts that olmOCR writes above the text; front matter of the document's own is none."""
 
@@ -194,15 +177,15 @@ _LANGUAGES = ("", "markdown", "md", "text", "txt", "plaintext", "html")
 """Of fences that models put around a whole answer; others belong to the document."""
 
 
-def _drop_chatter(text: str) -> str:
-    """Remove what the model says before and after the text."""
-    done = preamble_length(text)
-    text = text[done:].strip()
+def _find_chatter(text: str) -> tuple[int, int]:
+    """Where what the model says before the text ends, and where what it says after it begins."""
+    start = preamble_length(text)
+    body = text[start:].lstrip()
     # A model that announces its text, or puts it in a fence, is one that chats.
-    end = closing_start(text, chatty=True)
-    if end < len(text) and (done or _is_fenced(text[:end].rstrip())):
-        return text[:end].strip()
-    return text[: closing_start(text, chatty=False)].strip()
+    end = closing_start(body, chatty=True)
+    if end == len(body) or not (start or _is_fenced(body[:end].rstrip())):
+        end = closing_start(body, chatty=False)
+    return start, end + len(text) - len(body)
 
 
 def _is_fenced(text: str) -> bool:

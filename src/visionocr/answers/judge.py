@@ -6,14 +6,19 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from visionocr.answers.phrases import is_refusal, says_nothing_there
+from visionocr.answers.clean import Removal, RemovalKind
+from visionocr.answers.phrases import is_description, is_refusal, says_nothing_there
+from visionocr.answers.reasoning import has_end_of_reasoning
 from visionocr.answers.repetition import cut_loop, find_loop
+from visionocr.answers.visible import is_visible
 from visionocr.types import Completion, Finding, FindingKind, FinishReason, Request, Severity, Status
 
 LEAST_IMAGE_TOKENS = 8
 """Tokens: no encoder makes fewer of a picture; a server that drops one adds at most a few tokens of text."""
 LEAST_CONFIDENCE = 0.93
 """Confidence of the embedded engine below which test pages had one word in eight or more wrong."""
+LONGEST_QUOTE = 60
+"""Characters of an answer that a message shows."""
 SHORTEST_ECHO = 40
 """Characters of an instruction's sentence that no page contains by chance."""
 
@@ -26,15 +31,30 @@ class Answer:
     text: str
     """What cleaning left of the completion's text."""
     request: Request
+    may_describe: bool
+    """It may speak about the page or picture instead of giving its text."""
 
 
 Judge = Callable[[Answer], Finding | None]
 
 
-def judge(completion: Completion, text: str, request: Request) -> tuple[Finding, ...]:
-    """Return the findings about an answer; *text* is what cleaning left of ``completion.text``."""
-    answer = Answer(completion, text, request)
-    return tuple(finding for find in JUDGES if (finding := find(answer)))
+def judge(
+    completion: Completion,
+    text: str,
+    request: Request,
+    *,
+    removed: Iterable[Removal] = (),
+    may_describe: bool = False,
+) -> tuple[Finding, ...]:
+    """Return the findings about an answer.
+
+    *text* is what cleaning left of ``completion.text``, *removed* what it took out. *may_describe* says that the
+    answer may speak about the page instead of giving its text, as a caption does.
+    """
+    answer = Answer(completion, text, request, may_describe)
+    found = [finding for find in JUDGES if (finding := find(answer))]
+    # An answer of which nothing is left has been found to be empty.
+    return (*found, *(map(_report_removal, removed) if text else ()))
 
 
 def status_of(findings: Iterable[Finding]) -> Status:
@@ -48,11 +68,14 @@ def status_of(findings: Iterable[Finding]) -> Status:
 def score(findings: Iterable[Finding], text: str) -> tuple[int, int]:
     """Return a value that is greater for the better of two answers to the same page.
 
-    Less serious findings count first, then more text, of which repeated copies are left out.
+    Less serious findings count first, then more text, of which repeated copies and descriptions are left out.
     """
     found = tuple(findings)
     rank = min((_RANKS[finding.severity] for finding in found), default=len(_RANKS))
-    if any(finding.kind is FindingKind.REPETITION for finding in found) and (loop := find_loop(text, ended=False)):
+    kinds = {finding.kind for finding in found}
+    if FindingKind.NOT_A_TRANSCRIPTION in kinds:
+        return rank, 0
+    if FindingKind.REPETITION in kinds and (loop := find_loop(text, ended=False)):
         text = cut_loop(text, loop)
     return rank, len(text)
 
@@ -61,9 +84,11 @@ _RANKS = {Severity.FAILED: 0, Severity.SUSPECT: 1, Severity.INFO: 2}
 
 
 def _find_empty(answer: Answer) -> Finding | None:
-    if answer.text.strip() or answer.completion.finish_reason is FinishReason.ABORTED:
+    if is_visible(answer.text) or answer.completion.finish_reason is FinishReason.ABORTED:
         return None
-    if answer.completion.text.strip():
+    if answer.text:
+        message = f"The answer shows a reader nothing: {_quote(answer.text)}."
+    elif answer.completion.text.strip():
         message = "The answer holds no text of the page, only reasoning, chatter or chat template tokens."
     elif answer.completion.completion_tokens == 0:
         message = "The server generated nothing: 0 tokens."
@@ -84,7 +109,7 @@ def _find_early_end(answer: Answer) -> Finding | None:
             message = (
                 f"Generation stopped early{after}: another client or the server's own limit (--genlimit) ended it."
             )
-            severity = Severity.SUSPECT if answer.text.strip() else Severity.FAILED
+            severity = Severity.SUSPECT if is_visible(answer.text) else Severity.FAILED
             return Finding(FindingKind.INTERRUPTED, message, severity)
     return None
 
@@ -110,12 +135,28 @@ def _find_unused_image(answer: Answer) -> Finding | None:
     return Finding(FindingKind.IMAGE_NOT_USED, message, Severity.FAILED)
 
 
-def _find_refusal(answer: Answer) -> Finding | None:
+def _find_speech(answer: Answer) -> Finding | None:
+    """Whether the answer speaks of the page, in whatever way, instead of giving its text."""
     if is_refusal(answer.text):
         message = "The model says that it cannot or will not read the picture."
         return Finding(FindingKind.REFUSAL, message, Severity.FAILED)
+    if answer.may_describe:
+        return None
     if says_nothing_there(answer.text):
         return Finding(FindingKind.REFUSAL, "The model says that there is no text, instead of giving text.")
+    if is_description(answer.text):
+        message = "The answer describes the page instead of giving its text."
+        return Finding(FindingKind.NOT_A_TRANSCRIPTION, message)
+    return None
+
+
+def _find_reasoning(answer: Answer) -> Finding | None:
+    if has_end_of_reasoning(answer.text):
+        message = (
+            "The answer holds the end of a model's reasoning, but the preset does not say that the model thinks: "
+            "what stands before it may not be on the page."
+        )
+        return Finding(FindingKind.NOT_A_TRANSCRIPTION, message)
     return None
 
 
@@ -148,9 +189,7 @@ def _find_repetition(answer: Answer) -> Finding | None:
     loop = find_loop(answer.text, ended=reason is FinishReason.STOP or unknown)
     if loop is None:
         return None
-    piece = " ".join(loop.period.split()) or "blanks"
-    piece = piece if len(piece) <= 60 else piece[:57] + "…"
-    message = f"The answer repeats itself: {loop.repeats} times the same {loop.unit}, “{piece}”."
+    message = f"The answer repeats itself: {loop.repeats} times the same {loop.unit}, {_quote(loop.period)}."
     return Finding(FindingKind.REPETITION, message)
 
 
@@ -161,11 +200,31 @@ def _find_low_confidence(answer: Answer) -> Finding | None:
     return Finding(FindingKind.LOW_CONFIDENCE, f"The engine's confidence in its reading is low: {confidence:.2f} of 1.")
 
 
+def _report_removal(removal: Removal) -> Finding:
+    match removal.kind:
+        case RemovalKind.REASONING:
+            what = f"Reasoning of {removal.words} words before the text was taken out"
+            what += "" if removal.is_expected else ", though the preset does not say that the model thinks"
+        case RemovalKind.TURN:
+            what = f"{removal.words} words from a chat marker on were taken out"
+        case RemovalKind.REMARK:
+            what = "A remark of the model's own was taken out"
+    severity = Severity.INFO if removal.is_expected else Severity.SUSPECT
+    return Finding(FindingKind.REMOVED_TEXT, f"{what}: {_quote(removal.text)}.", severity)
+
+
+def _quote(text: str) -> str:
+    """The beginning of *text* on one line, in quotation marks."""
+    line = " ".join(text[: LONGEST_QUOTE * 4].split()) or "blanks"
+    return f"“{line}”" if len(line) <= LONGEST_QUOTE else f"“{line[: LONGEST_QUOTE - 3]}…”"
+
+
 JUDGES: tuple[Judge, ...] = (
     _find_empty,
     _find_early_end,
     _find_unused_image,
-    _find_refusal,
+    _find_speech,
+    _find_reasoning,
     _find_prompt_echo,
     _find_repetition,
     _find_low_confidence,

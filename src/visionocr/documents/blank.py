@@ -41,6 +41,8 @@ _SOFT_STEP, _SOFT_RANGE = 24, 120
 """Levels between neighbouring squares, and over the page: light falls more evenly on bare paper."""
 _HUES = 24
 """Levels by which the colours of a page may differ while it is taken for grey or of a single tint."""
+_EVEN = 2
+"""Levels by which JPEG may make the pixels of one colour differ."""
 _IS_SET = [0] + [255] * 255
 
 
@@ -62,6 +64,12 @@ def is_blank(picture: Picture) -> bool:
     if all(_span(_subtract(c, green)) + _span(_subtract(green, c)) <= _HUES for c in (red, blue)):
         return True
     return not (_has_content(red) or _has_content(blue))
+
+
+def is_even(picture: Picture) -> bool:
+    """Whether a picture is of a single colour."""
+    bands = (picture,) if picture.mode == "L" else map(picture.getchannel, range(3))
+    return all(_span(band) <= _EVEN for band in bands)
 
 
 def has_much_print(picture: Any) -> bool:

@@ -35,23 +35,39 @@ class Content:
     data: bytes = field(default=b"", repr=False)
     temporary: bool = False
     """The file at ``path`` was made here and is deleted by ``discard``."""
+    expected: tuple[int, ...] = ()
+    """The state that the file must have whenever it is opened; empty: any."""
 
     def open(self) -> BufferedReader | BytesIO:
-        """A new binary stream of the bytes. Raises ``DocumentError``."""
+        """A new binary stream of the bytes. Raises ``DocumentError``, also where the file is not as ``expected``."""
+        if not self.path:
+            return BytesIO(self.data)
         try:
-            return open(self.path, "rb") if self.path else BytesIO(self.data)
+            stream = open(self.path, "rb")  # noqa: SIM115 (it is the caller's to close)
         except OSError as error:
             raise _unreadable(self.name, error) from error
+        try:
+            self.check_unchanged(stream)
+        except DocumentError:
+            stream.close()
+            raise
+        return stream
 
-    def state(self) -> tuple[int, ...]:
+    def check_unchanged(self, stream: BufferedReader | BytesIO | None = None) -> None:
+        """Raise ``DocumentError`` when the file (or the one that *stream* reads) is not as ``expected``."""
+        if self.expected and self.state(stream) != self.expected:
+            raise DocumentError(f"{printable(self.name)} was changed while it was being read", "run the command again")
+
+    def state(self, stream: BufferedReader | BytesIO | None = None) -> tuple[int, ...]:
         """The size in bytes and, of a file, when it was changed (nanoseconds) and its inode. Raises ``DocumentError``.
 
-        A file whose state is the same has not been changed.
+        A file whose state is the same has not been changed. With *stream*, of the file that it reads, which need no
+        longer be the one at ``path``.
         """
         if not self.path:
             return (len(self.data),)
         try:
-            status = os.stat(self.path)
+            status = os.stat(self.path if stream is None else stream.fileno())
         except OSError as error:
             raise _unreadable(self.name, error) from error
         return status.st_size, status.st_mtime_ns, status.st_ino

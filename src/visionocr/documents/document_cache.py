@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BufferedReader, BytesIO
 from typing import Protocol
 
 from visionocr.documents.content import Content
 from visionocr.errors import DocumentError, Interrupted
-from visionocr.text import printable
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 _MOST_OPEN = 4
@@ -69,13 +69,48 @@ class _Document(Protocol):
     def close(self) -> None: ...
 
 
+class _Opened:
+    """A document that is open, and a stream of its own by which a change of the file is seen."""
+
+    def __init__(self, document: DocumentHandle, password: Password | None) -> None:
+        """Open it. Raises ``DocumentError``, also when the file is no longer what its digest was taken of."""
+        self._content = replace(document.content, expected=document.state)
+        self._stream: BufferedReader | BytesIO = self._content.open()
+        try:
+            self._document = open_document(document, password)
+            self._content.check_unchanged()  # it was opened by its path: that must have led to the file of the stream
+        except BaseException:
+            self._stream.close()
+            raise
+        self.pages = self._document.pages
+
+    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
+        """The images of one page. Raises ``DocumentError``, also when the file was changed in its place.
+
+        A file that was replaced or deleted can still be read; one that was overwritten cannot, and what was drawn of
+        it meanwhile may be of either.
+        """
+        try:
+            images = self._document.load(page, spec)
+        except DocumentError:
+            self._content.check_unchanged(self._stream)  # that is why
+            raise
+        self._content.check_unchanged(self._stream)
+        return images
+
+    def close(self) -> None:
+        """Close the document and the stream."""
+        self._document.close()
+        self._stream.close()
+
+
 class DocumentCache:
     """Renders in this process: a ``Rasterizer``. One call at a time, for the PDF renderer is not thread-safe."""
 
     concurrency = 1
 
     def __init__(self) -> None:
-        self._open: OrderedDict[int, _Document] = OrderedDict()
+        self._open: OrderedDict[int, _Opened] = OrderedDict()
         self._pages_drawn: Counter[int] = Counter()
         """By document that is open."""
         self._lock = threading.Lock()
@@ -128,13 +163,13 @@ class DocumentCache:
         if self._closed:
             raise Interrupted("stopped")
 
-    def _find(self, document: DocumentHandle, password: Password | None) -> _Document:
+    def _find(self, document: DocumentHandle, password: Password | None) -> _Opened:
         self._check_open()
         if self._pages_drawn[document.number] >= _REOPEN_AFTER and _can_reopen(document):
             self._drop(document.number)
         found = self._open.get(document.number)
         if found is None:
-            found = self._open[document.number] = open_document(document, password)
+            found = self._open[document.number] = _Opened(document, password)
             while len(self._open) > _MOST_OPEN:
                 self._drop(next(iter(self._open)))
         self._open.move_to_end(document.number)
@@ -159,17 +194,15 @@ def _can_reopen(document: DocumentHandle) -> bool:
 
 def open_document(document: DocumentHandle, password: Password | None) -> _Document:
     """Open a document whose kind is known. Raises ``DocumentError``."""
-    name = document.content.name
-    if document.content.state() != document.state:
-        raise DocumentError(f"{printable(name)} was changed while it was being read", "run the command again")
+    content = replace(document.content, expected=document.state)
     # The libraries are loaded with the first document: starting up must not wait for them.
     if document.kind != "PDF":
         from visionocr.documents.picture import PictureFile
 
-        return PictureFile(document.content, document.kind)
+        return PictureFile(content, document.kind)
     from visionocr.documents.pdf import PdfFile
 
     known = document.password
-    pdf = PdfFile(document.content, password if known is None else lambda _: known)
+    pdf = PdfFile(content, password if known is None else lambda _: known)
     document.password = pdf.password
     return pdf

@@ -22,6 +22,8 @@ _BLOCK = 10
 """Pixels: what a bad JPEG makes of a grain of dust or noise covers one of its blocks."""
 _OUTSTANDING = 2.5
 """How many times heavier than usual on its page a small component must be to be no dust."""
+_STRONG_STEP = 60
+"""Levels of the strongest step of a letter of dark print; what JPEG makes of a scanner's noise stays below."""
 _RULE = 8.0
 """Millimetres from which on a straight line is a fold, a rule or an edge, and not a stroke of a letter."""
 _RULE_GAP = 2.0
@@ -202,9 +204,25 @@ def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[lis
     spots: list[Component] = []
     shapes: list[Component] = []
     for component in components:
-        is_light = weights.get(id(component), math.inf) < _OUTSTANDING * usual
+        is_light = weights.get(id(component), math.inf) < _OUTSTANDING * usual and not _is_drawn(component, edges)
         (spots if is_light or component.extent <= _speck_size(edges) else shapes).append(component)
     return spots, shapes
+
+
+def _is_drawn(component: Component, edges: EdgePixels) -> bool:
+    """Whether it is strong over more than the size of a grain, as a letter is from its top to its foot.
+
+    What JPEG makes of a grain is strong only where the grain is, and what it makes of noise is weak everywhere.
+    """
+    pieces = [
+        (y, start, edges.steps[y * edges.width + start : y * edges.width + stop]) for y, start, stop in component.runs
+    ]
+    peak = max(max(steps) for _, _, steps in pieces)
+    if peak < _STRONG_STEP:
+        return False
+    core = [(y, x) for y, start, steps in pieces for x, step in enumerate(steps, start) if 2 * step >= peak]
+    rows, columns = [y for y, _ in core], [x for _, x in core]
+    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1 > _speck_size(edges)
 
 
 def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -> bool:

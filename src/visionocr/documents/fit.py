@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from visionocr.documents import images
-from visionocr.documents.blank import is_blank
+from visionocr.documents.blank import is_blank, is_even
+from visionocr.documents.damage import is_incomplete
 from visionocr.documents.images import Picture, Size
+from visionocr.errors import DocumentError
+from visionocr.text import printable
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
 MAX_DPI = 300.0
@@ -155,7 +158,7 @@ def adjustment(message: str) -> Finding:
 
 def may_be_blank(spec: RasterSpec, findings: tuple[Finding, ...]) -> bool:
     """Whether to look for content at all. What a damaged file does not show may have been there: the model decides."""
-    return spec.find_blank and spec.split and not any(finding.kind is FindingKind.DAMAGED for finding in findings)
+    return spec.find_blank and not any(finding.kind is FindingKind.DAMAGED for finding in findings)
 
 
 def make_images(
@@ -169,9 +172,13 @@ def make_images(
     """The images of a page, given its picture.
 
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
-    keeps the resolution of colour. A page is blank when all its parts are; a picture to be described never is.
+    keeps the resolution of colour. A page is blank when all its parts are, a picture to be described only when it is
+    of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer about it could be true.
     """
-    blank = may_be_blank(spec, findings)
+    blank = may_be_blank(spec, findings) and (spec.split or is_even(picture))
+    if is_incomplete(findings) and (is_even(picture) or (spec.find_blank and spec.split and is_blank(picture))):
+        words = f"page {page.number} of {printable(page.document)} is damaged: nothing of it can be seen"
+        raise DocumentError(words, "export it again with the program that made it")
     pieces = [picture]
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
@@ -180,7 +187,8 @@ def make_images(
     for part, piece in enumerate(pieces, 1):
         fitted, padding = _fit(piece, spec)
         # Looked at without the padding, and before small print is shrunk away.
-        blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
+        if spec.split:
+            blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
         media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
         size, remarks = fitted.size, (*findings, *padding)
         result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks))

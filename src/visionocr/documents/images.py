@@ -1,4 +1,4 @@
-"""Pillow: opens pictures within limits of memory, converts them to grey or RGB, resizes and encodes them."""
+"""Pillow: opens pictures within limits of memory, resizes and encodes them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from PIL import Image, ImageChops, ImageFile, features
+from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError, features
 
+from visionocr.documents import tiff
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef
@@ -83,7 +84,17 @@ def open_picture(stream: IO[bytes], kind: str, name: str) -> Any:
             raise DocumentError(words, 'pip install "visionocr[heic]"') from error
         register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
         getattr(pillow_heif, register, lambda: None)()
-    return Image.open(stream, formats=[kind])
+    if kind != "TIFF":
+        return Image.open(stream, formats=[kind])
+    tiff.register_kinds()
+    try:
+        return Image.open(stream, formats=[kind])
+    except UnidentifiedImageError:
+        unknown = tiff.describe(stream)
+        if not unknown:
+            raise
+        words = f"{printable(name)} is a TIFF of a kind that nothing here can open: {unknown}"
+        raise DocumentError(words, "save it as a PNG or a JPEG") from None
 
 
 def check_size(image: Any, *, in_memory: bool = False) -> None:
@@ -113,101 +124,6 @@ def check_scans(image: Any) -> None:
 def _too_large(image: Any, why: str) -> DocumentError:
     words = f"a picture of {image.size[0]} x {image.size[1]} pixels {why} too large"
     return DocumentError(words, "make it smaller or cut it up")
-
-
-# --- converting -------------------------------------------------------------------------------------------
-
-_GAP = 1.5
-"""How many times finer than needed a picture is decoded, so that the last step of shrinking is a good one."""
-_BAND = 2**22
-"""Pixels reduced at a time."""
-_MAX_KEPT = 100_000_000
-"""Pixels to which a very long picture is reduced: there will be copies of it."""
-_DEEP = frozenset({"I;16", "I", "F"})
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What undoes each EXIF orientation."""
-_ORIENTATION = 0x0112
-
-
-def convert(image: Any, compute_scale: Callable[[Size], float]) -> Picture:
-    """The current frame of an opened file, upright, grey or RGB, reduced towards the scale at which it is needed."""
-    width, height = image.size
-    check_size(image)
-    scale = compute_scale(image.size)
-    if image.format in ("JPEG", "MPO"):
-        check_scans(image)
-        image.draft(None, (math.ceil(width * scale * _GAP), math.ceil(height * scale * _GAP)))
-    check_size(image, in_memory=True)
-    image.load()
-    useful = int(image.size[0] / (width * scale * _GAP))
-    plain = _reduce(image, max(1, useful, math.ceil(math.sqrt(math.prod(image.size) / _MAX_KEPT))))
-    upright = _UPRIGHT.get(read_orientation(image))
-    if upright is not None:
-        plain = plain.transpose(upright)
-    plain.info = {}  # else comments, densities and colour profiles are written into what is sent
-    return plain
-
-
-def read_orientation(image: Any) -> int:
-    """The EXIF orientation, 1 for upright. Before decoding it may be missing, and TIFFs are turned by decoding."""
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except BROKEN:
-        return 1
-
-
-def _reduce(image: Picture, factor: int) -> Picture:
-    """Grey or RGB, *factor* times smaller. Done in bands, so that a large picture is not in memory twice."""
-    if image.mode.startswith("I;16") and image.mode != "I;16":
-        image = image.convert("I")  # Pillow can convert the other byte orders to nothing else
-    extrema = image.getextrema() if image.mode in _DEEP else None
-    if factor == 1:
-        return _flatten(image, extrema)
-    width, height = image.size
-    band = factor * max(1, _BAND // (width * factor))
-    result: Picture | None = None
-    for top in range(0, height, band):
-        piece = _flatten(image.crop((0, top, width, min(top + band, height))), extrema).reduce(factor)
-        if result is None:
-            result = Image.new(piece.mode, (piece.width, math.ceil(height / factor)))
-        result.paste(piece, (0, top // factor))
-    assert result is not None
-    return result
-
-
-def _flatten(image: Picture, extrema: Any) -> Picture:
-    """Any mode as ``L`` or ``RGB``; what is transparent becomes white.
-
-    *extrema* are the lowest and the highest value of a picture of 16 bits and more, which is scaled to 8 bits by the
-    range it uses, never clipped. That range is the smallest number of bits that holds all values (12, of many
-    scanners) or, of floating point numbers, 0 to 1.
-    """
-    if extrema is not None:
-        floor = min(0.0, extrema[0])
-        span = extrema[1] - floor
-        if image.mode == "F":
-            top = 1.0 if span <= 1 else 255.0 if span <= 255 else span
-        else:
-            top = float((1 << max(8, int(span).bit_length())) - 1)
-            image = image.convert("I")
-        scale = 255.0 / top
-        return image.point(lambda value: value * scale - floor * scale).convert("L")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(layer, mask=layer.getchannel("A"))
-        return paper
-    if image.mode in ("L", "RGB"):
-        return image  # convert would copy it
-    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 # --- working with pixels ----------------------------------------------------------------------------------

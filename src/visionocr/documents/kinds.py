@@ -27,6 +27,8 @@ SUFFIXES = {
 ACCEPTED = "PDF, JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC and AVIF are read"
 
 _STARTS = (
+    # Raw photos. Others are TIFFs, and only their directories tell.
+    *((start, "RAW") for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM")),
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
@@ -54,13 +56,15 @@ _REFUSED = (
 
 def sniff(head: bytes) -> str | None:
     """``PDF``, or the name of a picture format, from the first ``HEAD`` bytes; ``None`` for anything else."""
+    if head[:4] == b"II*\0" and head[8:10] == b"CR":
+        return "RAW"
     for start, name in _STARTS:
         if head.startswith(start):
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
-        return _brand(head)
+        return "RAW" if head[8:12] == b"crx " else _brand(head)
     if b"%PDF-" in head[:HEAD]:
         return "PDF"
     # Two letters are weak evidence: the reserved bytes and the header's size make it a bitmap.

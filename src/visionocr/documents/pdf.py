@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,29 +12,28 @@ import pymupdf
 
 from visionocr.documents import images
 from visionocr.documents.content import Content
-from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, fit_size, make_images
+from visionocr.documents.damage import TAIL, find_cut_object, find_damage, is_incomplete
+from visionocr.documents.fit import make_images
+from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
+from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet
+from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.errors import DocumentError
 from visionocr.text import printable
-from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
+from visionocr.types import Finding, PageImage, PageRef, RasterSpec
 
 _mupdf: Any = pymupdf
-MAX_RASTER = 64_000_000
-"""Pixels of a raster, whatever is asked for: 256 MB."""
-_POSTER = 2400.0
-"""Points; a page with a longer side is larger than A1."""
-_LEGIBLE_DPI = 72.0
-"""Dots per inch at which small print is ten pixels high, the least that can be read."""
 _MIN_BLANK_DPI = 48.0
 """Dots per inch below which a page may look blank only because its print is too small to be seen."""
 _MAX_PASSWORDS = 100
 """Passwords that are tried."""
 _MAX_SAME = 3
 """Times the same wrong password may come in a row: a caller that knows only one would never end."""
+_MAX_OBJECTS = 10_000
+"""Objects among which pages are looked for that are in no tree."""
 _STORE_PAGES, _PICTURE_PAGES = 64, 16
 """Pages between two clearings of MuPDF's store, which would otherwise grow to 256 MB, and as how many of them a page
 with a picture counts. The store also holds fonts: without them the next page takes twice as long."""
-_DAMAGE = re.compile(r"error|cannot|truncated|missing|corrupt|invalid|only has", re.IGNORECASE)
 _FAILURES = (
     *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError, ArithmeticError, AssertionError),
     _mupdf.mupdf.FzErrorBase,
@@ -54,16 +52,23 @@ class PdfFile:
         self._name = printable(content.name)
         self._drawn = 0
         """Pages since the store was cleared, see ``_STORE_PAGES``."""
+        self._hidden: tuple[tuple[Finding, ...], tuple[Finding, ...]] | None = None
+        """What ``find_hidden_content`` found; ``None`` before the first page."""
         self.password: str | None = None
         """The one that opened it, where it needs one."""
         _mupdf.TOOLS.reset_mupdf_warnings()
         with guarded(self._name, "opened"):
             self._pdf = _open(content)
             self._unlock(content.name, password)
-            self.pages = int(self._pdf.page_count)
+            self.pages = self._count_pages()
             """How many pages it has."""
+            self._cut_object = _find_cut_object(content) if self._pdf.is_repaired else None
+            """The object in which the file ends."""
+            is_lost = self.pages < 1 and self._has_loose_pages()
         if self.pages < 1:
-            raise DocumentError(f"{self._name} has no pages")
+            raise DocumentError(
+                f"{self._name} " + ("is damaged: its pages cannot be found" if is_lost else "has no pages")
+            )
         if self.pages > content.state()[0]:
             # Older versions of MuPDF believe it, and every one of two thousand million pages would fail.
             raise DocumentError(f"{self._name} is damaged: it claims to have {self.pages} pages")
@@ -74,18 +79,20 @@ class PdfFile:
             raise DocumentError(f"{self._name} has no page {page.number}")
         _mupdf.TOOLS.reset_mupdf_warnings()
         with guarded(f"page {page.number} of {self._name}", "drawn"):
-            sheet = self._pdf.load_page(page.number - 1)
-            zoom, remarks = _compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
-            if self._has_no_area(sheet):
-                remarks = (*remarks, adjustment("the page has no area; it was rendered as US Letter"))
-            elif (scan := self._find_scan(sheet)) is not None:
+            sheet, remarks = load_sheet(self._pdf, page.number)
+            remarks = (*remarks, *self._find_hidden_content(sheet))
+            zoom, limits = compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
+            remarks = (*remarks, *limits)
+            scan = self._find_scan(sheet)
+            if scan is not None:
                 side = round(zoom * max(sheet.rect.width, sheet.rect.height))
                 scan_spec = replace(spec, max_side=min(spec.max_side, side))
-                whole = load_scan(scan, page, scan_spec, self._find_damage())
+                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks))
                 if whole is not None:
                     self._clear_store(1)
                     return whole
-            pixmap = _draw(sheet, zoom)
+            pixmap, incomplete = draw(sheet, zoom)
+            incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
             raise DocumentError(f"page {page.number} of {self._name} is too long for its width to be rendered")
         # The picture uses the pixmap's samples: the pixmap has to live as long.
@@ -93,8 +100,12 @@ class PdfFile:
         picture = images.from_samples((pixmap.w(), pixmap.h()), samples, pixmap.stride())
         if zoom * 72 < _MIN_BLANK_DPI:
             spec = replace(spec, find_blank=False)
-        result = make_images(picture, page, spec, (*self._find_damage(), *remarks))
-        self._clear_store(_PICTURE_PAGES if self._has_pictures(sheet) else 1)
+        damage = self._find_damage(incomplete)
+        # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
+        self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
+        result = make_images(picture, page, spec, (*damage, *remarks))
+        if result[0].blank and self._has_visible_text(sheet, picture, zoom):
+            return tuple(replace(image, blank=False) for image in result)
         return result
 
     @property
@@ -124,6 +135,22 @@ class PdfFile:
         words = "is encrypted" if not tried else "is encrypted, and the password is wrong"
         raise DocumentError(f"{self._name} {words}", "give --password-file FILE with the document's password in it")
 
+    def _count_pages(self) -> int:
+        """How many pages there are; a file that seems to have none is repaired first, which MuPDF does not do itself.
+
+        Such a file may have lost its page tree to a cross-reference section that gives itself as the one before.
+        """
+        count = int(self._pdf.page_count)
+        if count < 1 and not self._pdf.is_repaired:
+            _mupdf.mupdf.pdf_repair_xref(_mupdf.mupdf.pdf_document_from_fz_document(self._pdf.this))
+            count = int(self._pdf.page_count)
+        return count
+
+    def _has_loose_pages(self) -> bool:
+        """Whether there are pages that belong to no tree."""
+        numbers = range(1, min(int(self._pdf.xref_length()), _MAX_OBJECTS))
+        return any(self._pdf.xref_get_key(number, "Type")[1] == "/Page" for number in numbers)
+
     def _find_scan(self, sheet: Any) -> Scan | None:
         """The JPEG that is the page, where it certainly is."""
         try:
@@ -131,21 +158,20 @@ class PdfFile:
         except _FAILURES:
             return None  # what is broken is drawn as far as possible
 
-    def _has_no_area(self, sheet: Any) -> bool:
-        """Whether the page's own box is empty: MuPDF then silently takes a sheet of letter paper."""
-        kind, box = self._pdf.xref_get_key(sheet.xref, "MediaBox")
-        sides = re.findall(r"[-+.0-9]+", box) if kind == "array" else ()
-        return len(sides) == 4 and (float(sides[0]) == float(sides[2]) or float(sides[1]) == float(sides[3]))
+    def _find_hidden_content(self, sheet: Any) -> tuple[Finding, ...]:
+        """What the document holds besides what is on its pages. What is broken there is no matter for the page."""
+        try:
+            if self._hidden is None:
+                self._hidden = find_hidden_content(self._pdf)
+            everywhere, on_first = self._hidden
+            return (*everywhere, *(on_first if sheet.number == 0 else ()), *find_pinned_files(self._pdf, sheet))
+        except _FAILURES:
+            return ()
 
-    def _find_damage(self) -> tuple[Finding, ...]:
+    def _find_damage(self, incomplete: bool = False) -> tuple[Finding, ...]:
         """What MuPDF reported about the file and about the page just drawn."""
-        warnings = [line for line in _mupdf.TOOLS.mupdf_warnings().splitlines() if _DAMAGE.search(line)]
-        messages = []
-        if self._pdf.is_repaired:
-            messages.append("the PDF is damaged; it was repaired as far as possible")
-        if warnings:
-            messages.append(f"the page is damaged; what can be read was rendered ({printable(warnings[0])[:200]})")
-        return tuple(Finding(FindingKind.DAMAGED, message, Severity.INFO) for message in messages)
+        warnings = _mupdf.TOOLS.mupdf_warnings()
+        return find_damage(warnings, repaired=bool(self._pdf.is_repaired), incomplete=incomplete)
 
     def _has_pictures(self, sheet: Any) -> bool:
         """Whether MuPDF may have decoded pictures for a page."""
@@ -153,6 +179,13 @@ class PdfFile:
             return bool(sheet.get_images())
         except _FAILURES:
             return True  # the page was drawn all the same
+
+    def _has_visible_text(self, sheet: Any, picture: images.Picture, zoom: float) -> bool:
+        """Whether the page has print after all: single letters look like dust to those who know only the pixels."""
+        try:
+            return has_visible_text(sheet, picture, zoom)
+        except _FAILURES:
+            return True  # in doubt it is not blank
 
     def _clear_store(self, pages: int) -> None:
         """Count *pages*, and from time to time clear what MuPDF keeps of them."""
@@ -188,23 +221,10 @@ def _open(content: Content) -> Any:
     return pdf
 
 
-def _draw(sheet: Any, zoom: float) -> Any:
-    """A page on white paper with its annotations, as a pixmap of four channels, of which the last means nothing.
-
-    Pillow uses such pixels without a copy, which it would need of three channels, as ``Page.get_pixmap`` makes them,
-    and which takes longer than drawing them. Mixed colours may be rounded differently.
-    """
-    mupdf = _mupdf.mupdf
-    drawing = sheet.get_displaylist(annots=True).this
-    matrix = mupdf.FzMatrix(zoom, 0, 0, zoom, 0, 0)
-    box = mupdf.fz_round_rect(mupdf.fz_transform_rect(mupdf.fz_bound_display_list(drawing), matrix))
-    pixmap = mupdf.fz_new_pixmap_with_bbox(mupdf.fz_device_rgb(), box, mupdf.FzSeparations(), 1)
-    mupdf.fz_clear_pixmap_with_value(pixmap, 0xFF)
-    device = mupdf.fz_new_draw_device(matrix, pixmap)
-    everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
-    mupdf.fz_run_display_list(drawing, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
-    mupdf.fz_close_device(device)
-    return pixmap
+def _find_cut_object(content: Content) -> int | None:
+    with content.open() as stream:
+        stream.seek(max(0, content.state(stream)[0] - TAIL))
+        return find_cut_object(stream.read())
 
 
 def _is_text(text: str) -> bool:
@@ -213,37 +233,3 @@ def _is_text(text: str) -> bool:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
         return False
-
-
-def _compute_zoom(width: float, height: float, spec: RasterSpec) -> tuple[float, tuple[Finding, ...]]:
-    """The factor from points to pixels at which the raster's long side is exactly as long as it may be."""
-    if not (0 < width < math.inf and 0 < height < math.inf):
-        raise ValueError("its size is invalid")
-    wanted = spec.dpi or MAX_DPI
-    long, short = max(width, height), min(width, height)
-    # Measured in pixels at the wanted resolution, and limited as a picture of that size is.
-    full = max(1, round(long * wanted / 72))
-    size = full, max(1, min(full, math.ceil(short * wanted / 72 - 0.001)))
-    max_side, max_pixels = _compute_limits(size, spec)
-    side = max(fit_size(size, max_side, max_pixels))
-    while side > 1 and side * math.ceil(side * short / long - 0.001) > max_pixels:
-        side -= 1  # the renderer rounds up
-    zoom = side / long
-    remarks = []
-    sheet = short * PIECE_ASPECT if max_side > spec.max_side else long
-    if spec.dpi and side < full:
-        remarks.append(f"rendered at {zoom * 72:.0f} dpi instead of {spec.dpi:g}, to fit {spec.max_side} pixels")
-    elif sheet > _POSTER and zoom * 72 < _LEGIBLE_DPI and side < full:
-        remarks.append(f"the page is {width / 72:.0f} x {height / 72:.0f} inches; rendered at {zoom * 72:.2g} dpi")
-    return zoom, tuple(adjustment(remark) for remark in remarks)
-
-
-def _compute_limits(size: tuple[int, int], spec: RasterSpec) -> tuple[int, int]:
-    """The longest side and the most pixels of a raster. A strip to be cut gets them for each of its pieces."""
-    most = MAX_RASTER if spec.max_pixels is None else min(MAX_RASTER, spec.max_pixels)
-    aspect = size[0] / size[1]
-    if not spec.split or aspect <= spec.max_aspect:
-        return spec.max_side, most
-    piece = max(PIECE_ASPECT, aspect / MAX_PARTS)
-    pixels = MAX_RASTER if spec.max_pixels is None else min(MAX_RASTER, int(spec.max_pixels * aspect / piece))
-    return math.floor(spec.max_side * aspect / piece), pixels

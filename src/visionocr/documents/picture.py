@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, TypeVar
 
-from visionocr.documents import images
+from visionocr.documents import images, tiff
+from visionocr.documents.camera_raw import check_raw, develop
 from visionocr.documents.content import Content
+from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_scale, make_images
 from visionocr.errors import DocumentError
 from visionocr.text import printable
@@ -18,10 +20,6 @@ from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec
 
 _MAX_FRAMES = 20_000
 """Of a TIFF. Finding a frame takes longer the more come before it."""
-_SUBFILE_TYPE = 254
-"""TIFF tag."""
-_NOT_A_PAGE = 0b101
-"""Bits of the subfile type: a smaller version of another frame, or a mask."""
 _HALF_COLOUR = frozenset({"JPEG", "WEBP", "HEIF", "AVIF"})
 """Formats that store colour at half the resolution, or may: sending it finer would only cost bytes."""
 _LARGE = 16_000_000
@@ -104,8 +102,19 @@ class PictureFile:
             self._image = images.open_picture(self._stream, self._kind, self._content.name)
         return self._image
 
+    def _is_camera_raw(self) -> bool:
+        """Whether it is a raw photo. Most look like TIFFs, in whose first frame there is a thumbnail."""
+        if self._kind == "TIFF":
+            with self._content.open() as stream:
+                if tiff.is_camera_raw(stream):
+                    self._kind = "RAW"
+        return self._kind == "RAW"
+
     def _find_frames(self) -> list[int]:
         """The frames that are pages."""
+        if self._is_camera_raw():
+            check_raw(self._content.name)
+            return [0]
         image = self._open()
         frames: list[int] = []
         for frame in itertools.count() if self._kind == "TIFF" else ():
@@ -114,7 +123,7 @@ class PictureFile:
                 raise DocumentError(f"{name} has more than {_MAX_FRAMES:,} frames", "split it into several files")
             try:
                 image.seek(frame)
-                is_page = not int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NOT_A_PAGE
+                is_page = tiff.is_page(image)
             except EOFError:
                 break
             except images.BROKEN:
@@ -130,13 +139,16 @@ class PictureFile:
         image.seek(frame)
         dpi = tuple(float(side) for side in image.info.get("dpi", (0, 0)))
         is_lossy = self._kind in _HALF_COLOUR or "jpeg" in str(image.info.get("compression"))
-        return PictureFacts(image.size, dpi[:2], images.read_orientation(image), is_lossy, image.mode == "1")
+        return PictureFacts(image.size, dpi[:2], read_orientation(image), is_lossy, image.mode == "1")
 
     def _decode(self, frame: int, compute_scale: Callable[[images.Size], float]) -> images.Picture:
         """A frame, upright, grey or RGB, reduced towards the scale that *compute_scale* tells for its size."""
+        if self._kind == "RAW":
+            with self._content.open() as stream:
+                return develop(stream, self._content.name, compute_scale)
         image = self._open()
         image.seek(frame)
-        picture = images.convert(image, compute_scale)
+        picture = convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
         if self.pages == 1 or math.prod(image.size) >= _LARGE:
             self.close()

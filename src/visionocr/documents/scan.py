@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionocr.documents import images
-from visionocr.documents.blank import has_much_print, is_blank
+from visionocr.documents.blank import has_much_print, is_blank, is_even
+from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_layout, compute_scale, make_images, may_be_blank, needs_split
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
@@ -178,10 +179,10 @@ def load_scan(
             inner, outer = compute_layout(image.size, spec)
             fits = inner == outer == image.size and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
             fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
-            if not fits or not _is_baseline(image, scan.data):
-                picture = images.convert(image, lambda size: compute_scale(size, spec))
+            if not (fits and _is_baseline(image, scan.data) and _is_complete(scan.data)):
+                picture = convert(image, lambda size: compute_scale(size, spec))
                 return make_images(picture, page, spec, findings, full_colour=False)
-        blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document)
+        blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document, spec)
     except DocumentError:
         return None
     return (PageImage(page, "image/jpeg", scan.data, image.width, image.height, findings=findings, blank=blank),)
@@ -191,7 +192,7 @@ def _is_plain(image: Any) -> bool:
     """Whether an opened JPEG shows grey or RGB the way it is stored. Raises ``DocumentError`` for one too large."""
     images.check_size(image)
     images.check_scans(image)
-    return image.mode in ("L", "RGB") and images.read_orientation(image) == 1
+    return image.mode in ("L", "RGB") and read_orientation(image) == 1
 
 
 def _is_baseline(image: Any, data: bytes) -> bool:
@@ -199,7 +200,12 @@ def _is_baseline(image: Any, data: bytes) -> bool:
     return "progressive" not in image.info and _BASELINE.search(data[:_MAX_HEADERS]) is not None
 
 
-def _is_blank(jpeg: bytes, name: str) -> bool:
+def _is_complete(jpeg: bytes) -> bool:
+    """Whether the mark of its end follows the last scan: within compressed data its two bytes do not occur."""
+    return jpeg.rfind(b"\xff\xd9") > jpeg.rfind(b"\xff\xda")
+
+
+def _is_blank(jpeg: bytes, name: str, spec: RasterSpec) -> bool:
     """Most pages are seen to be full from their upper part, coarsely decoded; only the others are decoded whole."""
     with images.guarded(name, tolerant=True):
         image = images.open_picture(io.BytesIO(jpeg[: len(jpeg) // _FRACTION]), "JPEG", name)
@@ -207,5 +213,5 @@ def _is_blank(jpeg: bytes, name: str) -> bool:
         if has_much_print(image):
             return False
     with images.guarded(name):
-        image = images.open_picture(io.BytesIO(jpeg), "JPEG", name)
-        return is_blank(images.convert(image, lambda _: 1.0))
+        picture = convert(images.open_picture(io.BytesIO(jpeg), "JPEG", name), lambda _: 1.0)
+        return is_blank(picture) if spec.split else is_even(picture)

@@ -13,8 +13,9 @@ from typing import Any
 from visionocr.boxes import Box, TextLine
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
+from visionocr.layout.lines import Line
 from visionocr.layout.markdown import page_text
-from visionocr.layout.order import Line
+from visionocr.layout.noise import drop_noise
 from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
@@ -24,8 +25,6 @@ SURE = 0.965
 till receipts (80 to 96 % of the words right) 41 were below, of 102 clean pages in proportional type none, of 32 in
 typewriter type, which the tiny model reads less well, 10; of 26 noisy, blurred or very small renders the two that
 were above had every word right, the 24 below had not."""
-STRAY = 0.5
-"""Below this confidence a line of one or two characters is a speck or part of a picture, not text."""
 _RANKS = ("lite", "tiny", "small")
 """Of the models that looked at a request's pictures, the last one here is named."""
 MOST_WORKERS = 4
@@ -208,7 +207,8 @@ class LocalEngine:
         except (LookupError, TypeError, ValueError):
             worker.kill()
             raise AnswerUnusable("the embedded engine returned invalid data") from None
-        return [line for line in found if line.text.strip() and not _is_stray(line)]
+        kept, _ = drop_noise([line for line in found if line.text.strip()])
+        return kept
 
     def _choose_first(self, *, deep: bool) -> str:
         """The model that reads first."""
@@ -240,10 +240,6 @@ def measure_confidence(lines: Sequence[Line]) -> float | None:
 
 def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: Any) -> Line:
     return Line(float(left), float(top), float(right), float(bottom), str(text), float(sure))
-
-
-def _is_stray(line: Line) -> bool:
-    return line.confidence < STRAY and sum(char.isalnum() for char in line.text) < 3
 
 
 def place_line(line: Line, image: PageImage) -> TextLine:

@@ -9,6 +9,7 @@ from dataclasses import astuple
 from typing import Any
 
 from visionocr.evidence import Doubt
+from visionocr.output.containment import contain_line, contain_markdown, contain_plain
 from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
 from visionocr.types import PageRef, PageResult, Severity, Status
@@ -50,7 +51,7 @@ class PagesText(Formatter):
         lead = "\f" if self._breaks == "formfeed" and self._written else ""
         parts = [self._break(result)]
         if result.text:
-            parts.append(result.text)
+            parts.append(contain_markdown(result.text) if self.suffix == ".md" else contain_plain(result.text))
         elif result.status not in {Status.BLANK, Status.CHECKED}:
             parts.append(self._gap(result))
         self._written = True
@@ -118,16 +119,17 @@ class Captions(Formatter):
     def page(self, result: PageResult) -> str:
         """The caption, or a marked gap."""
         name = printable(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
+        markdown = self.suffix == ".md"
         text = " ".join(result.text.split())
+        text = contain_line(text) if markdown else contain_plain(text)
         if not text and result.status is not Status.CHECKED:
             gap = f"[could not be described: {reasons(result.findings)}]"
-            markdown = self.suffix == ".md"
             text = f"{page_comment(result)} **{_escape(gap)}**" if markdown else gap
-        elif result.status is Status.SUSPECT and self.suffix == ".md":
+        elif result.status is Status.SUSPECT and markdown:
             text = f"{page_comment(result)} {text}"
         if not self._several:
             return f"{text}\n"
-        return f"**{_escape(name)}**: {text}\n\n" if self.suffix == ".md" else f"{name}: {text}\n"
+        return f"**{_escape(name)}**: {text}\n\n" if markdown else f"{name}: {text}\n"
 
 
 def formatter_for(settings: Settings, *, captions: bool = False, several: bool = False) -> Callable[[], Formatter]:

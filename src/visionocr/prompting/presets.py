@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from visionocr.errors import ConfigurationError
 from visionocr.prompting import placeholders
-from visionocr.types import ChatMarkers, ImageFacts, NonNegativeInt, PositiveInt, Preset, Recognition, Sampler
+from visionocr.types import (
+    AnswerFacts,
+    AnswerFormat,
+    BoxScale,
+    ChatMarkers,
+    ImageFacts,
+    NonNegativeInt,
+    PositiveInt,
+    Preset,
+    Recognition,
+    Sampler,
+)
 from visionocr.validation import convert, parse_toml
 
 BUILTIN = "builtin"
@@ -43,6 +55,31 @@ class _Recognition:
     koboldcpp_since: str = ""
 
 
+class _Order(StrEnum):
+    """The order of the numbers of a box."""
+
+    X_FIRST = "xyxy"
+    Y_FIRST = "yxyx"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The table ``[answer]``."""
+
+    format: str = AnswerFormat.MARKDOWN
+    tasks: dict[str, Any] = field(default_factory=dict)
+    """Formats of single tasks, where they differ."""
+    grounded: str | None = None
+    """Format of the answers to the prompts under ``[grounded]``."""
+    boxes: PositiveInt | None = None
+    """The number at the right and lower edge of the picture; or ``pixel_multiple`` instead."""
+    pixel_multiple: PositiveInt | None = None
+    """Boxes are in pixels of the picture, resized to multiples of this."""
+    min_pixels: PositiveInt = 1
+    max_pixels: PositiveInt = 10**9
+    order: str = _Order.X_FIRST
+
+
 @dataclass(frozen=True, slots=True)
 class _PresetFile:
     """A preset file."""
@@ -57,12 +94,19 @@ class _PresetFile:
     context_length: NonNegativeInt = 0
     max_length: PositiveInt | None = None
     special_tokens: bool = False
+    thinks: bool = False
     caveats: tuple[str, ...] = ()
     chat: ChatMarkers = ChatMarkers()
     sampler: Sampler = Sampler()
+    """For general use; where it is missing, that for reading pages."""
+    reading_sampler: Sampler = Sampler()
+    """For reading pages, where its maker names values for OCR; where it is missing, the other one made greedy."""
     recognition: _Recognition = _Recognition()
     prompts: dict[str, Any] = field(default_factory=dict)
     """Prompts by task name."""
+    answer: _Answer = _Answer()
+    grounded: dict[str, Any] = field(default_factory=dict)
+    """Prompts that ask for boxes, by task name."""
     alternatives: dict[str, Any] = field(default_factory=dict)
     """Other templates, for people."""
     source: dict[str, Any] = field(default_factory=dict)
@@ -77,10 +121,12 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
     or a pattern that does not compile.
     """
     where = f"preset {name!r} ({origin})"
-    file = convert({"image": {}} | parse_toml(text, where), _PresetFile, where)
+    table = {"image": {}} | parse_toml(text, where)
+    file = convert(table, _PresetFile, where)
     placeholders.check(file.system, f"{where} system")
-    for task, prompt in file.prompts.items():
-        placeholders.check(convert(prompt, str, f"{where}: [prompts] {task}"), f"{where} [prompts] {task}")
+    for heading, prompts in (("prompts", file.prompts), ("grounded", file.grounded)):
+        for task, prompt in prompts.items():
+            placeholders.check(convert(prompt, str, f"{where}: [{heading}] {task}"), f"{where} [{heading}] {task}")
     for pattern in file.name_patterns:
         try:
             re.compile(pattern)
@@ -88,6 +134,9 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
             raise ConfigurationError(
                 f"{where}: name pattern {pattern!r} is no valid regular expression: {error}"
             ) from None
+    # Settings for chats sample, but a transcript has one right text.
+    sampler = file.sampler if "sampler" in table else file.reading_sampler
+    greedy = replace(sampler, temperature=0.0)
     return Preset(
         name=name,
         title=file.title or name,
@@ -98,16 +147,35 @@ def parse_preset(name: str, text: str, origin: str) -> Preset:
         image_text=file.image.text,
         image_after_prompt=file.image.position.startswith("after"),
         context_length=file.context_length,
-        sampler=file.sampler,
+        sampler=sampler,
+        reading_sampler=file.reading_sampler if "reading_sampler" in table else greedy,
         max_length=file.max_length,
         special_tokens=file.special_tokens,
+        thinks=file.thinks,
         task_prompts=tuple(file.prompts.items()),
+        answer=_answer_facts(file.answer, f"{where}: [answer]"),
+        grounded_prompts=tuple(file.grounded.items()),
         name_patterns=file.name_patterns,
         runs_in=file.runs_in,
         group=file.group,
         caveats=file.caveats,
         recognition=Recognition(*astuple(file.recognition)),
         origin=origin,
+    )
+
+
+def _answer_facts(table: _Answer, where: str) -> AnswerFacts:
+    if table.boxes and table.pixel_multiple:
+        raise ConfigurationError(f"{where} has both boxes and pixel_multiple", "Keep the one that is true.")
+    is_y_first = convert(table.order, _Order, f"{where} order") is _Order.Y_FIRST
+    boxes = None
+    if table.boxes or table.pixel_multiple:
+        boxes = BoxScale(table.boxes, table.pixel_multiple, table.min_pixels, table.max_pixels, is_y_first)
+    return AnswerFacts(
+        format=convert(table.format, AnswerFormat, f"{where} format"),
+        tasks=tuple((task, convert(name, AnswerFormat, f"{where} tasks.{task}")) for task, name in table.tasks.items()),
+        grounded=convert(table.grounded, AnswerFormat, f"{where} grounded") if table.grounded is not None else None,
+        boxes=boxes,
     )
 
 

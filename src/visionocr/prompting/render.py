@@ -47,6 +47,11 @@ class Question:
         return self.task.name in {"transcribe", "text"} and self.prompt is None and self.language is None
 
     @property
+    def may_describe(self) -> bool:
+        """Whether an answer may speak about the page: a caption does, and one to the user's own prompt may."""
+        return self.task.caption or self.prompt is not None
+
+    @property
     def uses_language(self) -> bool:
         """Whether prompt or system text have a placeholder for the language: a model's own prompt may have none."""
         return re.search(r"\{\{\s*language\s*\}\}", self.template + self.system_template) is not None

@@ -112,6 +112,31 @@ _MESSAGES = [
 _THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
 _STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 _OPENAI = {"model": "qwen2.5-vl-7b", "messages": _MESSAGES, **_COMMON}
+_KOBOLDCPP_SAMPLERS = {
+    "presence_penalty": 0.0,
+    "typical": 1.0,
+    "tfs": 1.0,
+    "top_a": 0.0,
+    "nsigma": 0.0,
+    "mirostat": 0,
+    "dynatemp_range": 0.0,
+    "smoothing_factor": 0.0,
+    "dry_multiplier": 0.0,
+    "xtc_probability": 0.0,
+    "adaptive_target": -1.0,
+}
+_LLAMACPP_SAMPLERS = {
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "xtc_probability": 0.0,
+    "dynatemp_range": 0.0,
+    "mirostat": 0,
+    "adaptive_target": -1.0,
+}
+"""What an operator may have switched on, switched off."""
 BODIES: dict[str, dict[str, Any]] = {
     "koboldcpp": {
         "prompt": "SYS:Be exact.\n### Human: Read the page.\n### Assistant:",
@@ -123,6 +148,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "min_p": 0.05,
         "rep_pen": 1.1,
         "sampler_seed": 11,
+        **_KOBOLDCPP_SAMPLERS,
         "stop_sequence": list(STOPS),
         "trim_stop": True,
         "render_special": False,
@@ -142,6 +168,9 @@ BODIES: dict[str, dict[str, Any]] = {
             "top_k": 40,
             "min_p": 0.05,
             "repeat_penalty": 1.1,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "typical_p": 1.0,
             "seed": 11,
             "stop": list(STOPS),
         },
@@ -167,10 +196,26 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "openai-vllm": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, **_THOUGHTLESS},
     "openai-lmstudio": {**_OPENAI, **_STREAM, "top_k": 40, "repeat_penalty": 1.1},
-    "openai-llamacpp": {**_OPENAI, **_STREAM, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, **_THOUGHTLESS},
+    "openai-llamacpp": {
+        **_OPENAI,
+        **_STREAM,
+        "top_k": 40,
+        "min_p": 0.05,
+        "repeat_penalty": 1.1,
+        **_THOUGHTLESS,
+        **_LLAMACPP_SAMPLERS,
+    },
     "openai-webui": {**_OPENAI, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1},
-    "openai-ollama": {**_OPENAI, **_STREAM},
-    "openai-koboldcpp": {**_OPENAI, "top_k": 40, "min_p": 0.05, "rep_pen": 1.1, "sampler_seed": 11, **_THOUGHTLESS},
+    "openai-ollama": {**_OPENAI, **_STREAM, "presence_penalty": 0.0, "frequency_penalty": 0.0},
+    "openai-koboldcpp": {
+        **_OPENAI,
+        "top_k": 40,
+        "min_p": 0.05,
+        "rep_pen": 1.1,
+        "sampler_seed": 11,
+        **_THOUGHTLESS,
+        **_KOBOLDCPP_SAMPLERS,
+    },
     "openai-plain": {**_OPENAI, "stop": list(STOPS[:4])},
     "llamacpp": {
         "prompt": {
@@ -183,9 +228,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "top_k": 40,
         "min_p": 0.05,
         "repeat_penalty": 1.1,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.0,
-        "dry_multiplier": 0.0,
+        **_LLAMACPP_SAMPLERS,
         "seed": 11,
         "stop": list(STOPS),
         "stream": True,

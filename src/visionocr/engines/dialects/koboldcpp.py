@@ -34,6 +34,22 @@ from visionocr.types import Completion, FinishReason, Request, Server
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a request body that the server accepts unless started with another ``--maxrequestsize``."""
 
+NEUTRAL_SAMPLERS: dict[str, float] = {
+    "presence_penalty": 0.0,
+    "typical": 1.0,
+    "tfs": 1.0,
+    "top_a": 0.0,
+    "nsigma": 0.0,
+    "mirostat": 0,
+    "dynatemp_range": 0.0,
+    "smoothing_factor": 0.0,
+    "dry_multiplier": 0.0,
+    "xtc_probability": 0.0,
+    "adaptive_target": -1.0,
+}
+"""The samplers that nothing here uses, switched off: an operator may have switched them on (``--gendefaults``), and
+some of them change even a greedy answer."""
+
 AHEAD = 1
 """Its lock is kept for about 50 ms after each answer; a request that waits in its queue meanwhile overlaps that, and
 its own upload, with the work. At least six may wait there unless the operator said otherwise (``--multiuser``)."""
@@ -100,6 +116,7 @@ class KoboldCpp(Dialect):
             "min_p": float(sampler.min_p),
             "rep_pen": float(sampler.rep_pen),
             "sampler_seed": int(sampler.seed),
+            **NEUTRAL_SAMPLERS,
             "stop_sequence": list(request.stop_sequences[:32]),  # 32 are used up to 1.76, later 256
             "trim_stop": True,  # the default changed in 1.80
             "render_special": request.special_tokens,

@@ -36,6 +36,19 @@ from visionocr.types import Completion, FinishReason, PageImage, Prompt, Request
 
 DEFAULT_MARKER = "<__media__>"
 """What stood for a picture in 2025; since April 2026 each start of a server draws its own."""
+NEUTRAL_SAMPLERS: dict[str, float] = {
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "xtc_probability": 0.0,
+    "dynatemp_range": 0.0,
+    "mirostat": 0,
+    "adaptive_target": -1.0,
+}
+"""The samplers that nothing here uses, switched off: flags of the server (``--xtc-probability``) may have switched them
+on, and some of them change even a greedy answer."""
 MOST_IMAGES = 16
 """A request: the server names no limit, the context does."""
 MOST_SLOTS = 64
@@ -109,9 +122,7 @@ class LlamaServer(Dialect):
             "top_k": int(sampler.top_k),
             "min_p": float(sampler.min_p),
             "repeat_penalty": float(sampler.rep_pen),
-            "presence_penalty": 0.0,
-            "frequency_penalty": 0.0,
-            "dry_multiplier": 0.0,
+            **NEUTRAL_SAMPLERS,
             "seed": int(sampler.seed),
             "stop": list(request.stop_sequences),
             "stream": True,

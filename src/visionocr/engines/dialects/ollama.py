@@ -33,6 +33,8 @@ KIND = "Ollama"
 CONTEXT = 16384
 """Tokens of context that are asked for unless the model has less, or is loaded with more. The server's own default
 is 4096 on most machines, in which a page of print and its text do not fit; what does not fit is dropped silently."""
+NEUTRAL_SAMPLERS = {"presence_penalty": 0.0, "frequency_penalty": 0.0, "typical_p": 1.0}
+"""The samplers that nothing here uses, switched off: the file of a model may have switched them on."""
 MOST_SHOWN = 40
 """Models that are asked whether they can see, where nobody named one."""
 _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
@@ -94,6 +96,7 @@ class Ollama(Dialect):
                 "top_k": int(sampler.top_k),
                 "min_p": float(sampler.min_p),
                 "repeat_penalty": float(sampler.rep_pen),
+                **NEUTRAL_SAMPLERS,
                 "seed": int(sampler.seed),
                 "stop": list(request.stop_sequences),
             },

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from visionocr.engines.dialects import ollama
+from visionocr.engines.dialects import koboldcpp, llamacpp, ollama
 from visionocr.engines.dialects.choice import Model, choose
 from visionocr.engines.dialects.json_helpers import (
     ask_optional,
@@ -22,7 +22,6 @@ from visionocr.engines.dialects.json_helpers import (
     get_objects,
     get_text,
 )
-from visionocr.engines.dialects.koboldcpp import KoboldCpp
 from visionocr.engines.http import Http
 from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Server
@@ -125,7 +124,7 @@ def _version_at(path: str) -> Callable[[Http], dict[str, Any]]:
 
 def _koboldcpp_about(http: Http) -> dict[str, Any]:
     """What its own API says."""
-    server = KoboldCpp().probe(http, ask_optional(http, "/api/extra/version"))
+    server = koboldcpp.KoboldCpp().probe(http, ask_optional(http, "/api/extra/version"))
     general = {"url", "dialect", "kind", "model", "slots", "ahead", "applies_template", "aborts"}
     return {name: value for name, value in asdict(server).items() if name not in general}
 
@@ -162,7 +161,7 @@ LM_STUDIO = Product(
 LLAMA_CPP = Product(
     "llama.cpp",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "repeat_penalty")),
-    extra=_NO_THINKING,
+    extra={**_NO_THINKING, **llamacpp.NEUTRAL_SAMPLERS},
     streams=True,
     about=_llama_about,
     server={
@@ -183,6 +182,7 @@ WEBUI = Product(
 )
 OLLAMA = Product(
     ollama.KIND,
+    extra={name: ollama.NEUTRAL_SAMPLERS[name] for name in ("presence_penalty", "frequency_penalty")},
     streams=True,
     models=_ollama_models,
     about=_version_at("/api/version"),
@@ -195,7 +195,7 @@ OLLAMA = Product(
 KOBOLDCPP = Product(
     "KoboldCpp",
     sampler=(("top_k", "top_k"), ("min_p", "min_p"), ("rep_pen", "rep_pen"), ("seed", "sampler_seed")),
-    extra=_NO_THINKING,
+    extra={**_NO_THINKING, **koboldcpp.NEUTRAL_SAMPLERS},
     special_tokens={"render_special": True},
     about=_koboldcpp_about,
 )

@@ -1,0 +1,49 @@
+"""How large a PDF page is drawn: the factor from points to pixels."""
+
+from __future__ import annotations
+
+import math
+
+from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, fit_size
+from visionocr.types import Finding, RasterSpec
+
+MAX_RASTER = 64_000_000
+"""Pixels of a raster, whatever is asked for: 256 MB."""
+_POSTER = 2400.0
+"""Points; a page with a longer side is larger than A1."""
+_LEGIBLE_DPI = 72.0
+"""Dots per inch at which small print is ten pixels high, the least that can be read."""
+
+
+def compute_zoom(width: float, height: float, spec: RasterSpec) -> tuple[float, tuple[Finding, ...]]:
+    """The factor from points to pixels at which the raster's long side is exactly as long as it may be."""
+    if not (0 < width < math.inf and 0 < height < math.inf):
+        raise ValueError("its size is invalid")
+    wanted = spec.dpi or MAX_DPI
+    long, short = max(width, height), min(width, height)
+    # Measured in pixels at the wanted resolution, and limited as a picture of that size is.
+    full = max(1, round(long * wanted / 72))
+    size = full, max(1, min(full, math.ceil(short * wanted / 72 - 0.001)))
+    max_side, max_pixels = _compute_limits(size, spec)
+    side = max(fit_size(size, max_side, max_pixels))
+    while side > 1 and side * math.ceil(side * short / long - 0.001) > max_pixels:
+        side -= 1  # the renderer rounds up
+    zoom = side / long
+    remarks = []
+    sheet = short * PIECE_ASPECT if max_side > spec.max_side else long
+    if spec.dpi and side < full:
+        remarks.append(f"rendered at {zoom * 72:.0f} dpi instead of {spec.dpi:g}, to fit {spec.max_side} pixels")
+    elif sheet > _POSTER and zoom * 72 < _LEGIBLE_DPI and side < full:
+        remarks.append(f"the page is {width / 72:.0f} x {height / 72:.0f} inches; rendered at {zoom * 72:.2g} dpi")
+    return zoom, tuple(adjustment(remark) for remark in remarks)
+
+
+def _compute_limits(size: tuple[int, int], spec: RasterSpec) -> tuple[int, int]:
+    """The longest side and the most pixels of a raster. A strip to be cut gets them for each of its pieces."""
+    most = MAX_RASTER if spec.max_pixels is None else min(MAX_RASTER, spec.max_pixels)
+    aspect = size[0] / size[1]
+    if not spec.split or aspect <= spec.max_aspect:
+        return spec.max_side, most
+    piece = max(PIECE_ASPECT, aspect / MAX_PARTS)
+    pixels = MAX_RASTER if spec.max_pixels is None else min(MAX_RASTER, int(spec.max_pixels * aspect / piece))
+    return math.floor(spec.max_side * aspect / piece), pixels

@@ -1,0 +1,65 @@
+"""What a run asks with: a transcript is read greedily, a caption as the model's maker wants it."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from itertools import product
+
+import pytest
+
+from visionocr.job import choose_sampler
+from visionocr.prompting.library import Library
+from visionocr.settings import Settings
+from visionocr.types import Sampler
+
+LIBRARY = Library()
+PRESETS = {preset.name: preset for preset in LIBRARY.presets()}
+TASKS = {task.name: task for task in LIBRARY.tasks()}
+READING = ("transcribe", "text", "table")
+CAPTIONS = ("describe", "describe-short", "tags")
+SAMPLES_FOR_OCR = {"dots-ocr": 0.1, "olmocr": 0.1, "lightonocr": 0.2}
+"""Temperatures that makers name for reading pages; all others read greedily."""
+
+
+def table(preset: str) -> dict[str, dict[str, float]]:
+    """The preset's file."""
+    file = resources.files("visionocr.prompts").joinpath("models", f"{preset}.toml")
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("preset", "task"), [*product(PRESETS, READING)])
+def test_reading_is_greedy(preset: str, task: str) -> None:
+    """Every task that reads asks at temperature 0, unless the model's maker names another one for OCR."""
+    sampler = choose_sampler(Settings(), PRESETS[preset], TASKS[task])
+    assert sampler.temperature == SAMPLES_FOR_OCR.get(preset, 0.0)
+
+
+@pytest.mark.parametrize(("preset", "task"), [*product(PRESETS, CAPTIONS)])
+def test_captions_are_sampled_as_their_maker_says(preset: str, task: str) -> None:
+    """A task that describes asks with the general settings in the preset's file."""
+    file = table(preset)
+    expected = Sampler(**file.get("sampler", file.get("reading_sampler", {})))  # type: ignore[arg-type]
+    assert choose_sampler(Settings(), PRESETS[preset], TASKS[task]) == expected
+
+
+@pytest.mark.parametrize("preset", sorted(name for name in PRESETS if "reading_sampler" in table(name)))
+def test_settings_for_ocr_have_a_source(preset: str) -> None:
+    """Settings that are said to be for OCR say where they were read."""
+    assert "reading_sampler" in table(preset)["source"]
+
+
+@pytest.mark.parametrize("task", [*READING, *CAPTIONS])
+def test_flags_beat_the_preset(task: str) -> None:
+    """What the user gives is used for every kind of task; the rest stays the preset's."""
+    preset = PRESETS["minicpm-v-2.6"]
+    sampler = choose_sampler(Settings(temperature=0.3, seed=7), preset, TASKS[task])
+    assert (sampler.temperature, sampler.seed) == (0.3, 7)
+    assert (sampler.top_p, sampler.top_k, sampler.rep_pen) == (0.8, 100, 1.05)
+
+
+@pytest.mark.parametrize("task", ["transcribe", "describe"])
+def test_a_temperature_is_not_cancelled_by_a_greedy_preset(task: str) -> None:
+    """A preset's ``top_k`` of 1 gives way to the user's temperature."""
+    assert PRESETS["qwen2.5-vl"].reading_sampler.top_k == 1
+    assert choose_sampler(Settings(temperature=0.5), PRESETS["qwen2.5-vl"], TASKS[task]).top_k == 0
