@@ -37,7 +37,7 @@ HOMES = {
         *("documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py", "documents/picture_pdf.py"),
         "documents/searchable.py",
     },
-    "msgspec": {"output/page_file.py", "output/state.py", "types.py", "validation.py"},
+    "msgspec": {"output/page_parts.py", "output/state.py", "types.py", "validation.py"},
     "PIL": {
         *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
         *("documents/images.py", "documents/tiff.py"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from visionocr.output.database import Database, check_file
-from visionocr.output.page_file import FilePage
+from visionocr.output.page_parts import FilePage
 from visionocr.output.state import FOLDER_STATE, read_page, subject, write_page
 from visionocr.text import printable
 from visionocr.types import PageRef, PageResult, Status
@@ -35,7 +35,7 @@ class Recorded:
     def find(self, page: FilePage) -> Known | None:
         """What is known of a page in a file: of the result that the file was written from, else of the newest."""
         known = self.pages.get((page.document, page.number), [])
-        best = [each for each in known if each.result.text == page.text] or known
+        best = [each for each in known if page.contain(each.result.text) == page.text] or known
         return best[-1] if best else None
 
 

@@ -12,7 +12,8 @@ from visionocr.console import Console
 from visionocr.errors import DocumentError, UsageError, VisionOcrError
 from visionocr.evidence import Doubt
 from visionocr.output.corrections import Known, Recorded, correct, find_state, read_state, record_correction
-from visionocr.output.page_file import FilePage, PageFile, read_page_file, tidy
+from visionocr.output.page_file import PageFile, read_page_file, tidy
+from visionocr.output.page_parts import FilePage
 from visionocr.output.saved import SUFFIXES
 from visionocr.output.state import FOLDER_STATE, subject
 from visionocr.text import printable
@@ -176,7 +177,8 @@ class Book:
         for page in pages:
             key = page.document, page.number
             known = recorded.find(page)
-            result = known.result if known is not None and known.result.text == page.text else None
+            is_same = known is not None and page.contain(known.result.text) == page.text
+            result = known.result if known is not None and is_same else None
             is_checked = result is not None and result.status is Status.CHECKED
             yield Entry(
                 path,

@@ -48,7 +48,7 @@ class Desk:
 
     def list_pages(self) -> Answer:
         """Every page in the order of the files, without its text."""
-        several = len({entry.path for entry in self.book.entries}) > 1
+        several = len({(entry.path, entry.document) for entry in self.book.entries}) > 1
         pages = [
             {
                 "label": _label(entry, several=several),

@@ -20,17 +20,21 @@ from visionocr.types import PageImage
 _SIDE = 1100
 """Longest side in pixels of a page's picture: print stays legible, and a page costs about 100 kB."""
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1f2328; --paper: #fbfaf8; --surface: #fff; --line: #d5d2cb; --quiet: #5b626b; --mark: #ffe2a0; }
+:root { color-scheme: light dark; --ink: #1f2328; --paper: #fbfaf8; --surface: #fff; --line: #d5d2cb;
+  --quiet: #5b626b; --mark: #ffe2a0; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e4df; --paper: #17191c; --surface: #1f2226; --line: #3a3f46;
   --quiet: #a3a9b1; --mark: #5c4712; } }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 16px; color: var(--ink); background: var(--paper); }
-section { background: var(--surface); border: 1px solid var(--line); border-radius: 8px; margin: 18px 0; padding: 14px 18px; break-inside: avoid; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 16px;
+  color: var(--ink); background: var(--paper); }
+section { background: var(--surface); border: 1px solid var(--line); border-radius: 8px; margin: 18px 0;
+  padding: 14px 18px; }
 h1 { font-size: 20px; } h2 { font-size: 16px; margin: 0 0 8px; } .quiet { color: var(--quiet); }
 .both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 18px; align-items: start; }
 @media (max-width: 800px) { .both { grid-template-columns: 1fr; } }
-.sheet { position: relative; } .sheet img { width: 100%; display: block; border: 1px solid var(--line); }
+.sheet { position: relative; } .sheet img { width: 100%; display: block; }
 .sheet b { position: absolute; background: rgba(255,183,40,.3); outline: 1.5px solid #b97500; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.55 ui-monospace, "DejaVu Sans Mono", monospace; margin: 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0;
+  font: 14px/1.55 ui-monospace, "DejaVu Sans Mono", monospace; }
 mark { background: var(--mark); color: inherit; } ul { padding-left: 18px; }
 """
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -67,7 +71,8 @@ def _write(desk: Desk, order: Sequence[int], title: str) -> Iterator[str]:
             picture = f'<p class="quiet">{html.escape(error.message)}</p>'
         yield (
             f"<section><h2>{html.escape(_heading(entry))}</h2>{_remarks(entry)}"
-            f'<div class="both"><div class="sheet">{picture}</div><pre>{_mark(text, entry.doubts)}</pre></div></section>\n'
+            f'<div class="both"><div class="sheet">{picture}</div><pre>{_mark(text, entry.doubts)}</pre></div>'
+            "</section>\n"
         )
     yield "</body></html>\n"
 

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from socketserver import TCPServer
-from typing import Any, NoReturn
+from typing import Any
 
 from visionocr.errors import DocumentError, Interrupted, OutputError, ServerError, UsageError, VisionOcrError
 from visionocr.output.page_file import TextRefused
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return desk.draw_thumbnail(self._index(number))
             case ["answers", number] if number.isdecimal():
                 return desk.fetch_answer(int(number[:9]))
-        _refuse()
+        raise _not_found()
 
     def _post(self, parts: list[str]) -> Answer:
         desk, values = self.server.desk, self._read_body()
@@ -209,19 +209,19 @@ class _Handler(BaseHTTPRequestHandler):
             case ["done"]:
                 self._afterwards = desk.end
                 return Answer.of({})
-        _refuse()
+        raise _not_found()
 
     def _put(self, parts: list[str]) -> Answer:
         values = self._read_body()
         match parts:
             case ["pages", number]:
                 return self.server.desk.save(self._index(number), _text(values, "text"), _text(values, "mark"))
-        _refuse()
+        raise _not_found()
 
     def _index(self, number: str) -> int:
         if number.isascii() and number.isdecimal() and int(number[:9]) < len(self.server.desk.book.entries):
             return int(number[:9])
-        _refuse()
+        raise _not_found()
 
     def _read_body(self) -> dict[str, Any]:
         """The JSON object in the request. Other types are refused: a form of another page could send them."""
@@ -250,8 +250,8 @@ def _describe(error: VisionOcrError) -> tuple[Answer, HTTPStatus]:
     return Answer.of(values), status
 
 
-def _refuse() -> NoReturn:
-    raise Refused(HTTPStatus.NOT_FOUND, "there is nothing of this name")
+def _not_found() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "there is nothing of this name")
 
 
 def _text(values: dict[str, Any], name: str) -> str:

@@ -124,6 +124,7 @@ let pause = 0;
 
 async function locate() {
   const [number, text] = [current, area.value];
+  if (!places.lines.length) $("source").textContent = "looking for the words…";
   const found = await attempt(() => request(`pages/${number}/places`, "POST", { text }));
   if (!found || number !== current || text !== area.value) return;
   places = found;
