@@ -51,14 +51,19 @@ class Desk:
         several = len({(entry.path, entry.document) for entry in self.book.entries}) > 1
         pages = [
             {
-                "label": _label(entry, several=several),
+                "label": _label(entry, are_captions=self.book.are_captions),
+                "document": _file_name(entry) if several and not self.book.are_captions else "",
                 "status": entry.status,
                 "rank": entry.rank,
                 "doubts": len(entry.doubts),
             }
             for entry in self.book.entries
         ]
-        return Answer.of({"pages": pages, "captions": self.book.are_captions, "choices": self._questions.choices})
+        return Answer.of({"pages": pages, "captions": self.book.are_captions})
+
+    def list_choices(self) -> Answer:
+        """What can be chosen to ask again with."""
+        return Answer.of(self._questions.choices)
 
     def list_texts(self) -> Answer:
         """The text of every page, with its mark: for pages that are captions."""
@@ -168,9 +173,10 @@ def _choice(values: dict[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _label(entry: Entry, *, several: bool) -> str:
-    """A page in the list: its number, and in which file, where there are several."""
-    name = entry.document.replace("\\", "/").rsplit("/", 1)[-1] or entry.path.name
-    if entry.number == 0 or (several and entry.is_caption):
-        return name
-    return f"{name}, page {entry.number}" if several else f"Page {entry.number}"
+def _label(entry: Entry, *, are_captions: bool) -> str:
+    """A page in the list."""
+    return _file_name(entry) if are_captions or not entry.number else f"Page {entry.number}"
+
+
+def _file_name(entry: Entry) -> str:
+    return entry.document.replace("\\", "/").rsplit("/", 1)[-1] or entry.path.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -155,18 +156,12 @@ def mark_changes(old: str, new: str) -> list[tuple[bool, str]]:
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=True)
     pieces = []
     for kind, _, _, start, end in matcher.get_opcodes():
-        if start < end:
-            pieces.append((kind != "equal", "".join(after[start:end])))
-    return pieces
+        piece = "".join(after[start:end])
+        bare = piece if kind == "equal" else piece.rstrip()
+        pieces += [(kind != "equal", bare), (False, piece[len(bare) :])]
+    return [(is_new, piece) for is_new, piece in pieces if piece]
 
 
 def _split(text: str) -> list[str]:
     """The words of *text*, each with the white space behind it."""
-    words: list[str] = []
-    for part in text.splitlines(keepends=True):
-        start = 0
-        for at in range(1, len(part) + 1):
-            if at == len(part) or (part[at - 1].isspace() and not part[at].isspace()):
-                words.append(part[start:at])
-                start = at
-    return words
+    return re.findall(r"\S+\s*|\s+", text)

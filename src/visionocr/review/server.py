@@ -185,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return Answer(resources.files("visionocr.review").joinpath("static", file).read_bytes(), media_type)
             case ["pages"]:
                 return desk.list_pages()
+            case ["choices"]:
+                return desk.list_choices()
             case ["texts"]:
                 return desk.list_texts()
             case ["pages", number]:

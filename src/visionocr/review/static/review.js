@@ -72,6 +72,7 @@ async function open(number) {
   shown = page;
   area.disabled = false;
   area.value = drafts.get(number) ?? page.text;
+  area.placeholder = page.status === "failed" ? "This page was not read. Type its text, or ask again (Alt+R)." : "";
   area.setSelectionRange(0, 0);
   area.scrollTop = 0;
   $("title").textContent = page.document || page.file;
@@ -361,6 +362,21 @@ function settleOther(isUsed) {
   }
 }
 
+let choices = null;
+
+async function chooseQuestion() {
+  if (!shown || isGrid) return;
+  choices ??= await attempt(() => request("choices"));
+  if (!choices) return;
+  if (!$("ask-task").length) {
+    const option = (value) => Object.assign(document.createElement("option"), { value, textContent: value });
+    $("ask-preset").append(...choices.presets.map(option));
+    $("ask-task").append(...choices.tasks.map(option));
+    $("ask-task").value = choices.task;
+  }
+  $("ask-dialog").showModal();
+}
+
 async function ask() {
   const number = current;
   const values = {
@@ -423,8 +439,8 @@ const KEYS = [
   ["Alt+ArrowUp", "page before", () => (isGrid ? focusCard(-1) : step(-1))],
   ["F8", "next doubt", () => goToDoubt(1)], ["Shift+F8", "doubt before", () => goToDoubt(-1)],
   ["Alt+Y", "take the page's word", takeDoubt], ["Alt+B", "the page is blank", markBlank],
-  ["Alt+R", "ask again", () => !isGrid && shown && $("ask-dialog").showModal()],
-  ["Alt+U", "use the other text", () => settleOther(true)], ["Escape", "keep mine", () => settleOther(false)],
+  ["Alt+R", "ask again", chooseQuestion],
+  ["Alt+U", "use the other text", () => settleOther(true)], ["Escape", "keep this text", () => settleOther(false)],
   ["Alt+P", "preview", () => togglePreview()], ["F6", "picture or text", switchPane],
   ["Alt+=", "larger", zoom(1.25)], ["Alt+-", "smaller", zoom(0.8)], ["Alt+0", "whole width", zoom(0)],
   ["Alt+T", "turn the picture", turn], ["Alt+O", "order of pages", () => cycle("order")],
@@ -505,7 +521,7 @@ addEventListener("beforeunload", (event) => {
 });
 const CLICKS = {
   accept, save: () => save(), blank: markBlank, take: takeDoubt, preview: () => togglePreview(),
-  ask: () => shown && $("ask-dialog").showModal(), "next-doubt": () => goToDoubt(1), "previous-doubt": () => goToDoubt(-1),
+  ask: chooseQuestion, "next-doubt": () => goToDoubt(1), "previous-doubt": () => goToDoubt(-1),
   "other-use": () => settleOther(true), "other-drop": () => settleOther(false), "help-button": showHelp,
   "list-button": () => list.classList.toggle("shown"), "grid-button": () => toggleGrid(), "done-button": end,
 };
@@ -521,15 +537,13 @@ await attempt(async () => {
     const name = document.createElement("span"), note = document.createElement("span");
     name.className = "name";
     note.className = "note";
-    name.textContent = name.title = page.label;
+    name.textContent = page.label;
+    if (page.document) name.append(document.createElement("br"), Object.assign(document.createElement("small"), { textContent: page.document }));
+    page.button.title = [page.document, page.label].filter(Boolean).join(", ");
     page.button.append(name, note);
     page.button.onclick = () => open(number);
     label(number);
   });
-  const option = (value) => Object.assign(document.createElement("option"), { value, textContent: value });
-  $("ask-preset").append(...found.choices.presets.map(option));
-  $("ask-task").append(...found.choices.tasks.map(option));
-  $("ask-task").value = found.choices.task;
   $("grid-button").hidden = !found.captions;
   arrange();
   if (found.captions) toggleGrid(true);
