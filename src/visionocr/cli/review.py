@@ -97,7 +97,7 @@ def review(
         stop = current_stop.get()
         book = Book(outputs, journal=journal, task=settings.task, language=settings.language, console=console)
         passwords = Passwords(password_file, console, may_ask=False)
-        pictures = Pictures(documents or (), password=passwords, workers=settings.raster_workers or None)
+        pictures = Pictures(documents or (), password=passwords, workers=settings.raster_workers)
         questions = Questions(settings, Library(options.config_folder()), task=book.task, observer=console, stop=stop)
         desk = Desk(book, pictures, questions, end=stop.request)
         stack.callback(desk.close)

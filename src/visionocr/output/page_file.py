@@ -62,7 +62,10 @@ def read_page_file(path: Path) -> PageFile:
     mark = _BOM if text.startswith(_BOM) else ""
     text = text[len(mark) :]
     if path.suffix in {".json", ".jsonl"}:
-        return PageFile(path, text, tuple(find_records(name, text)), mark)
+        records = tuple(find_records(name, text))
+        if not records:
+            raise DocumentError(f"{name} holds no results")
+        return PageFile(path, text, records, mark)
     pages = (
         () if "\f" in text else tuple(find_pages(text, is_markdown=path.suffix != ".txt")) or tuple(find_captions(text))
     )

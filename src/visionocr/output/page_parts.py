@@ -89,7 +89,7 @@ class _CommentedPage(FilePage):
         comment = re.sub(r'status="[^"]*"', f'status="{Status.CHECKED}"', re.sub(r' findings="[^"]*"', "", comment))
         head = comment + end + heading
         line = "\r\n" if "\r\n" in self.part else "\n"
-        if text != self.text or not body:
+        if text != self.text or not text:  # what stands in place of a text that is missing goes, too
             body = self.contain(text).replace("\n", line)
         if body and not head.endswith("\n"):  # the comment is the file's end
             head += line

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from visionocr.documents.content import Content
-from visionocr.documents.document_cache import DocumentHandle, Password
+from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Password, Rasterizer
 from visionocr.documents.raster_pool import RasterPool
 from visionocr.errors import DocumentError
 from visionocr.text import printable
@@ -77,7 +77,7 @@ class Memo(Generic[_Key, _Value]):
 
 
 class Pictures:
-    """Draws pages in child processes. For any threads.
+    """Draws pages, in child processes unless *workers* is 0. For any threads.
 
     A file of results may come from a stranger and name any file, so names alone open nothing: a document is one that
     was *given* on the command line, or its digest is known and the same, or it lies in or below the folder of the
@@ -87,8 +87,7 @@ class Pictures:
     def __init__(self, given: Sequence[Path] = (), *, password: Password | None = None, workers: int | None = None):
         self._given = given
         self._password = password
-        self._pool = RasterPool(workers)
-        self.concurrency = self._pool.concurrency
+        self._rasterizer: Rasterizer = DocumentCache() if workers == 0 else RasterPool(workers)
         self._numbers = itertools.count()
         self._documents: Memo[Wanted, Document] = Memo(_KEPT)
         self._images: Memo[tuple[Wanted, int, int], PageImage] = Memo(_KEPT)
@@ -106,11 +105,11 @@ class Pictures:
     def load(self, wanted: Wanted, number: int, spec: RasterSpec) -> tuple[PageImage, ...]:
         """The images of a page as they are sent to a model. Raises ``DocumentError``."""
         document = self.find(wanted)
-        return self._pool.load(document.handle, _ref(wanted, document, number), spec)
+        return self._rasterizer.load(document.handle, _ref(wanted, document, number), spec)
 
     def close(self) -> None:
         """End the processes, for good."""
-        self._pool.close()
+        self._rasterizer.close()
 
     def _open(self, wanted: Wanted) -> Document:
         problem = DocumentError(f"{printable(wanted.name)} was not found", "Name it with --document to see its pages.")
@@ -127,7 +126,7 @@ class Pictures:
                 continue
             if wanted.digest or is_trusted:
                 handle = DocumentHandle(next(self._numbers), content, kind, state)
-                return Document(handle, digest, self._pool.count_pages(handle, self._password))
+                return Document(handle, digest, self._rasterizer.count_pages(handle, self._password))
         raise problem
 
     def _candidates(self, wanted: Wanted) -> Iterator[tuple[Path, bool]]:
