@@ -42,7 +42,7 @@ class Resume:
         state's place).
         """
         self._console = console
-        self._redo = _parse_redo(options.redo)
+        self._redo = parse_redo(options.redo)
         self._redoes_checked = self._redo is not None and self._redo(0, Status.CHECKED)
         # A document that is complete has no page that is not good.
         self._skips = {word.strip() for word in (options.redo or "failed").split(",")} <= {"failed", "suspect"}
@@ -141,7 +141,7 @@ class Resume:
                     self._console.line(f"{count} pages are in {self._state.path}: repeat the command to go on")
 
 
-def _parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
+def parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
     """Whether a page with a number and a status is to be asked for again.
 
     *text* is ``failed``, ``suspect``, ``blank``, ``all``, pages, or several of them with commas. What a person has
