@@ -151,17 +151,13 @@ def describe_answer(result: PageResult, text: str) -> dict[str, Any]:
 
 def mark_changes(old: str, new: str) -> list[tuple[bool, str]]:
     """*new* in pieces, each with whether it is otherwise than in *old*. Words are compared, not letters."""
-    before, after = _split(old), _split(new)
+    before, after = old.split(), re.findall(r"\S+\s*|\A\s+", new)
+    words = [piece.strip() for piece in after]
     # With words that are very frequent left out of account: the time would grow with the square of their number.
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=True)
+    matcher = difflib.SequenceMatcher(None, before, words, autojunk=True)
     pieces = []
     for kind, _, _, start, end in matcher.get_opcodes():
         piece = "".join(after[start:end])
         bare = piece if kind == "equal" else piece.rstrip()
         pieces += [(kind != "equal", bare), (False, piece[len(bare) :])]
     return [(is_new, piece) for is_new, piece in pieces if piece]
-
-
-def _split(text: str) -> list[str]:
-    """The words of *text*, each with the white space behind it."""
-    return re.findall(r"\S+\s*|\s+", text)

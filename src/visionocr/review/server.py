@@ -20,7 +20,15 @@ from importlib import resources
 from socketserver import TCPServer
 from typing import Any
 
-from visionocr.errors import DocumentError, Interrupted, OutputError, ServerError, UsageError, VisionOcrError
+from visionocr.errors import (
+    ConfigurationError,
+    DocumentError,
+    Interrupted,
+    OutputError,
+    ServerError,
+    UsageError,
+    VisionOcrError,
+)
 from visionocr.output.page_file import TextRefused
 from visionocr.review.book import Conflict
 from visionocr.review.desk import Answer, Desk
@@ -52,6 +60,7 @@ _CODES: tuple[tuple[type[VisionOcrError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (TextRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.BAD_REQUEST),
+    (ConfigurationError, HTTPStatus.BAD_REQUEST),
     (DocumentError, HTTPStatus.NOT_FOUND),
     (ServerError, HTTPStatus.BAD_GATEWAY),
     (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
