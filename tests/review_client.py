@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visionocr.boxes import TextLine
+from visionocr.evidence import Reference, Source
 from visionocr.prompting.library import Library
 from visionocr.review.book import Book
 from visionocr.review.desk import Desk
 from visionocr.review.pictures import Pictures
+from visionocr.review.places import Lines
 from visionocr.review.questions import Questions
 from visionocr.review.server import ReviewServer
 from visionocr.settings import Settings
+from visionocr.types import PageImage
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,27 @@ class Client:
             connection.close()
 
 
+class _Known(Lines):
+    """Lines that need not be read."""
+
+    def __init__(self, lines: Sequence[TextLine] | None) -> None:
+        super().__init__()
+        self._reference = None if lines is None else Reference(Source.TEXT_LAYER, tuple(lines))
+
+    def find(self, image: PageImage) -> Reference | None:
+        """The same for every page."""
+        return self._reference
+
+
 @contextmanager
 def serving(
-    outputs: Sequence[Path], *, settings: Settings | None = None, host: str = "127.0.0.1", workers: int = 0
+    outputs: Sequence[Path], *, settings: Settings | None = None, lines: Sequence[TextLine] | None = None
 ) -> Iterator[Client]:
-    """Serve *outputs* in this process."""
+    """Serve *outputs* in this process. *lines*: what every page is said to hold."""
     book = Book(outputs)
     questions = Questions(settings or Settings(), Library(), task=book.task)
-    desk = Desk(book, Pictures(workers=workers), questions)
-    with ReviewServer(desk, host=host) as server:
+    desk = Desk(book, Pictures(workers=0), questions, _Known(lines))
+    with ReviewServer(desk) as server:
         desk.end = server.shutdown
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

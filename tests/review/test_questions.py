@@ -99,17 +99,14 @@ def test_without_a_server_only_asking_fails(outputs: list[Path]) -> None:
 
 def test_changes_are_marked_by_words() -> None:
     """White space behind a word is not marked, and all pieces together are the new text."""
-    assert (
-        mark_changes("one two three", " one 2 three\n\nfour")
-        == [
-            (True, ""),
-            (False, " "),
-            (False, "one "),
-            (True, "2"),
-            (False, " "),
-            (False, "three\n\n"),
-            (True, "four"),
-        ]
-    )
+    assert mark_changes("one two three", " one 2 three\n\nfour") == [
+        (True, ""),
+        (False, " "),
+        (False, "one "),
+        (True, "2"),
+        (False, " "),
+        (False, "three\n\n"),
+        (True, "four"),
+    ]
     new = "the " * 4000
     assert "".join(piece for _, piece in mark_changes("a the b " * 2000, new)) == new

@@ -84,6 +84,7 @@ def review(
     from visionocr.review.desk import Desk
     from visionocr.review.export import export
     from visionocr.review.pictures import Pictures
+    from visionocr.review.places import Lines
     from visionocr.review.questions import Questions
     from visionocr.review.server import ReviewServer, is_loopback
 
@@ -99,7 +100,7 @@ def review(
         passwords = Passwords(password_file, console, may_ask=False)
         pictures = Pictures(documents or (), password=passwords, workers=settings.raster_workers)
         questions = Questions(settings, Library(options.config_folder()), task=book.task, observer=console, stop=stop)
-        desk = Desk(book, pictures, questions, end=stop.request)
+        desk = Desk(book, pictures, questions, Lines(), end=stop.request)
         stack.callback(desk.close)
         if html is not None:
             with stop.waking(desk.close):

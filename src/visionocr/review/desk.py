@@ -35,14 +35,20 @@ class Desk:
     """The pages under review with everything that helps. For any threads."""
 
     def __init__(
-        self, book: Book, pictures: Pictures, questions: Questions, *, end: Callable[[], object] = lambda: None
+        self,
+        book: Book,
+        pictures: Pictures,
+        questions: Questions,
+        lines: Lines,
+        *,
+        end: Callable[[], object] = lambda: None,
     ) -> None:
-        """*end* is called when the person is done."""
+        """*end* is called when the person is done. All but *book* are closed with this."""
         self.book = book
         self.end = end
         self._pictures = pictures
         self._questions = questions
-        self._lines = Lines()
+        self._lines = lines
         self._asked: dict[int, int] = {}
         """By the number of a question: the page that it was about."""
 
