@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from statistics import mean
 
+from layout_text import page_text
 from layouts import LAYOUTS, Sheet, boxes, draw, make
-from visionocr.layout.markdown import page_text
 
 SEEDS = ("development", "unseen")
 BULLETS = str.maketrans("•–", "--")

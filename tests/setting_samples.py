@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from visionocr.settings import CrossCheck, Format, LocalModel, PageBreaks, TextLayer, Wire
+from visionocr.types import Headers, Tables
 
 SAMPLES: dict[str, tuple[str, Any]] = {
     "api_url": ("http://x:1", ("http://x:1",)),
@@ -37,6 +38,10 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "seed": ("7", 7),
     "max_length": ("999", 999),
     "format": ("jsonl", Format.JSONL),
+    "tables": ("html", Tables.HTML),
+    "headers": ("drop", Headers.DROP),
+    "join_pages": ("true", True),
+    "boxes": ("true", True),
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),

@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "visionocr"
 LAYERS = (
     {"boxes", "errors"},
-    {"blocks", "evidence"},
+    {"blocks", "escaping", "evidence"},
     {"types", "placed"},
     {"text", "speed"},
     {"validation"},
@@ -24,7 +24,7 @@ LAYERS = (
     {"gguf", "output", "documents"},
     {"engines", "evaluation"},
     {"server_info", "vision_check"},
-    {"checking", "page_answer"},
+    {"checking", "page_answer", "transcript"},
     {"asking"},
     {"reader"},
     {"job"},
@@ -35,12 +35,15 @@ LAYERS = (
 HOMES = {
     "pymupdf": {
         *("documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py", "documents/picture_pdf.py"),
-        "documents/searchable.py",
+        *("documents/searchable.py", "documents/text_layer.py"),
     },
-    "msgspec": {"output/page_parts.py", "output/state.py", "types.py", "validation.py"},
+    "msgspec": {
+        *("documents/raster_worker.py", "documents/text_layer.py", "output/page_parts.py", "output/state.py"),
+        *("types.py", "validation.py"),
+    },
     "PIL": {
         *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
-        *("documents/images.py", "documents/tiff.py"),
+        *("documents/images.py", "documents/print_runs.py", "documents/tiff.py"),
     },
     "markdown_it": {"formats/markdown_reader.py", "output/containment.py", "review/rendering.py"},
     "rawpy": {"documents/camera_raw.py"},

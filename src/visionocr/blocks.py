@@ -28,6 +28,10 @@ class BlockKind(StrEnum):
     PAGE_NUMBER = "page-number"
 
 
+EDGES = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
+"""What stands at the edges of a page and is no part of its running text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of a table."""

@@ -35,3 +35,14 @@ class TextLine:
     """0 to 1: how sure the engine is; 1 for a text layer."""
     words: tuple[Word, ...] = ()
     """The words of the line, where their boxes are known."""
+
+
+def place_box(box: Box, region: Box) -> Box:
+    """A box in fractions of a part of the page, as one in fractions of the page."""
+    width, height = region.right - region.left, region.bottom - region.top
+    return Box(
+        region.left + box.left * width,
+        region.top + box.top * height,
+        region.left + box.right * width,
+        region.top + box.bottom * height,
+    )

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from visionocr.answers.compare import Comparison, compare
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
+from visionocr.answers.repair import repair_numbers
+from visionocr.blocks import Block
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
 from visionocr.evidence import Evidence, Reference, Source
 from visionocr.layout.lines import from_text_lines
-from visionocr.layout.markdown import page_text
+from visionocr.layout.structure import read_page
 from visionocr.settings import CrossCheck, TextLayer
 from visionocr.stop import Stop
 from visionocr.types import Finding, FindingKind, Observer, PageImage, Severity, Status, ignore
@@ -81,11 +83,12 @@ class Checker:
             check.begin_reading()
         return check
 
-    def take_layer(self, evidence: Evidence | None, *, markdown: bool) -> str | None:
-        """The page's text from its text layer, where that is to be taken and can be trusted."""
+    def take_layer(self, evidence: Evidence | None) -> tuple[Block, ...]:
+        """The page from its text layer; nothing unless that is to be taken and can be trusted."""
         if self.text_layer is not TextLayer.USE or evidence is None or not evidence.is_layer_trusted:
-            return None
-        return page_text(from_text_lines(evidence.text_layer, evidence.width, evidence.height), markdown)
+            return ()
+        width, height = evidence.width, evidence.height
+        return read_page(from_text_lines(evidence.text_layer, width, height), width, height)
 
     def close(self) -> None:
         """End what the second reader reads; from any thread."""
@@ -128,18 +131,24 @@ class PageCheck:
         A text layer that disagrees with the answer is believed only if the second reader does not contradict it.
         """
 
-        def weigh(reference: Reference | None) -> Comparison:
+        def weigh(text: str, reference: Reference | None) -> Comparison:
             return compare(text, reference, image.evidence, markdown=markdown, region=image.region)
 
-        comparison = weigh(self._layer or self._wait_for_reading())
-        if self._layer is not None and status_of(comparison.findings) is not Status.OK:
-            self.begin_reading()
-            reading = own or self._wait_for_reading()
-            if reading is not None and is_contradicted(self._layer, reading):
-                self._layer = None
-                comparison = weigh(reading if own is None else None)
-                doubted = describe_distrust("it says something else than the page shows")
-                comparison = replace(comparison, findings=(doubted, *comparison.findings))
+        comparison = weigh(text, self._layer or self._wait_for_reading())
+        if self._layer is None or status_of(comparison.findings) is Status.OK:
+            return text, comparison
+        self.begin_reading()
+        reading = own or self._wait_for_reading()
+        if reading is not None and is_contradicted(self._layer, reading):
+            self._layer = None
+            comparison = weigh(text, reading if own is None else None)
+            doubted = describe_distrust("it says something else than the page shows")
+            return text, replace(comparison, findings=(doubted, *comparison.findings))
+        if self._repair:
+            text, repaired = repair_numbers(text, self._layer, markdown=markdown, region=image.region)
+            if repaired is not None:
+                comparison = weigh(text, self._layer)
+                comparison = replace(comparison, findings=(repaired, *comparison.findings))
         return text, comparison
 
     def _wait_for_reading(self) -> Reference | None:

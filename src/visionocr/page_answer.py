@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from visionocr.answers.judge import score, status_of
 from visionocr.answers.repetition import cut_loop, find_loop
+from visionocr.blocks import Block
 from visionocr.evidence import Doubt
 from visionocr.types import Finding, FindingKind, Severity, Status
 
@@ -24,6 +25,7 @@ class PageAnswer:
     seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    blocks: tuple[Block, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     checked_with: str = ""
 

@@ -18,6 +18,7 @@ from typing import Any, get_args, get_type_hints
 
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.text import did_you_mean
+from visionocr.types import Headers, Tables
 from visionocr.validation import convert, parse_toml
 
 DEFAULT_URL = "http://localhost:5001"
@@ -149,6 +150,14 @@ class Settings:
     seed: int | None = _setting(None, "Random seed, 1 to 999999.", least=1, most=999_999)
     max_length: int | None = _setting(None, "Maximum tokens per answer.", least=1)
     format: Format = _setting(Format.MD, "Output format.")
+    tables: Tables = _setting(
+        Tables.AUTO, "How to write tables: pipes where they can hold them, else HTML; or HTML always."
+    )
+    headers: Headers = _setting(
+        Headers.KEEP, "Headers, footers and page numbers: keep them in the text, drop them, or make them comments."
+    )
+    join_pages: bool = _setting(False, "Join paragraphs and tables that go on over the end of a page.")
+    boxes: bool = _setting(False, "Ask for the place of everything on the page, where the model's preset can.")
     page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
@@ -211,6 +220,8 @@ def _file_entries(path: Path, required: bool) -> Iterator[tuple[str, Any, str]]:
             return
         raise ConfigurationError(f"there is no config file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
+        if not required and not os.access(path.parent, os.X_OK):
+            return  # nobody can have configured anything in a folder that may not be entered
         raise ConfigurationError(f"cannot read the config file {path}: {error}") from None
     for key, value in parse_toml(text, f"the config file {path}").items():
         _check_name(key, f"the config file {path} has an unknown key {key!r}")

@@ -162,7 +162,7 @@ class PageImage:
     blank: bool = False
     """The page is blank. All parts of a page have the same value."""
     region: Box = Box(0.0, 0.0, 1.0, 1.0)
-    """The part of the page that it shows."""
+    """The part of the page that it shows; reaches over the page where it was padded with white."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
 
@@ -441,6 +441,8 @@ class Completion:
     """Asking again would bring the same answer."""
     lines: tuple[TextLine, ...] = ()
     """The lines of the page with their places, where the engine knows them."""
+    blocks: tuple[Block, ...] = ()
+    """The parts of the page, where the engine knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +511,8 @@ class Server:
     """Reads text, but cannot describe pictures or follow a prompt."""
     applies_template: bool = False
     """It applies the model's chat template itself, so that a prompt's chat markers are not sent."""
+    streams: bool = False
+    """Its answers are asked for in pieces, because a gateway in front of it does not wait for whole ones."""
     aborts: bool = True
     """It has a request to stop another one; else only closing the connection stops it."""
     vision_remedy: str = "Load a model that can see pictures."

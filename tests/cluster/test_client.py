@@ -96,7 +96,7 @@ def workers_with(dask: FakeDask) -> Iterator[Callable[..., Workers]]:
     made: list[Workers] = []
 
     def make(*, stop: Stop | None = None, observer: Any = lambda event: None, **settings: Any) -> Workers:
-        made.append(Workers(Settings(**settings), True, observer, stop or Stop()))
+        made.append(Workers(Settings(**settings), observer, stop or Stop()))
         return made[-1]
 
     yield make

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 import blank_pages
+import sparse_pages
 from blank_pages import BLANK, WRITTEN, Sample, samples, write
-from drawing import as_file, lines_strip, pdf_bytes
-from visionocr.documents.blank import is_blank
+from drawing import as_file, lines_strip, pdf_bytes, picture_bytes
+from hostile_files import page_with, stream
+from visionocr.documents.blank import is_blank, is_even
 from visionocr.documents.components import SET, find_runs, join_runs
+from visionocr.documents.content import Content
 from visionocr.documents.fit import make_images
 from visionocr.documents.pdf import PdfFile
 from visionocr.documents.picture import PictureFile
@@ -60,6 +63,79 @@ def test_pages_with_little_content_are_not_blank(kind: str, count: int, tmp_path
     """A page with a line, a word, a number, a stamp, a signature or a picture is never blank."""
     lost = [s.name for s in samples(kind, SEED, count) if any(i.blank for i in images_of(s, tmp_path))]
     assert not lost
+
+
+def is_pdf_blank(data: bytes, side: int) -> bool:
+    """Whether the only page of a PDF is blank."""
+    pdf = PdfFile(Content("page", data=data))
+    images = pdf.load(PAGE, RasterSpec(side))
+    pdf.close()
+    return all(image.blank for image in images)
+
+
+@pytest.mark.parametrize("count", [FEW, pytest.param(36, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", sparse_pages.KINDS)
+def test_drawn_pages_with_single_letters_are_not_blank(kind: str, count: int) -> None:
+    """A drawn page with nothing but letters, figures or signs far from each other is not blank in any raster."""
+    lost = [page.name for page in sparse_pages.sparse_pages(kind, SEED, count) if is_pdf_blank(page.pdf, page.side)]
+    assert not lost
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", sparse_pages.KINDS)
+def test_scanned_pages_with_single_letters_are_not_blank(kind: str, count: int) -> None:
+    """The same pages are not blank when they were scanned."""
+    lost = []
+    for page in sparse_pages.sparse_pages(kind, SEED, count):
+        data = picture_bytes(sparse_pages.scan(page), "JPEG", quality=80)
+        (image,) = PictureFile(Content("page", data=data), "JPEG").load(PAGE, RasterSpec(page.side))
+        lost += [page.name] if image.blank else []
+    assert not lost
+
+
+WORD = b"BT /F 9 Tf 300 400 Td (x) Tj ET"
+FONT = b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
+
+
+@pytest.mark.parametrize(
+    ("content", "blank"),
+    [
+        (WORD, False),
+        (b"0.97 g " + WORD, False),  # pale
+        (b"1 Tr 0.2 w " + WORD, False),  # outlines
+        (b"0 0 1 rg 0 0 595 842 re f 1 1 0 rg " + WORD, False),
+        (b"1 g " + WORD, True),  # white on white
+        (b"0.2 0.4 0.2 rg 0 0 595 842 re f " + WORD, True),  # in the colour of its ground
+        (b"3 Tr " + WORD, True),  # only there to be searched
+        (b"7 Tr " + WORD, True),  # a clip
+        (WORD.replace(b"300 400", b"700 400"), True),  # beside the sheet
+        (WORD + b" 1 g 200 300 200 200 re f", True),  # covered
+        (b"0 0 5 5 re W n " + WORD, True),  # cut away
+        (b"", True),
+    ],
+)
+@pytest.mark.parametrize("side", [700, 1024, 2048])
+def test_the_renderer_tells_whether_print_is_visible(content: bytes, blank: bool, side: int) -> None:
+    """A single small letter makes a page no blank one, if it can be seen."""
+    assert is_pdf_blank(page_with(content, FONT), side) is blank
+
+
+@pytest.mark.parametrize("side", [900, 1600])
+def test_hidden_text_of_a_blank_scan_does_not_count(side: int) -> None:
+    """A scan of bare paper with searchable text in it is blank."""
+    paper = picture_bytes(Image.effect_noise((850, 1203), 4).point(lambda level: min(255, level + 110)), "JPEG")
+    head = (
+        b"/Type/XObject/Subtype/Image/Width 850/Height 1203/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/DCTDecode"
+    )
+    content = b"q 595 0 0 842 0 0 cm /A Do Q 3 Tr " + WORD
+    assert is_pdf_blank(page_with(content, FONT + b"/XObject<</A 5 0 R>>", stream(paper, head)), side)
+
+
+def test_even_pictures_have_one_colour() -> None:
+    """What JPEG makes of a single colour is even; a faint line is not."""
+    for mode in ("L", "RGB", "RGBX"):
+        assert is_even(even_sheet(shade=180).convert(mode))
+        assert not is_even(write(even_sheet(), "note", 8, (0.4, 0.4), (250,) * 3).convert(mode))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBX"])

@@ -238,7 +238,7 @@ def test_a_model_that_thinks_is_not_doubted(monkeypatch: pytest.MonkeyPatch) -> 
         fake.plan[1] = faults.Think(of=faults.Preamble(of=faults.Fence()))
         (page,) = transcribe([pdf_file("a.pdf")])
     assert (page.status, page.asks, page.text) == (Status.OK, 1, page_text(1))
-    assert [(found.kind, found.severity) for found in page.findings] == [(FindingKind.REMOVED_TEXT, Severity.INFO)]
+    assert (FindingKind.REMOVED_TEXT, Severity.INFO) in {(found.kind, found.severity) for found in page.findings}
 
 
 @pytest.mark.parametrize(

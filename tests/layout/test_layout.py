@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layout_text import page_text
 from visionocr.layout.lines import Line, rows
-from visionocr.layout.markdown import page_text
 from visionocr.layout.order import blocks
 from visionocr.layout.paragraphs import join
 
@@ -215,7 +215,7 @@ def test_a_receipt_keeps_its_rows() -> None:
         ("#1118", "#1118"),
         ("> quoted", "\\> quoted"),
         ("-----", "\\-----"),
-        ("```", "\\```"),
+        ("```", "\\`\\`\\`"),
         ("12. May it was", "12. May it was"),
         ("5 * 3 = 15", "5 * 3 = 15"),
     ],

@@ -9,10 +9,9 @@ Small edits, each with one purpose, in this order:
  5. a repeated beginning of the assistant's turn is removed
  6. everything from a leaked end of turn on is removed
  7. remnants of stop sequences at the end are removed
- 8. positions on the page (DeepSeek) are removed
- 9. metadata of the page (olmOCR) is removed
-10. chatter and remarks before and after the text are removed (``phrases``)
-11. a code fence around everything is removed
+ 8. metadata of the page (olmOCR) is removed
+ 9. chatter and remarks before and after the text are removed (``phrases``)
+10. a code fence around everything is removed
 
 One edit can reveal what another one looks for (a fence around reasoning around a fence), so the list is repeated until
 nothing changes. Cleaning a clean text therefore changes nothing. No edit makes a text longer. In doubt they leave the
@@ -114,7 +113,6 @@ def _clean_once(
     kept = cut_at_markers(text, stop_sequences, chat)
     removed.append(Removal(RemovalKind.TURN, text[len(kept) :], is_expected=False))
     text = drop_stop_remnants(kept.rstrip(), stop_sequences, chat)
-    text = _drop_grounding(text).strip()
     text = _FRONT_MATTER.sub("", text).strip()
     start, end = _find_chatter(text)
     remarks = filter(is_remark, (text[:start].strip() + "\n\n" + text[end:].strip()).split("\n\n"))
@@ -141,33 +139,9 @@ def _unwrap_answer(text: str) -> str:
 
 # --- what document models write around the text ----------------------------------------------------------------
 
-_REFERENCE = re.compile(r"<\|ref\|>((?:[^<]|<(?!\|))*)<\|/ref\|>")
-_BOX = re.compile(r"[ \t]*<\|det\|>[\s\[\]\d.,-]*(?:<\|/det\|>|\Z)")
-_LOOSE = re.compile(r"<\|/?(?:ref|det|grounding)\|>")
-_LABEL_LINE = re.compile(r"<\|ref\|>[^<\n]*<\|/ref\|>[ \t]*(?:<\|det\|>[\s\[\]\d.,-]*(?:<\|/det\|>|\Z))?[ \t]*\n?")
-_LABEL = re.compile(
-    r"(?:sub_?)?(?:title|text|table|image|figure|chart|equation|formula|list|code|algorithm|reference|header|footer"
-    r"|seal|stamp|aside_text|page_number|page_footnote|footnote|abstract|doc_title|paragraph_title|content)"
-    r"(?:_?(?:caption|footnote|title|item|number|text))?",
-    re.IGNORECASE,
-)
 _FACT = r"(?:primary_language|is_rotation_valid|rotation_correction|is_table|is_diagram)[ \t]*:[^\n]{0,20}"
 _FRONT_MATTER = re.compile(rf"\A(?:---[ \t]*\n(?:{_FACT}\n)+---[ \t]*(?:\n\s*|\Z))+")
 """The facts that olmOCR writes above the text; front matter of the document's own is none."""
-
-
-def _drop_grounding(text: str) -> str:
-    """Remove DeepSeek's positions on the page.
-
-    A position refers either to the text itself, which stays, or to a label (``title``, ``table``) in front of the
-    text, which is removed. One word that is not a label shows that all of them are text.
-    """
-    if "<|ref|>" not in text and "<|det|>" not in text:
-        return text
-    if all(_LABEL.fullmatch(found.strip()) for found in _REFERENCE.findall(text)):
-        text = _LABEL_LINE.sub("", text)
-    text = _REFERENCE.sub(r"\1", text)
-    return _LOOSE.sub("", _BOX.sub("", text))
 
 
 # --- chatter and code fences -----------------------------------------------------------------------------------

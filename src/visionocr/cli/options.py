@@ -135,10 +135,10 @@ _PANELS = {
     ),
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
-    "Question": ("task", "prompt", "system", "language", "batch", "max_asks"),
+    "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "keep_blank", "raster_workers"),
-    "Result": ("format", "page_breaks", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

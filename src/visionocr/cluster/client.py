@@ -36,10 +36,9 @@ class Workers:
     server: Server
     """What the first worker's engine is."""
 
-    def __init__(self, settings: Settings, markdown: bool, observer: Observer, stop: Stop) -> None:
+    def __init__(self, settings: Settings, observer: Observer, stop: Stop) -> None:
         """Connect, and wait for the first worker that can read. Raises what ``look`` raises."""
         self._settings = settings
-        self._markdown = markdown
         self._observer = observer
         self._stop = stop
         self._cluster, self._client = connect(settings.cluster or "")
@@ -176,7 +175,7 @@ class Workers:
             if own_server[worker] and not local:
                 settings = replace(settings, api_key=None)
             submit = self._client.submit
-            context = submit(call, WorkerContext, settings, self._markdown, local, workers=[worker], pure=False)
+            context = submit(call, WorkerContext, settings, local, workers=[worker], pure=False)
             self._contexts[worker] = context
             self._joining[worker] = submit(server_of, context, workers=[worker], pure=False)
 

@@ -78,8 +78,8 @@ def prepare(
     """
     stop = stop or Stop()
 
-    def open_first(markdown: bool) -> Workers:
-        return Workers(settings, markdown, observer, stop)
+    def open_first() -> Workers:
+        return Workers(settings, observer, stop)
 
     decided = job.prepare(settings, library, task=task, observer=observer, stop=stop, opened=open_first)
     return ClusterJob(*(getattr(decided, one.name) for one in fields(decided)))

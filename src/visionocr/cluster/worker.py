@@ -69,14 +69,14 @@ class WorkerContext:
     the client lets go of it, or is gone, what still runs is stopped.
     """
 
-    def __init__(self, settings: Settings, markdown: bool, local: bool) -> None:
+    def __init__(self, settings: Settings, local: bool) -> None:
         """*local*: the worker has the environment of the command, which the settings include already."""
         from distributed import get_worker
 
         worker = get_worker()
         settings = settings if local else choose_server(settings)
         self._stop = Stop()
-        self.engine = open_engine(settings, Library(), markdown=markdown, stop=self._stop)
+        self.engine = open_engine(settings, Library(), stop=self._stop)
         self._checker: Checker | None = None
         self._opening = threading.Lock()
         self._documents = _Documents(Path(worker.local_directory), settings.raster_workers)

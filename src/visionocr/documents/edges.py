@@ -20,8 +20,8 @@ _SPECK = 1.25
 """Millimetres: a grain of dust. The digits of a footnote are 1.5 high."""
 _BLOCK = 10
 """Pixels: what a bad JPEG makes of a grain of dust or noise covers one of its blocks."""
-_OUTSTANDING = 2.5
-"""How many times heavier than usual on its page a small component must be to be no dust."""
+_LETTERS = (1.0, 1), (0.8, 4)
+"""How large (in largest grains) how many spots must be to be letters: grains of a millimetre are rare."""
 _STRONG_STEP = 60
 """Levels of the strongest step of a letter of dark print; what JPEG makes of a scanner's noise stays below."""
 _RULE = 8.0
@@ -46,6 +46,8 @@ _HOLE_PLACE = 25.0
 """Millimetres from an edge, at most."""
 _LETTER_GAP = 0.7
 """Millimetres between the letters of a word, at most."""
+_ROW_SPREAD = 2
+"""Pixels by which the boxes of like signs in a row may differ."""
 _DUSTY = 40
 """Number of spots from which on those within two blocks of a JPEG are no word."""
 _CHANCE = 0.01
@@ -85,7 +87,10 @@ def find_print(edges: EdgePixels) -> Component | None:
     """Something that could be writing or drawing; ``None`` when all edge pixels have another explanation."""
     if edges.mask.count(SET) > _CROWDED * edges.width * edges.height:
         return Component(find_runs(edges.mask, edges.width))
-    spots, shapes = _separate_spots(join_runs(find_runs(_erase_rules(edges), edges.width)), edges)
+    spots: list[Component] = []
+    shapes: list[Component] = []
+    for component in join_runs(find_runs(_erase_rules(edges), edges.width)):
+        (spots if _is_spot(component, edges) else shapes).append(component)
     doubtful = []
     for shape in shapes:
         if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges)):
@@ -93,7 +98,13 @@ def find_print(edges: EdgePixels) -> Component | None:
                 return shape
             doubtful.append(shape)
     spots += doubtful
-    return _find_cluster(spots, edges) or _find_cluster([spot for spot in spots if _is_certain(spot, edges)], edges)
+    certain = [spot for spot in spots if _is_certain(spot, edges)]
+    return (
+        _find_letters(certain, edges)
+        or _find_row(certain, edges)
+        or _find_cluster(spots, edges)
+        or _find_cluster(certain, edges)
+    )
 
 
 def _is_certain(component: Component, edges: EdgePixels) -> bool:
@@ -191,38 +202,27 @@ def _speck_size(edges: EdgePixels) -> float:
     return _SPECK * edges.scale + 2.0
 
 
-def _separate_spots(components: list[Component], edges: EdgePixels) -> tuple[list[Component], list[Component]]:
-    """The spots, which may be dust, and the shapes, which may be print.
-
-    A shape that is hardly larger than dust has to stand out from what else is on the page.
-    """
-    small = [component for component in components if component.extent <= max(_speck_size(edges), _BLOCK)]
-    weights = {id(spot): sum(sum(edges.steps[a:b]) for a, b in spot.slices(edges.width)) for spot in small}
-    order = sorted(weights.values())
-    # A number of three digits may stand among a few grains, and should not be measured against itself.
-    usual = order[min(len(order) * 9 // 10, len(order) - 4)] if len(order) > 4 else 0
-    spots: list[Component] = []
-    shapes: list[Component] = []
-    for component in components:
-        is_light = weights.get(id(component), math.inf) < _OUTSTANDING * usual and not _is_drawn(component, edges)
-        (spots if is_light or component.extent <= _speck_size(edges) else shapes).append(component)
-    return spots, shapes
+def _is_spot(component: Component, edges: EdgePixels) -> bool:
+    """Whether it may be dust: it is small, and most of it weak where JPEG has spread it over a block."""
+    speck = _speck_size(edges)
+    if component.extent <= max(speck, _BLOCK):
+        return component.extent <= speck or _measure_core(component, edges) <= speck
+    return False
 
 
-def _is_drawn(component: Component, edges: EdgePixels) -> bool:
-    """Whether it is strong over more than the size of a grain, as a letter is from its top to its foot.
+def _measure_core(component: Component, edges: EdgePixels) -> int:
+    """Pixels over which it is about as strong as at its strongest, as letters are from top to foot; 0 if it is faint.
 
     What JPEG makes of a grain is strong only where the grain is, and what it makes of noise is weak everywhere.
     """
-    pieces = [
-        (y, start, edges.steps[y * edges.width + start : y * edges.width + stop]) for y, start, stop in component.runs
-    ]
+    width = edges.width
+    pieces = [(y, start, edges.steps[y * width + start : y * width + stop]) for y, start, stop in component.runs]
     peak = max(max(steps) for _, _, steps in pieces)
     if peak < _STRONG_STEP:
-        return False
+        return 0
     core = [(y, x) for y, start, steps in pieces for x, step in enumerate(steps, start) if 2 * step >= peak]
     rows, columns = [y for y, _ in core], [x for _, x in core]
-    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1 > _speck_size(edges)
+    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1
 
 
 def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -> bool:
@@ -232,6 +232,23 @@ def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -
     count = sum(spot.count for spot in spots) / len(spots)
     breadth = sum(spot.extent for spot in spots) / len(spots)
     return _expect_clusters(len(spots), shape.count / count, 2 * breadth + 1, edges) > _CHANCE
+
+
+def _find_letters(spots: list[Component], edges: EdgePixels) -> Component | None:
+    """One of several spots as large and strong as small letters, where so many grains of that size cannot be chance.
+
+    Grains that lie side by side look like a larger one. The more of the others there are, the more such pairs.
+    """
+    cores = [_measure_core(spot, edges) / _speck_size(edges) for spot in spots]
+    for size, least in _LETTERS:
+        letters = [spot for spot, core in zip(spots, cores, strict=True) if core > size]
+        if len(letters) >= least:
+            grains = [spot for spot, core in zip(spots, cores, strict=True) if core <= size]
+            side = 2 * sum(grain.extent for grain in grains) / max(1, len(grains)) + 1
+            pairs = _expect_clusters(len(grains), 2, side, edges) if grains else 0.0
+            if pairs ** len(letters) / math.factorial(min(len(letters), 100)) <= _CHANCE:
+                return letters[0]
+    return None
 
 
 def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None:
@@ -248,6 +265,25 @@ def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None
             members = len(join_runs(sorted(cluster.runs)))
             if members >= 2 and _expect_clusters(len(spots), members, side, edges) <= _CHANCE:
                 return cluster
+    return None
+
+
+def _find_row(spots: list[Component], edges: EdgePixels) -> Component | None:
+    """Three or more spots of one size on a line, like asterisks or dashes, where chance would not put them there."""
+    tops = sorted(spots, key=lambda spot: spot.box[1])
+    for first, spot in enumerate(tops):
+        left, top, right, bottom = spot.box
+        row = [
+            other
+            for other in tops[first:]
+            if other.box[1] - top <= _ROW_SPREAD
+            and abs(other.box[3] - bottom) <= _ROW_SPREAD
+            and abs(other.box[2] - other.box[0] - right + left) <= _ROW_SPREAD
+        ]
+        if len(row) >= 3:
+            share = (2 * _ROW_SPREAD + 1) / edges.height
+            if math.comb(len(spots), len(row)) * len(row) * share ** (len(row) - 1) <= _CHANCE:
+                return spot
     return None
 
 

@@ -21,7 +21,6 @@ def open_engine(
     settings: Settings,
     library: Library | None = None,
     *,
-    markdown: bool = True,
     observer: Observer = ignore,
     stop: Stop | None = None,
 ) -> Engine:
@@ -36,7 +35,7 @@ def open_engine(
     if LOCAL_URL in settings.api_url:
         if len(settings.api_url) > 1:
             raise UsageError(f"{LOCAL_URL} cannot be combined with servers", "Give one or the other as --api-url.")
-        return _open_local(settings, markdown)
+        return _open_local(settings)
     if len(settings.api_url) > 1:
         return connect_all(settings, observer, stop)
     try:
@@ -52,12 +51,12 @@ def open_engine(
             f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
         )
     observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
-    return _open_local(settings, markdown)
+    return _open_local(settings)
 
 
-def _open_local(settings: Settings, markdown: bool) -> Engine:
+def _open_local(settings: Settings) -> Engine:
     from visionocr.engines import local
 
-    engine = local.LocalEngine(model=settings.local_model.value, markdown=markdown)
+    engine = local.LocalEngine(model=settings.local_model.value)
     engine.warm()
     return engine

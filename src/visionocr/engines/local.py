@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from visionocr.boxes import Box, TextLine
+from visionocr.boxes import Box, TextLine, place_box
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
+from visionocr.formats.markdown import write_markdown
 from visionocr.layout.lines import Line
-from visionocr.layout.markdown import page_text
 from visionocr.layout.noise import drop_noise
+from visionocr.layout.structure import read_page
 from visionocr.types import Completion, FinishReason, PageImage, Request, Server
 from visionocr.worker_main import count_cores
 from visionocr.workers import CallFailed, Worker, WorkerDied, WorkerPool
@@ -88,7 +89,6 @@ class LocalEngine:
         *,
         slots: int | None = None,
         threads: int | None = None,
-        markdown: bool = True,
         timeout: float = 300.0,
         niceness: int = 0,
         command: Sequence[str] | None = None,
@@ -100,7 +100,7 @@ class LocalEngine:
         the fastest, with terms of its own.
         *slots*: worker processes, by default one a core, four at the most. *threads*: of each; by default they
         share the cores out. Many pages are read fastest by many workers, a single page by one with all cores.
-        *markdown*: headings, lists and tables are marked; else plain text. *timeout*: seconds that one look at one
+        *timeout*: seconds that one look at one
         picture may take. *niceness*: how far the workers give way to other programs, 0 to 19 (not on Windows).
         *command*: the program to run as worker, for tests.
 
@@ -113,7 +113,6 @@ class LocalEngine:
         slots = max(1, slots or min(count_cores(), MOST_WORKERS))
         self._threads = max(1, threads or count_cores() // slots)
         self._model = str(model)
-        self._markdown = markdown
         self._timeout = timeout
         self._niceness = niceness
         self._command = command
@@ -144,10 +143,14 @@ class LocalEngine:
         if not pictures:
             raise RequestRefused("the embedded engine reads pictures, and there is none in the request")
         readings = [self.read_lines(picture.data, deep=request.deep) for picture in pictures]
-        texts = [page_text(reading.lines, self._markdown) for reading in readings]
+        blocks = tuple(
+            replace(block, box=block.box and place_box(block.box, picture.region))
+            for picture, reading in zip(pictures, readings, strict=True)
+            for block in read_page(reading.lines, picture.width, picture.height)
+        )
         sure = [value for reading in readings if (value := reading.confidence) is not None]
         return Completion(
-            text="\n\n".join(text for text in texts if text),
+            text=write_markdown(blocks),
             finish_reason=FinishReason.STOP,
             server=self.server.url,
             model=_NAMES[max((reading.model for reading in readings), key=_RANKS.index)],
@@ -244,12 +247,6 @@ def _decode_line(left: Any, top: Any, right: Any, bottom: Any, text: Any, sure: 
 
 def place_line(line: Line, image: PageImage) -> TextLine:
     """A line of *image*, which is in its pixels, as a line of the page."""
-    region = image.region
-    across, down = (region.right - region.left) / image.width, (region.bottom - region.top) / image.height
-    box = Box(
-        region.left + line.left * across,
-        region.top + line.top * down,
-        region.left + line.right * across,
-        region.top + line.bottom * down,
-    )
-    return TextLine(line.text, box, line.confidence)
+    width, height = image.width, image.height
+    box = Box(line.left / width, line.top / height, line.right / width, line.bottom / height)
+    return TextLine(line.text, place_box(box, image.region), line.confidence)

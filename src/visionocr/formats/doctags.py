@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box
+from visionocr.escaping import escape
 from visionocr.formats.code_regions import is_mostly_behind
-from visionocr.formats.inline import code, escape
+from visionocr.formats.inline import code
 from visionocr.formats.labels import page_number_or
 from visionocr.formats.latex import unwrap
 from visionocr.formats.otsl import CELLS, ROW_END, Place, otsl_rows

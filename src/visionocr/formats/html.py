@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box
+from visionocr.escaping import escape
 from visionocr.formats.html_inline import Words, inline_text
 from visionocr.formats.html_table import table_blocks
 from visionocr.formats.html_tree import INLINE, Element, parse_tree
-from visionocr.formats.inline import escape, escape_tags
+from visionocr.formats.inline import escape_tags
 from visionocr.formats.labels import kind_of, page_number_or
 from visionocr.formats.latex import unwrap
 from visionocr.formats.places import Scale

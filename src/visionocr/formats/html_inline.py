@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from visionocr.escaping import escape
 from visionocr.formats.html_tree import Element
-from visionocr.formats.inline import code, escape, wrap
+from visionocr.formats.inline import code, wrap
 from visionocr.formats.latex import unwrap
 
 Words = Callable[[str], str]

@@ -7,17 +7,7 @@ import re
 
 from visionocr.answers.clean import neutralise
 
-_SPECIAL = re.compile(
-    r"(?P<formula>(?<!\\)\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d))|"
-    r"\\(?=[!-/:-@\[-`{-~])"  # would escape what follows
-    r"|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_(?!\s)|(?<!\s)_(?![^\W_])|`|~~"  # emphasis, code
-    r"|<(?=[A-Za-z/!?])|&(?=#?\w{1,32};)"  # HTML
-    r"|\[(?=[^\[\]\n]*\]\()"  # links
-)
 _TAG_START = re.compile(r"(?<!\\)<(?=[A-Za-z/!?])")
-_START = re.compile(r"^[ \t]*+(?=#{1,6}(?:\s|$)|>|~{3})", re.MULTILINE)
-"""What would make a heading, a quotation or a listing of a line. Bullets and numbers read the same either way."""
-
 CELL_TAGS = "br|sup|sub|u|b|i|ul|ol|li|table|tr|td|th"
 """The HTML elements that inline text, or the text of a cell, may have."""
 _TOKENS = re.compile(
@@ -30,15 +20,6 @@ _TOKENS = re.compile(
     r"|(?P<mark>\*\*\*|\*\*|\*|~~|(?<!\w)__?|__?(?!\w))"
 )
 _NAMES = {"**": "b", "__": "b", "*": "i", "_": "i", "~~": "del"}
-
-
-def escape(text: str) -> str:
-    """*text* that is no Markdown as Markdown: what would be taken for a mark gets a backslash.
-
-    Formulas between dollar signs stay: models write them in any format.
-    """
-    text = _SPECIAL.sub(lambda mark: mark[0] if mark["formula"] else "\\" + mark[0], text)
-    return _START.sub(lambda start: start[0] + "\\", text)
 
 
 def escape_tags(text: str) -> str:

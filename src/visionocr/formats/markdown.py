@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from visionocr.blocks import Block, BlockKind
+from visionocr.blocks import EDGES, Block, BlockKind
 from visionocr.formats.pieces import Passage, Piece, picture_words
 from visionocr.formats.table import table_markdown
 from visionocr.types import Headers, Tables
-
-EDGES = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
 
 
 def write_markdown(pieces: Iterable[Piece], tables: Tables = Tables.AUTO, headers: Headers = Headers.KEEP) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from visionocr.blocks import Block, BlockKind, Cell
-from visionocr.formats.inline import escape
+from visionocr.escaping import escape
 
 CELLS = frozenset(["fcel", "ecel", "lcel", "ucel", "xcel", "ched", "rhed", "srow"])
 """The marks of grid places: with text, empty, part of the cell on the left, above, or both; headers of a column, a row

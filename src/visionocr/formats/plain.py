@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from visionocr.blocks import Block, BlockKind
+from visionocr.blocks import EDGES, Block, BlockKind
 from visionocr.formats.inline import to_plain
-from visionocr.formats.markdown import EDGES
 from visionocr.formats.pieces import Passage, Piece
 from visionocr.formats.table import table_plain
 from visionocr.types import Headers

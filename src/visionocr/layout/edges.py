@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from visionocr.blocks import Block, BlockKind
+from visionocr.blocks import EDGES, Block, BlockKind
 
 EDGE = 0.12
 """Share of a page's height at its top and bottom in which headers and footers stand."""
@@ -27,7 +27,6 @@ _ROMAN = r"(?=[ivxlc])c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _NUMBER = re.compile(
     rf"^\W*(?:(?:page|seite|p\.|s\.)\s*)?(?:\d{{1,4}}|{_ROMAN})(?:\s*(?:/|of|von)\s*\d{{1,4}})?\W*$", re.IGNORECASE
 )
-EDGES = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
 
 Page = tuple[Block, ...]
 

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from visionocr.blocks import Block, BlockKind, Cell
-from visionocr.layout.edges import EDGES, Page, mark_edges
+from visionocr.blocks import EDGES, Block, BlockKind, Cell
+from visionocr.layout.edges import Page, mark_edges
 from visionocr.layout.paragraphs import MARKER, join
 from visionocr.layout.structure import ENDS, PARAGRAPHS
 from visionocr.layout.tables import is_figure

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from visionocr.blocks import Block, BlockKind
+from visionocr.escaping import escape
 from visionocr.layout import order
 from visionocr.layout.edges import is_page_number
 from visionocr.layout.lines import Line, Row, body_height, box_around, usable
@@ -150,8 +151,8 @@ def _heading_level(paragraph: Paragraph, text: str, scale: float) -> int:
 
 
 def _escape(text: str) -> str:
-    """Keep Markdown from taking the start of a line for a heading, a quotation, a fence or a rule."""
-    return _SPECIAL.sub(r"\\", text)
+    """Text as Markdown: what would be a mark, also at the start of a line, gets a backslash."""
+    return _SPECIAL.sub(r"\\", escape(text))
 
 
 def _find_start(parts: Sequence[_Part], part: _Part) -> int | None:

@@ -8,7 +8,16 @@ from dataclasses import astuple, dataclass
 from itertools import count
 
 from visionocr.prompting import placeholders
-from visionocr.types import PAGE_MARK, PageImage, Preset, Prompt, Request, Sampler, Task
+from visionocr.types import (
+    PAGE_MARK,
+    AnswerFormat,
+    PageImage,
+    Preset,
+    Prompt,
+    Request,
+    Sampler,
+    Task,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class Question:
     system: str | None = None
     """The user's system text; replaces the task's and the preset's."""
     language: str | None = None
+    boxes: bool = False
+    """Use the model's prompt that asks for the place of everything, where it has one."""
     batch_prompt: str = ""
     """The text that asks for page marks, with the placeholders ``{{count}}`` and ``{{marks}}``."""
 
@@ -32,7 +43,17 @@ class Question:
         """The user turn before its placeholders are filled: the user's, else the model's own, else the task's."""
         if self.prompt is not None:
             return self.prompt
-        return dict(self.preset.task_prompts).get(self.task.name, self.task.prompt)
+        prompts = dict(self.preset.task_prompts) | (dict(self.preset.grounded_prompts) if self.boxes else {})
+        return prompts.get(self.task.name, self.task.prompt)
+
+    @property
+    def answer_format(self) -> AnswerFormat:
+        """The format in which the model is expected to answer."""
+        if self.prompt is not None:
+            return AnswerFormat.MARKDOWN
+        if self.boxes and self.task.name in dict(self.preset.grounded_prompts) and self.preset.answer.grounded:
+            return self.preset.answer.grounded
+        return self.preset.answer.format_of(self.task.name)
 
     @property
     def system_template(self) -> str:
