@@ -10,7 +10,13 @@ from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity,
 
 
 def result(
-    number: int, text: str = "", status: Status = Status.OK, *, document: str = "a.pdf", pages: int = 9, digest: str = ""
+    number: int,
+    text: str = "",
+    status: Status = Status.OK,
+    *,
+    document: str = "a.pdf",
+    pages: int = 9,
+    digest: str = "",
 ) -> PageResult:
     """A page's result; of a page that is not good, with a reason."""
     severity = {Status.FAILED: Severity.FAILED, Status.SUSPECT: Severity.SUSPECT}.get(status)
@@ -18,7 +24,9 @@ def result(
     return PageResult(PageRef(document, number, pages, digest), text, status, findings)
 
 
-def write_results(path: Path, results: Iterable[PageResult], breaks: str = "comment", *, captions: bool = False) -> Path:
+def write_results(
+    path: Path, results: Iterable[PageResult], breaks: str = "comment", *, captions: bool = False
+) -> Path:
     """Write *results* to *path*, in the format that its ending names."""
     formatter: Formatter = JsonLines() if path.suffix == ".jsonl" else PagesText(path.suffix, breaks)
     if captions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from typing import Any
 
@@ -162,7 +162,7 @@ def record(result: PageResult) -> dict[str, Any]:
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
-        "blocks": [_record_block(block) for block in find_blocks(result)],
+        "blocks": record_blocks(find_blocks(result)),
         "doubts": [_record_doubt(doubt) for doubt in result.doubts],
         "checked_with": result.checked_with or None,
         "asks": result.asks,
@@ -175,6 +175,11 @@ def record(result: PageResult) -> dict[str, Any]:
         "width": result.width or None,
         "height": result.height or None,
     }
+
+
+def record_blocks(blocks: Iterable[Block]) -> list[dict[str, Any]]:
+    """Blocks as JSON."""
+    return [_record_block(block) for block in blocks]
 
 
 def _record_doubt(doubt: Doubt) -> dict[str, Any]:

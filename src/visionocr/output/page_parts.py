@@ -14,8 +14,10 @@ import msgspec
 from visionocr.boxes import Box
 from visionocr.errors import DocumentError
 from visionocr.evidence import Doubt, DoubtKind
+from visionocr.formats.markdown_reader import parse_markdown
 from visionocr.output.containment import contain_line, contain_markdown, contain_plain
 from visionocr.output.files import encode_text
+from visionocr.output.formats import record_blocks
 from visionocr.output.saved import PAGE_COMMENT, read_attributes
 from visionocr.types import Status
 
@@ -175,8 +177,8 @@ class _Record(FilePage):
     """A JSON object."""
 
     def rewrite(self, text: str) -> str:
-        changed = {"text": text, "status": Status.CHECKED.value, "findings": [], "doubts": []}
-        return json.dumps(json.loads(self.part) | changed)
+        changed: dict[str, Any] = {"text": text, "status": Status.CHECKED.value, "findings": [], "doubts": []}
+        return json.dumps(json.loads(self.part) | changed | {"blocks": record_blocks(parse_markdown(text))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from visionocr.output.state import FOLDER_STATE, subject
 from visionocr.text import printable
 from visionocr.types import Notice, PageRef, Status
 
-_RANKS = {Status.FAILED: 0, Status.SUSPECT: 1}
-"""Pages that come first, by what is wrong with them."""
+_RANKS: dict[str, int] = {Status.FAILED: 0, Status.SUSPECT: 1, Status.CHECKED: 3}
+"""The order of pages by their status; all others are between."""
 
 
 class Conflict(VisionOcrError):
@@ -53,8 +53,8 @@ class Entry:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Orders pages by doubt: failed, suspect, then by the number of doubts, then the others."""
-        return _RANKS.get(Status(self.status), 2) if self.status in set(Status) else 2, -len(self.doubts)
+        """Orders pages by doubt: failed, suspect, then by the number of doubts, the others, those that are checked."""
+        return _RANKS.get(self.status, 2), -len(self.doubts)
 
 
 class Book:
@@ -177,9 +177,9 @@ class Book:
         for page in pages:
             key = page.document, page.number
             known = recorded.find(page)
-            is_same = known is not None and page.contain(known.result.text) == page.text
-            result = known.result if known is not None and is_same else None
-            is_checked = result is not None and result.status is Status.CHECKED
+            result = known.result if known is not None else None
+            is_same = result is not None and page.contain(result.text) == page.text
+            is_checked = result is not None and is_same and result.status is Status.CHECKED
             yield Entry(
                 path,
                 page.document,

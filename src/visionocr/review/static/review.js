@@ -270,7 +270,7 @@ function edited() {
 // --- saving ------------------------------------------------------------------------------------------
 
 function saved(number, reply) {
-  Object.assign(pages[number], { status: reply.status, doubts: 0 });
+  Object.assign(pages[number], { status: reply.status, doubts: 0 }); // its place in the list stays until it is arranged anew
   drafts.delete(number);
   label(number);
   count();
