@@ -45,8 +45,15 @@ def correct(client: Client, page: int, text: str) -> None:
     assert client.ask(f"pages/{page}", "PUT", {"text": text, "mark": mark}).status == 200
 
 
-@pytest.mark.parametrize("output", ["out.md", "out.jsonl", "out/"])
-@pytest.mark.parametrize("is_good", [True, False])
+@pytest.mark.parametrize(
+    ("output", "is_good"),
+    [
+        ("out.md", True),
+        ("out/", False),
+        pytest.param("out.md", False, marks=pytest.mark.slow),
+        pytest.param("out.jsonl", True, marks=pytest.mark.slow),
+    ],
+)
 def test_later_runs_keep_what_a_person_corrected(
     server: FakeKoboldCpp, tmp_path: Path, output: str, is_good: bool
 ) -> None:
@@ -59,7 +66,7 @@ def test_later_runs_keep_what_a_person_corrected(
     with serving([tmp_path / output]) as client:
         correct(client, 1, "by hand")
     server.plan.clear()
-    for more in ([], ["--redo", "failed,suspect"], ["--redo", "all"], ["--redo", "2"], ["--temperature", "0.5"]):
+    for more in ([], ["--redo", "failed,suspect,all,2"], ["--temperature", "0.5"]):
         asked = server.asked[2]
         code, _, errors = command("pdf", "a.pdf", "-o", output, *more, *kind)
         assert code == 0, errors

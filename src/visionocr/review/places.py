@@ -103,18 +103,16 @@ def find_places(
 
 def locate(doubts: Sequence[Doubt], words: Sequence[AnswerWord]) -> Iterator[tuple[int, int] | None]:
     """Where each doubt about words of a text stands in it; doubts are in the text's order."""
-    texts = [word.text for word in words]
-    places: dict[str, list[int]] = {}
-    for number, word in enumerate(texts):
-        places.setdefault(word, []).append(number)
+    whole = "".join(f"\n{word.text}" for word in words) + "\n"
+    starts = [0, *accumulate(len(word.text) + 1 for word in words)]
     at = 0
     for doubt in doubts:
         run = doubt.text.split()
-        starts = places.get(run[0], []) if run else []
-        found = (first for first in starts[bisect_left(starts, at) :] if texts[first : first + len(run)] == run)
-        if (first := next(found, None)) is None:
+        found = whole.find("\n" + "\n".join(run) + "\n", starts[at]) if run else -1
+        if found < 0:
             yield None
             continue
+        first = bisect_left(starts, found)
         at = first + len(run)
         yield words[first].start, words[at - 1].end
 
