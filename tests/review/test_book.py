@@ -12,7 +12,7 @@ from visionocr.errors import DocumentError, OutputError, UsageError
 from visionocr.evidence import Doubt, DoubtKind
 from visionocr.output.corrections import read_state
 from visionocr.output.page_file import TextRefused
-from visionocr.output.state import FOLDER_STATE, State
+from visionocr.output.state import State
 from visionocr.review.book import Book, Conflict
 from visionocr.types import PageRef, PageResult, Status
 
@@ -129,7 +129,7 @@ def test_equal_pages_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_folders_are_searched_for_results(tmp_path: Path) -> None:
-    """Files of others are left out, hidden ones too; an output folder's state is found for all of them."""
+    """Files of others are left out, hidden ones too."""
     folder = tmp_path / "out"
     (folder / "sub").mkdir(parents=True)
     (folder / ".hidden").mkdir()
@@ -142,7 +142,7 @@ def test_folders_are_searched_for_results(tmp_path: Path) -> None:
     book = Book([folder])
     assert [entry.path.name for entry in book.entries] == ["a.jsonl", *["b.md"] * 3]
     book.save(1, "mine", book.read(1).mark, "d1", 9)
-    assert (folder / FOLDER_STATE).is_file()
+    assert [book.read(index).text for index in range(3)] == ["one", "mine", "two"]
     with pytest.raises(UsageError):
         Book([empty])
     with pytest.raises(DocumentError):
@@ -150,11 +150,15 @@ def test_folders_are_searched_for_results(tmp_path: Path) -> None:
 
 
 def test_captions_are_recognised(tmp_path: Path) -> None:
-    """Several pictures with a line each; their new texts stay on one line."""
+    """Several pictures with a line each; a new text may have more, where the file can hold them."""
     results = [result(1, f"caption {n}", document=f"{n}.png", pages=1) for n in range(3)]
     book = Book([write_results(tmp_path / "c.jsonl", results)])
     assert book.are_captions
     assert book.task == "describe"
+    book.save(0, "two\nlines", book.read(0).mark, "", None)
+    assert book.read(0).text == "two\nlines"
+    single = write_results(tmp_path / "c.md", results, captions=True)
+    book = Book([single])
     book.save(0, "two\nlines", book.read(0).mark, "", None)
     assert book.read(0).text == "two lines"
     assert not Book([write_results(tmp_path / "t.jsonl", RESULTS)]).are_captions

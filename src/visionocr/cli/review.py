@@ -105,7 +105,8 @@ def review(
         if html is not None:
             with stop.waking(desk.close):
                 count = export(desk, html, title=", ".join(path.name for path in outputs))
-            console.line(f"{html}: {count} pages, {html.stat().st_size / 1e6:.1f} MB")
+            pages = "1 page" if count == 1 else f"{count} pages"
+            console.line(f"{html}: {pages}, {html.stat().st_size / 1e6:.1f} MB")
             return
         server = stack.enter_context(ReviewServer(desk, host=host, port=port))
         if not is_loopback(host):

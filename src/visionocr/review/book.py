@@ -15,7 +15,7 @@ from visionocr.output.corrections import Known, Recorded, correct, find_state, r
 from visionocr.output.page_file import PageFile, read_page_file, tidy
 from visionocr.output.page_parts import FilePage
 from visionocr.output.saved import SUFFIXES
-from visionocr.output.state import FOLDER_STATE, subject
+from visionocr.output.state import subject
 from visionocr.text import printable
 from visionocr.types import Notice, PageRef, Status
 
@@ -90,19 +90,16 @@ class Book:
                 if top is None:
                     raise
                 continue  # a file of somebody else in the folder
-            self._states[path] = journal or self._find_state(path, top)
+            self._states[path] = journal or self._find_state(path)
             found += self._make_entries(path, pages)
         if not found:
             raise UsageError("there are no results to review", "Name files that pdf, image or describe wrote with -o.")
         self.entries = found
+        documents = {(entry.path, entry.document) for entry in found}
+        self.are_captions = len(documents) == len(found) > 1 and all(entry.is_caption for entry in found)
+        """The pages are pictures with one line of text each."""
         self.task = task or ("describe" if self.are_captions else "transcribe")
         self._about = subject({"task": self.task, "language": language})
-
-    @property
-    def are_captions(self) -> bool:
-        """Whether the pages are pictures with one line of text each."""
-        documents = {(entry.document, entry.path) for entry in self.entries}
-        return len(documents) == len(self.entries) > 1 and all(entry.is_caption for entry in self.entries)
 
     def path_of(self, entry: Entry) -> str:
         """Where the state says that an entry's document is; empty where it does not say."""
@@ -126,8 +123,6 @@ class Book:
             file, page = self._locate(entry)
             if page.mark != mark:
                 raise Conflict(page)
-            if entry.is_caption:
-                text = " ".join(text.split())
             # The state first: if this process is killed in between, a later run brings the corrected text.
             self._keep(entry, page, text, digest, pages)
             file.replace(page, text)
@@ -193,13 +188,13 @@ class Book:
             )
             seen[key] += 1
 
-    def _find_state(self, path: Path, top: Path | None) -> Path:
+    def _find_state(self, path: Path) -> Path:
         try:
             found = find_state(path)
         except VisionOcrError as error:  # damaged, or a run is writing there: saving will say so again
             self._warn(error)
             found = None
-        return found or (Path(f"{path}.journal") if top is None else top / FOLDER_STATE)
+        return found or Path(f"{path}.journal")
 
     def _recorded_of(self, path: Path) -> Recorded:
         state = self._states[path]

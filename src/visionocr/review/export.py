@@ -56,22 +56,23 @@ def export(desk: Desk, path: Path, *, title: str) -> int:
 
 def _write(desk: Desk, order: Sequence[int], title: str) -> Iterator[str]:
     name = html.escape(title)
+    count = "1 page" if len(order) == 1 else f"{len(order)} pages, those with doubts first"
     yield (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
-        f'<body><h1>{name}</h1><p class="quiet">{len(order)} pages, those with doubts first.</p>\n'
+        f'<body><h1>{name}</h1><p class="quiet">{count}.</p>\n'
     )
     for index in order:
         entry = desk.book.entries[index]
-        text = desk.book.read(index).text
+        text = _mark(desk.book.read(index).text, entry.doubts) or '<span class="quiet">no text</span>'
         try:
             picture = _picture(desk.draw_page(index, _SIDE), entry.doubts)
         except DocumentError as error:
             picture = f'<p class="quiet">{html.escape(error.message)}</p>'
         yield (
             f"<section><h2>{html.escape(_heading(entry))}</h2>{_remarks(entry)}"
-            f'<div class="both"><div class="sheet">{picture}</div><pre>{_mark(text, entry.doubts)}</pre></div>'
+            f'<div class="both"><div class="sheet">{picture}</div><pre>{text}</pre></div>'
             "</section>\n"
         )
     yield "</body></html>\n"
