@@ -55,6 +55,7 @@ def test_a_document_beside_its_results_is_drawn(folder: Path, pictures: Pictures
         pictures.draw(wanted(folder, "a.pdf"), 3)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
 def test_names_alone_open_nothing_elsewhere(tmp_path: Path, folder: Path, pictures: Pictures) -> None:
     """Neither absolute names, nor ``..``, nor links that lead out, nor what a journal says without the digest."""
     secret = make_pdf(tmp_path / "secret.pdf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -56,10 +57,10 @@ def read_state(path: Path) -> Recorded:
     check_file(path)
     database = Database(path)
     try:
-        subjects = {
-            key: subject(json.loads(fingerprint))
-            for key, fingerprint in database.execute("SELECT key, fingerprint FROM jobs")
-        }
+        subjects: dict[str, str] = {}
+        for key, fingerprint in database.execute("SELECT key, fingerprint FROM jobs"):
+            with contextlib.suppress(ValueError, RecursionError, AttributeError):  # a damaged one
+                subjects[key] = subject(json.loads(fingerprint))
         recorded = Recorded(paths=dict(database.execute("SELECT digest, path FROM files")))
         rows = database.execute("SELECT job, digest, page, record, checksum FROM pages ORDER BY rowid")
         for job, digest, number, record, checksum in rows:

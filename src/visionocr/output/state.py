@@ -205,7 +205,7 @@ def write_page(database: Database, job: str, result: PageResult) -> None:
 def read_page(job: str, digest: str, number: int, record: bytes, written: bytes) -> PageResult | None:
     """The result in a row of that table; ``None`` where it is damaged, or of a later version."""
     if written == checksum(job, digest, number, record):
-        with contextlib.suppress(msgspec.ValidationError):
+        with contextlib.suppress(ValueError, RecursionError):  # also msgspec's own errors
             return msgspec.convert(json.loads(record), PageResult)
     return None
 
