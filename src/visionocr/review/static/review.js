@@ -444,7 +444,7 @@ const KEYS = [
   ["Alt+P", "preview", () => togglePreview()], ["F6", "picture or text", switchPane],
   ["Alt+=", "larger", zoom(1.25)], ["Alt+-", "smaller", zoom(0.8)], ["Alt+0", "whole width", zoom(0)],
   ["Alt+T", "turn the picture", turn], ["Alt+O", "order of pages", () => cycle("order")],
-  ["Alt+V", "which pages to show", () => cycle("filter")], ["Alt+L", "list of pages", () => list.classList.toggle("shown")],
+  ["Alt+V", "which pages to show", () => cycle("filter")], ["F2", "list of pages", () => list.classList.toggle("shown")],
   ["Alt+G", "captions in a grid", () => !$("grid-button").hidden && toggleGrid()], ["F1", "this help", showHelp],
 ];
 const CODES = { Equal: "=", NumpadAdd: "=", Minus: "-", NumpadSubtract: "-", Digit0: "0", Numpad0: "0" };
@@ -461,8 +461,9 @@ addEventListener("keydown", (event) => {
   if (event.isComposing || document.querySelector("dialog[open]")) return;
   const isTyping = ["TEXTAREA", "INPUT", "SELECT"].includes(event.target.tagName);
   const name = nameKey(event);
-  const action = KEYS.find(([key]) => key === (isTyping ? name : PLAIN[event.key] ?? name));
-  if (!action || (action[0] === "Escape" && !other)) return;
+  const plain = isTyping || event.ctrlKey || event.metaKey ? undefined : PLAIN[event.key];
+  const action = KEYS.find(([key]) => key === (plain ?? name));
+  if (!action || (!other && ["Escape", "Alt+U"].includes(action[0]))) return; // they may mean something else
   event.preventDefault();
   action[2]();
 });
