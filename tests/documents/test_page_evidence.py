@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pymupdf
 import pytest
 from PIL import Image
 
@@ -17,6 +18,8 @@ from visionocr.documents.pdf import PdfFile
 from visionocr.evidence import Evidence
 from visionocr.types import PageImage, PageRef, RasterSpec
 
+_pymupdf: Any = pymupdf
+TURN = _pymupdf.Point(120, 650), _pymupdf.Matrix(45)
 Page = Any
 
 
@@ -72,6 +75,16 @@ def test_a_layer_that_is_only_a_part_is_not_complete() -> None:
     assert evidence.is_layer_trusted
     assert not evidence.is_complete
     assert evidence.print_letters == pytest.approx(1560, rel=0.3)
+
+
+def test_a_watermark_is_not_the_text_of_a_scan() -> None:
+    """Text across the page, whose box is the whole page, does not stand for what the scan under it shows."""
+    page = new_page()
+    page.insert_image(page.rect, stream=draw_scan(write_lines(new_page())))
+    page.insert_text((120, 650), "CONFIDENTIAL", fontsize=60, color=(1, 0.6, 0.6), morph=TURN)
+    evidence = find(page)
+    assert [line.text for line in evidence.text_layer] == ["CONFIDENTIAL"]
+    assert not evidence.is_complete
 
 
 def test_pictures_without_print_leave_a_layer_complete() -> None:

@@ -132,6 +132,13 @@ def test_white_text_is_left_out() -> None:
     assert found[-1] == "white on blue"
 
 
+@pytest.mark.parametrize("fill", [b"0 0 600 900 re f", b""])
+def test_text_as_a_form_to_paint_through(fill: bytes) -> None:
+    """Text that cuts out what is painted next, as text with a gradient does, is there if something is painted."""
+    page = _painted(b"/tiro 20 Tf 7 Tr (shining title) Tj ET q " + fill + b" Q BT")
+    assert [line.text for line in lines(load(as_pdf(page)))] == (["x", "shining title"] if fill else ["x"])
+
+
 def test_pictures_that_show_what_is_behind_cover_nothing() -> None:
     """A picture with a mask over text, as a stamp is, leaves it visible."""
     page = new_page()

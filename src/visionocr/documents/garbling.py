@@ -53,8 +53,7 @@ _LEAST_WORDS = 10
 _MOST_MIXED = 0.2
 """Share of words that are made of the letters of several alphabets."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_SIGNS = re.compile(r"[!\"#$%&*+/<=>@\[\\\]^`{|}~]")
-_PLAIN = re.compile(r"\w")
+_SIGNS = '!"#$%&*+/<=>@[\\]^`{|}~'
 _MIXABLE = frozenset({"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "ARMENIAN", "GEORGIAN", "THAI", "DEVANAGARI"})
 
 
@@ -72,13 +71,15 @@ def find_garbling(texts: Iterable[str]) -> str:
 
 
 def _judge(text: str) -> str:
-    unknown, visible = _count_unknown(text)
+    counts = Counter(text)
+    visible = len(text) - counts[" "]
     if visible < _LEAST_VISIBLE:
         return ""
-    if unknown > _MOST_UNKNOWN * visible:
+    if _count_unknown(text, counts) > _MOST_UNKNOWN * visible:
         return "its font does not tell which letters it shows"
-    signs = len(_SIGNS.findall(text))
-    if signs > _MOST_SIGNS * (signs + len(_PLAIN.findall(text))):
+    signs = sum(counts[sign] for sign in _SIGNS)
+    plain = sum(count for letter, count in counts.items() if letter.isalnum())
+    if signs > _MOST_SIGNS * (signs + plain):
         return "it is made of signs instead of letters"
     words = _WORD.findall(text)
     # Each word once: forms and tables say the same again and again.
@@ -87,17 +88,14 @@ def _judge(text: str) -> str:
     return ""
 
 
-def _count_unknown(text: str) -> tuple[int, int]:
-    """Letters that are unknown, private or not assigned, and all that is visible.
+def _count_unknown(text: str, counts: Counter[str]) -> int:
+    """Letters that are unknown, private or not assigned.
 
     Private ones that stand alone are bullets, ticks and icons, which a symbol font may show.
     """
-    counts = Counter(text)
     odd = {letter for letter in counts if letter > "\x7f" and _is_unknown(letter)}
-    unknown = sum(counts[letter] for letter in odd)
-    if odd - {UNKNOWN}:
-        unknown -= sum(sign in odd and sign != UNKNOWN for sign in text.split())
-    return unknown, len(text) - counts[" "]
+    alone = sum(sign in odd and sign != UNKNOWN for sign in text.split()) if odd - {UNKNOWN} else 0
+    return sum(counts[letter] for letter in odd) - alone
 
 
 @lru_cache(4096)

@@ -24,7 +24,7 @@ _INK = 12
 """Levels by which the pixels of a word differ at least: light grey on white has 30 and more."""
 _INSET = 0.2
 """Share of a word's box above and below that is not looked at: neighbouring lines and rules may reach into it."""
-_SAMPLE = 12
+_SAMPLE = 5
 """Lines that are looked at on a page of nothing but dark text and rules, which nothing can hide."""
 _MOST_BARE = 0.5
 """Share of the lines that may have no print in their place: white ones, and those that something lies over."""
@@ -56,7 +56,7 @@ def find_evidence(picture: Picture, layer: TextLayer | None = None) -> Evidence:
     own = _count_print(lines)
     if not layer.has_more:
         return _add_print(evidence, own)
-    elsewhere = measure_print(picture, [line.box for line in lines])
+    elsewhere = measure_print(picture, [line.line.box for line in believed if not line.is_slanted])
     is_complete = elsewhere.letters <= max(_LEAST_ELSEWHERE, _MOST_ELSEWHERE * own.letters)
     both = Print(own.lines + elsewhere.lines, own.letters + elsewhere.letters, own.height)
     return _add_print(replace(evidence, is_complete=is_complete), both)
@@ -126,7 +126,7 @@ def _find_seen(lines: list[LayerLine], picture: Picture, *, everywhere: bool) ->
     seen = [
         line
         for at, line in enumerate(lines)
-        if not (everywhere or line.is_light or at % step == 0) or _has_ink(line, picture)
+        if not (everywhere or line.is_doubtful or at % step == 0) or _has_ink(line, picture)
     ]
     return seen if everywhere or len(seen) == len(lines) else _find_seen(lines, picture, everywhere=True)
 

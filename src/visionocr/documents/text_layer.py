@@ -40,11 +40,13 @@ _SMALLEST = 1 / 1500
 """Height of the smallest letters that a raster can show, as a share of the page's long side."""
 _LIGHT = 0xC0
 """Least level of all colours of letters that may be lost on white paper."""
+_LEVEL = 0.1
+"""Sine of the angle up to which a line goes along a side of the page."""
 _WITHIN = 0.9
 """Share of a line that a picture hides."""
 _pymupdf: Any = pymupdf
 _mupdf: Any = _pymupdf.mupdf
-_PAINTED = _mupdf.FZ_STEXT_FILLED | _mupdf.FZ_STEXT_STROKED
+_INKED = _mupdf.FZ_STEXT_FILLED | _mupdf.FZ_STEXT_STROKED
 _FLAGS = _mupdf.FZ_STEXT_CLIP | _mupdf.FZ_STEXT_PRESERVE_IMAGES | _mupdf.FZ_STEXT_COLLECT_VECTORS
 _COUNTS_ALL_BLOCKS = _pymupdf.pymupdf_version_tuple < (1, 26, 6)
 """Whether the numbers of blocks that PyMuPDF gives with words count pictures and paths too."""
@@ -58,9 +60,12 @@ class LayerLine:
     font: str = ""
     is_painted: bool = True
     """Not invisible by itself: transparent, without fill and stroke, or next to nothing in size."""
-    is_light: bool = False
+    is_doubtful: bool = False
+    """Only the pixels tell whether it can be seen: it is light, or a form through which something else is painted."""
     is_covered: bool = False
     """A picture lies over it."""
+    is_slanted: bool = False
+    """It goes along no side of the page, so that its box holds much else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,13 @@ class _Style(NamedTuple):
     line: Any
     font: str
     is_painted: bool
-    is_light: bool
+    is_doubtful: bool
+    is_slanted: bool
     order: int
     """Its place among all that is painted on the page."""
 
 
-_UNKNOWN_STYLE = _Style(None, "", is_painted=True, is_light=False, order=sys.maxsize)
+_UNKNOWN_STYLE = _Style(None, "", is_painted=True, is_doubtful=False, is_slanted=False, order=sys.maxsize)
 """Of a line that was not looked at."""
 
 
@@ -148,7 +154,7 @@ def read_text_layer(drawing: Any) -> TextLayer:
     for line, row, style in zip(msgspec.convert(rows, list[TextLine]), rows, found, strict=True):
         is_painted = style.is_painted and line.box.bottom - line.box.top > smallest
         is_covered = any(order > style.order and _is_within(row["box"], box) for order, box in covers)
-        lines.append(LayerLine(line, style.font, is_painted, style.is_light, is_covered))
+        lines.append(LayerLine(line, style.font, is_painted, style.is_doubtful, is_covered, style.is_slanted))
     return TextLayer(width, height, tuple(lines), has_more)
 
 
@@ -213,10 +219,11 @@ def _describe(content: Any, scale: _Scale) -> tuple[dict[tuple[int, int], _Style
 
 def _read_style(line: Any, order: int) -> _Style:
     letter = line.first_char
-    colour = letter.argb
-    is_painted = bool(letter.flags & _PAINTED) and colour >> 24 > 0
-    is_light = all(colour >> shift & 0xFF >= _LIGHT for shift in (0, 8, 16))
-    return _Style(line, _mupdf.ll_fz_font_name(letter.font), is_painted, is_light, order)
+    flags, colour = letter.flags, letter.argb
+    is_painted = bool(flags & _INKED and colour >> 24) or bool(flags & _mupdf.FZ_STEXT_CLIPPED)
+    is_doubtful = not flags & _INKED or all(colour >> shift & 0xFF >= _LIGHT for shift in (0, 8, 16))
+    is_slanted = min(abs(line.dir.x), abs(line.dir.y)) > _LEVEL
+    return _Style(line, _mupdf.ll_fz_font_name(letter.font), is_painted, is_doubtful, is_slanted, order)
 
 
 def _read_glyphs(line: Any) -> Iterator[Glyph]:
