@@ -162,3 +162,16 @@ def test_captions_are_recognised(tmp_path: Path) -> None:
     book.save(0, "two\nlines", book.read(0).mark, "", None)
     assert book.read(0).text == "two lines"
     assert not Book([write_results(tmp_path / "t.jsonl", RESULTS)]).are_captions
+
+
+def test_a_journal_may_have_another_place(tmp_path: Path) -> None:
+    """It is read and written where it is named."""
+    path = write_results(tmp_path / "out.md", RESULTS)
+    state = State(tmp_path / "elsewhere", PRINT)
+    state.record(RESULTS[0])
+    state.close()
+    book = Book([path], journal=tmp_path / "elsewhere")
+    assert book.entries[0].digest == "d1"
+    book.save(0, "mine", book.read(0).mark, "", None)
+    assert read_state(tmp_path / "elsewhere").pages["a.pdf", 1][-1].result.text == "mine"
+    assert not (tmp_path / "out.md.journal").exists()

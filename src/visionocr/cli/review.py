@@ -35,6 +35,12 @@ Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write one HTML file to look at or send, and end.", show_default=False),
 ]
+Journal = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal", metavar="FILE", help="The journal of the results, if it has another place.", show_default=False
+    ),
+]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 Port = Annotated[
     int,
@@ -68,7 +74,7 @@ def review(
     open_browser: Open = False,
     port: Port = 0,
     host: Host = "127.0.0.1",
-    journal: options.JournalFile = None,
+    journal: Journal = None,
     password_file: options.PasswordFile = None,
     config: options.Config = None,
     verbose: options.Verbose = 0,
