@@ -33,6 +33,8 @@ class Status(StrEnum):
     BLANK = "blank"
     """Decided from the pixels; the model was not asked."""
     SKIPPED = "skipped"
+    CHECKED = "checked"
+    """A person has compared the text with the page, and corrected it where it was wrong. No run says this of a page."""
 
 
 class Severity(StrEnum):

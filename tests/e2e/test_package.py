@@ -69,5 +69,6 @@ def test_the_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
         for pattern in ("*.toml", "*.md", "__init__.py")
         for path in (ROOT / "prompts").rglob(pattern)
     }
-    assert modules | data | {"visionocr/py.typed"} <= names
+    static = {f"visionocr/review/static/{path.name}" for path in (ROOT / "src/visionocr/review/static").iterdir()}
+    assert modules | data | static | {"visionocr/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,12 @@ def test_tables_are_pipes_or_html(tables: Tables, start: str) -> None:
     written = "| a | b |\n| --- | --- |\n| 1 | 2 |"
     for result in (page(1, table, text=written), page(1, text=written)):
         assert texts(arrange([result], Settings(tables=tables), markdown=True))[0].startswith(start)
+
+
+@pytest.mark.parametrize("join", [True, False])
+def test_what_a_person_checked_stays_as_it_is(join: bool) -> None:
+    """Neither its headers nor its first line are taken away; the other pages are arranged as always."""
+    pages = [headed(number) for number in range(1, 6)]
+    pages[2] = replace(pages[2], status=Status.CHECKED, text="# Kept\n\n  as it is", blocks=())
+    settings = Settings(headers=Headers.DROP, join_pages=join)
+    assert list(arrange(pages, settings, markdown=True))[2] == pages[2]

@@ -17,6 +17,7 @@ from visionocr.cli.gguf import gguf
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
+from visionocr.cli.review import review
 from visionocr.console import Console
 from visionocr.errors import UsageError
 from visionocr.output.writer import output_error, write_stdout
@@ -119,6 +120,6 @@ def main(
     """Read documents with a vision language model running on your own machine."""
 
 
-for command in (pdf, image, describe, check, presets, gguf):
+for command in (pdf, image, describe, review, check, presets, gguf):
     app.command(cls=Command)(command)
 app.command("eval", cls=Command)(evaluate)

@@ -79,7 +79,7 @@ Redo = Annotated[
     typer.Option(
         "--redo",
         metavar="WHICH",
-        help="Read pages in the journal again: failed, suspect, blank, all, or 3,7-9.",
+        help="Read pages in the journal again: failed, suspect, blank, checked, all, or 3,7-9.",
         show_default=False,
     ),
 ]

@@ -41,7 +41,8 @@ class Resume:
         state's place).
         """
         self._console = console
-        self._redo = _parse_redo(options.redo)
+        self._redo = parse_redo(options.redo)
+        self._redoes_checked = self._redo is not None and self._redo(0, Status.CHECKED)
         # A document that is complete has no page that is not good.
         self._skips = {word.strip() for word in (options.redo or "failed").split(",")} <= {"failed", "suspect"}
         self._state: State | None = None
@@ -71,6 +72,9 @@ class Resume:
                     console(Notice("what was read with the other settings is kept in it"))
                 if count and not (is_in_folder and self._state.is_finished):
                     console(Notice(f"going on: {count} pages are in {path}"))
+                if (checked := self._state.count_corrections()) and not self._redoes_checked:
+                    pages = "1 page that was" if checked == 1 else f"{checked} pages that were"
+                    console(Notice(f"{path} has {pages} corrected by hand: kept (--redo checked reads them again)"))
             self.close = stack.pop_all().close
 
     def is_complete(self, found: Found, signature: FileSignature) -> bool:
@@ -137,26 +141,30 @@ class Resume:
                     self._console.line(f"{count} pages are in {self._state.path}: repeat the command to go on")
 
 
-def _parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
+def parse_redo(text: str | None) -> Callable[[int, Status], bool] | None:
     """Whether a page with a number and a status is to be asked for again.
 
-    *text* is ``failed``, ``suspect``, ``blank``, ``all``, pages, or several of them with commas.
+    *text* is ``failed``, ``suspect``, ``blank``, ``all``, pages, or several of them with commas. What a person has
+    checked is asked for again only when *text* names ``checked``.
     """
     if text is None:
         return None
     words = {word.strip() for word in text.split(",")}
-    statuses = words & {Status.FAILED, Status.SUSPECT, Status.BLANK}
+    statuses = words & {Status.FAILED, Status.SUSPECT, Status.BLANK, Status.CHECKED}
     ranges: tuple[tuple[int, int], ...] = ()
     if pages := ",".join(sorted(words - statuses - {"all"})):
         try:
             ranges = parse_pages(pages).ranges
         except UsageError as error:
-            hint = "It takes failed, suspect, blank, all, or pages such as 3,7-9."
+            hint = "It takes failed, suspect, blank, checked, all, or pages such as 3,7-9."
             raise UsageError(f"--redo: {error.message}", hint) from None
     if any(first < 0 for first, _ in ranges):
         raise UsageError("--redo does not count pages from the end", "Give their numbers.")
-    return lambda number, status: (
-        "all" in words
-        or status in statuses
-        or any(first <= number and (last < 0 or number <= last) for first, last in ranges)
-    )
+
+    def is_named(number: int, status: Status) -> bool:
+        inside = any(first <= number and (last < 0 or number <= last) for first, last in ranges)
+        return "all" in words or status in statuses or inside
+
+    if Status.CHECKED in words:
+        return is_named
+    return lambda number, status: status is not Status.CHECKED and is_named(number, status)

@@ -26,14 +26,20 @@ def arrange(results: Iterable[PageResult], settings: Settings, *, markdown: bool
         yield from results
         return
     for _, document in groupby(results, lambda result: (result.page.document, result.page.digest)):
-        # What failed may have held anything: nothing is joined over it.
-        for _, run in groupby(document, lambda result: result.status is Status.FAILED):
+        # Nothing is joined over what failed, which may have held anything, nor to what a person has checked.
+        for _, run in groupby(document, lambda result: _find_run(result, settings)):
             yield from _arrange_run(run, settings, markdown)
 
 
 def find_blocks(result: PageResult) -> tuple[Block, ...]:
     """The blocks of a page, read from its text where nothing else gives them."""
     return result.blocks or parse_markdown(result.text)
+
+
+def _find_run(result: PageResult, settings: Settings) -> Status | None:
+    """The status that parts a page from its neighbours; ``None`` where it may be joined to them."""
+    parts = {Status.FAILED, Status.CHECKED} if settings.join_pages else {Status.FAILED}
+    return result.status if result.status in parts else None
 
 
 def _arrange_run(results: Iterable[PageResult], settings: Settings, markdown: bool) -> Iterator[PageResult]:
@@ -49,7 +55,9 @@ def _arrange_run(results: Iterable[PageResult], settings: Settings, markdown: bo
     for blocks in join_pages(marked) if settings.join_pages else marked:
         result, before = waiting.popleft()
         text = _write(blocks, settings, markdown)
-        if text == _write(before, Settings(), markdown):
+        if result.status is Status.CHECKED:  # a person wants it as it is
+            yield result
+        elif text == _write(before, Settings(), markdown):
             yield replace(result, blocks=blocks)
         else:
             yield replace(result, blocks=blocks, text=text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from typing import Any
 
@@ -58,14 +58,14 @@ class PagesText(Formatter):
         parts = [self._break(result)]
         if result.text:
             parts.append(contain_markdown(result.text) if self.suffix == ".md" else contain_plain(result.text))
-        elif result.status is not Status.BLANK:
+        elif result.status not in {Status.BLANK, Status.CHECKED}:
             parts.append(self._gap(result))
         self._written = True
         return lead + "".join(f"{part}\n" for part in parts if part) + ("" if self._breaks == "formfeed" else "\n")
 
     def _break(self, result: PageResult) -> str:
         comment = page_comment(result)
-        plain = result.status is Status.OK or (result.status is Status.BLANK and not result.text)
+        plain = result.status in {Status.OK, Status.CHECKED} or (result.status is Status.BLANK and not result.text)
         match self._breaks:
             case "none" | "formfeed":
                 return "" if plain else comment
@@ -147,7 +147,7 @@ class Captions(Formatter):
         markdown = self.suffix == ".md"
         text = " ".join(result.text.split())
         text = contain_line(text) if markdown else contain_plain(text)
-        if not text:
+        if not text and result.status is not Status.CHECKED:
             gap = f"[could not be described: {reasons(result.findings)}]"
             text = f"{page_comment(result)} **{_escape(gap)}**" if markdown else gap
         elif result.status is Status.SUSPECT and markdown:
@@ -188,7 +188,7 @@ def record(result: PageResult) -> dict[str, Any]:
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
-        "blocks": [_record_block(block) for block in find_blocks(result)],
+        "blocks": record_blocks(find_blocks(result)),
         "doubts": [_record_doubt(doubt) for doubt in result.doubts],
         "checked_with": result.checked_with or None,
         "asks": result.asks,
@@ -201,6 +201,11 @@ def record(result: PageResult) -> dict[str, Any]:
         "width": result.width or None,
         "height": result.height or None,
     }
+
+
+def record_blocks(blocks: Iterable[Block]) -> list[dict[str, Any]]:
+    """Blocks as JSON."""
+    return [_record_block(block) for block in blocks]
 
 
 def _record_doubt(doubt: Doubt) -> dict[str, Any]:

@@ -17,7 +17,7 @@ SUFFIXES = (".md", ".txt", ".json", ".jsonl")
 """Of the files that hold results."""
 LARGEST = 1 << 30
 """Bytes of a file of results."""
-PAGE_COMMENT = re.compile(r'^<!-- visionocr ((?:[a-z]+="[^"\n]*" ?)+)-->$', re.MULTILINE)
+PAGE_COMMENT = re.compile(r'^<!-- visionocr ((?:[a-z]+="[^"\n]*" ?)+)-->(?=\r?$)', re.MULTILINE)
 """The comment before a page; see ``formats.page_comment``."""
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"\n]*)"')
 
@@ -59,7 +59,7 @@ def split_pages(text: str) -> list[SavedPage]:
     pages = []
     for at, comment in enumerate(comments):
         end = comments[at + 1].start() if at + 1 < len(comments) else len(text)
-        values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(comment[1])}
+        values = read_attributes(comment[1])
         number = values.get("page", "")
         body = text[comment.end() : end].strip("\n\f")
         pages.append(
@@ -72,6 +72,11 @@ def split_pages(text: str) -> list[SavedPage]:
             )
         )
     return pages
+
+
+def read_attributes(comment: str) -> dict[str, str]:
+    """The attributes in a page comment, by name."""
+    return {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(comment)}
 
 
 def _read_records(path: Path, text: str) -> Iterator[SavedPage]:

@@ -6,6 +6,9 @@ other's results. Pages are known by the digest of their document and their numbe
 again, and one that was only renamed is not. It also knows the digests of files whose size and time of change are still
 the same, and in an output folder, which output was written from which document. Nothing is loaded into memory as a
 whole: everything is looked up in the file (see ``database.py``).
+
+What a person corrected (``visionocr review``) belongs to no job but to a ``subject``: it is the result of its page
+whatever the model and its settings, until somebody asks for it again by name.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from visionocr.types import FileSignature, PageRef, PageResult, Status
 
 FOLDER_STATE = ".visionocr.journal"
 """Name of the state inside an output folder."""
-_RANKS = {Status.OK: 4, Status.SUSPECT: 3, Status.BLANK: 2, Status.FAILED: 1, Status.SKIPPED: 0}
+_RANKS = {Status.CHECKED: 4, Status.OK: 4, Status.SUSPECT: 3, Status.BLANK: 2, Status.FAILED: 1, Status.SKIPPED: 0}
 
 
 class State:
@@ -44,6 +47,7 @@ class State:
         self._redo = redo
         self._fingerprint = json.dumps(fingerprint, sort_keys=True)
         self._job = blake2b(self._fingerprint.encode(), digest_size=16).hexdigest()
+        self._subject = subject(fingerprint)
         self._database = Database(path)
 
     @property
@@ -54,6 +58,10 @@ class State:
     def __len__(self) -> int:
         """How many pages of the job are in it."""
         return int(self._database.execute("SELECT count(*) FROM pages WHERE job = ?", self._job)[0][0])
+
+    def count_corrections(self) -> int:
+        """How many pages a person has corrected that count for this job, of any document."""
+        return int(self._database.execute("SELECT count(*) FROM pages WHERE job = ?", self._subject)[0][0])
 
     def differences(self) -> list[str]:
         """How the job differs from the newest other one that has results, for people; empty where there is none."""
@@ -90,6 +98,8 @@ class State:
     def record(self, result: PageResult) -> None:
         """Keep *result*, on the disk when this returns; where a page is asked for again, the better one.
 
+        A correction counts as a good answer, and is gone with the next good one that somebody asks for by name.
+
         Results that stand for a whole document are not kept: the document may be readable the next time. Raises
         ``OutputError`` (disk full, folder gone).
         """
@@ -98,11 +108,9 @@ class State:
             return
         earlier = self._find(page) if self._redo is not None else None
         if earlier is None or _rank(earlier) <= _rank(result):
-            # Not msgspec's own encoder: it refuses lone surrogates, which names of files may hold.
-            record = json.dumps(msgspec.to_builtins(result)).encode()
-            key = self._job, page.digest, page.number
-            values = *key, record, checksum(*key, record)
-            self._database.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?)", *values)
+            write_page(self._database, self._job, result)
+            delete = "DELETE FROM pages WHERE job = ? AND digest = ? AND page = ?"
+            self._database.execute(delete, self._subject, page.digest, page.number)
         self._database.execute("INSERT OR IGNORE INTO temp.documents VALUES (?)", page.digest)
         if self._redo is not None:
             self._database.execute("INSERT OR IGNORE INTO temp.renewed VALUES (?, ?)", page.digest, page.number)
@@ -110,14 +118,15 @@ class State:
         self._database.commit()
 
     def _find(self, page: PageRef) -> PageResult | None:
-        key = self._job, page.digest, page.number
-        rows = self._database.execute(
-            "SELECT record, checksum FROM pages WHERE job = ? AND digest = ? AND page = ?", *key
-        )
-        for record, written in rows:
-            if written == checksum(*key, record):
-                with contextlib.suppress(msgspec.ValidationError):  # of a later version
-                    return replace(msgspec.convert(json.loads(record), PageResult), page=page)
+        """The correction of *page*, else its result in this job."""
+        for job in (self._subject, self._job):
+            rows = self._database.execute(
+                "SELECT record, checksum FROM pages WHERE job = ? AND digest = ? AND page = ?",
+                *(job, page.digest, page.number),
+            )
+            for record, written in rows:
+                if (found := read_page(job, page.digest, page.number, record, written)) is not None:
+                    return replace(found, page=page)
         return None
 
     # --- files and outputs ---------------------------------------------------------------------------------
@@ -176,6 +185,29 @@ class State:
             " ON CONFLICT (key) DO UPDATE SET finished = excluded.finished WHERE finished <> excluded.finished",
             *(self._job, self._fingerprint, finished),
         )
+
+
+def subject(fingerprint: Mapping[str, Any]) -> str:
+    """What corrections of pages are kept under: they count for every job with the same task and language."""
+    about = [fingerprint.get("task") or "transcribe", fingerprint.get("language")]
+    return "checked:" + json.dumps(about)
+
+
+def write_page(database: Database, job: str, result: PageResult) -> None:
+    """Put *result* into a state's table of pages. It reaches the disk with ``commit``. Raises ``OutputError``."""
+    # Not msgspec's own encoder: it refuses lone surrogates, which names of files may hold.
+    record = json.dumps(msgspec.to_builtins(result)).encode()
+    key = job, result.page.digest, result.page.number
+    statement = "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?)"
+    database.execute(statement, *key, record, checksum(*key, record))
+
+
+def read_page(job: str, digest: str, number: int, record: bytes, written: bytes) -> PageResult | None:
+    """The result in a row of that table; ``None`` where it is damaged, or of a later version."""
+    if written == checksum(job, digest, number, record):
+        with contextlib.suppress(ValueError, RecursionError):  # also msgspec's own errors
+            return msgspec.convert(json.loads(record), PageResult)
+    return None
 
 
 def _storable(path: str) -> str:
