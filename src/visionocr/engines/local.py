@@ -162,6 +162,7 @@ class LocalEngine:
                 for line in reading.lines
             ),
             final=self._model != "auto" or all(reading.model == "small" for reading in readings),
+            blocks=blocks,
         )
 
     def warm(self) -> None:

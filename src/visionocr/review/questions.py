@@ -13,10 +13,11 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 from typing import Any
 
-from visionocr.asking import Asker, Loaded
+from visionocr.asking import Asker
 from visionocr.engines.choose import open_engine
 from visionocr.errors import UsageError
 from visionocr.job import Job, decide
+from visionocr.loaded import Loaded
 from visionocr.prompting.library import Library
 from visionocr.prompting.reask import resample
 from visionocr.settings import Settings, load_settings
