@@ -26,7 +26,7 @@ from visionocr.prompting.library import Library
 from visionocr.settings import Settings
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
-COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
+COMMANDS = ("pdf", "image", "describe", "extract", "check", "presets", "gguf")
 KEY = "k3y-nobody-may-see"
 
 

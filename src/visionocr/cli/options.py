@@ -9,10 +9,11 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import EnumType
 from inspect import Parameter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -166,13 +167,15 @@ _SECOND_NAMES = {"api_key": "--api-password", "format": "-f"}
 Command = Callable[..., None]
 
 
-def with_settings(*names: str) -> Callable[[Command], Command]:
+def with_settings(*names: str, helps: Mapping[str, str] = MappingProxyType({})) -> Callable[[Command], Command]:
     """Give a command an option for each setting in *names* (all of them when empty).
+
+    *helps* has other help texts than the settings' own, by name.
 
     The command gets what was typed as its argument ``flags``; an option that was not typed is ``None`` there.
     """
     options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_option(name, panel))
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_option(name, panel, helps.get(name)))
         for panel, members in _PANELS.items()
         for name in members
         if not names or name in names
@@ -208,7 +211,7 @@ def _replace_argument(argument: str, options: list[Parameter], command: Command)
     return wrapper
 
 
-def _option(name: str, panel: str) -> Any:
+def _option(name: str, panel: str, help_: str | None) -> Any:
     """The annotation of a parameter that is the setting *name*."""
     kind = TYPES[name]
     flag = "--" + name.replace("_", "-")
@@ -218,7 +221,7 @@ def _option(name: str, panel: str) -> Any:
         flags.append(_SECOND_NAMES[name])
     option = typer.Option(
         *flags,
-        help=_help(name),
+        help=help_ or _help(name),
         show_default=False,
         rich_help_panel=panel,
         metavar=None if kind is bool else _METAVARS.get(name) or "|".join(words) or "N",
