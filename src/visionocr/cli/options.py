@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from visionocr.choices import Format
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.settings import CONFIG_NAME, FIELDS, TYPES, Settings, load_settings
 
@@ -162,6 +163,8 @@ _METAVARS = {
     "mmproj": "FILE",
     "context": "TOKENS",
 }
+_COMPLETED: dict[str, list[str]] = {"format": list(Format)}
+"""What shell completion offers for settings that are lists."""
 _SECOND_NAMES = {"api_key": "--api-password", "format": "-f"}
 
 Command = Callable[..., None]
@@ -215,7 +218,7 @@ def _option(name: str, panel: str, help_: str | None) -> Any:
     """The annotation of a parameter that is the setting *name*."""
     kind = TYPES[name]
     flag = "--" + name.replace("_", "-")
-    words: list[str] = list(kind) if isinstance(kind, EnumType) else []
+    words: list[str] = list(kind) if isinstance(kind, EnumType) else _COMPLETED.get(name, [])
     flags = [f"{flag}/--no-{name.replace('_', '-')}"] if kind is bool else [flag]
     if name in _SECOND_NAMES:
         flags.append(_SECOND_NAMES[name])
