@@ -50,7 +50,7 @@ def _with(page: Page, parts: list[Part]) -> Page:
 # --- good answers ----------------------------------------------------------------------------------------
 
 
-def swap_halves(page: Page, chance: random.Random) -> str:
+def swap_halves(page: Page, _: random.Random) -> str:
     """Columns or other parts in another order."""
     cut = len(page.parts) // 2
     return markdown(_with(page, page.parts[cut:] + page.parts[:cut]))
@@ -58,7 +58,11 @@ def swap_halves(page: Page, chance: random.Random) -> str:
 
 def decorate(page: Page, chance: random.Random) -> str:
     """Bold words, escapes, numbered lists in place of bullets, code fences about tables."""
-    text = re.sub(r"(?<=[ \n])([^\W\d_]{4,})(?= )", lambda word: f"**{word[1]}**" if chance.random() < 0.1 else word[1], markdown(page))
+    text = re.sub(
+        r"(?<=[ \n])([^\W\d_]{4,})(?= )",
+        lambda word: f"**{word[1]}**" if chance.random() < 0.1 else word[1],
+        markdown(page),
+    )
     number = iter(range(1, 100))
     text = re.sub(r"^- ", lambda _: f"{next(number)}. ", text, flags=re.MULTILINE)
     return f"<!-- page -->\n![A line drawing of a bridge over a river](bridge.png)\n\n{text}"
@@ -67,20 +71,22 @@ def decorate(page: Page, chance: random.Random) -> str:
 def typeset(page: Page, chance: random.Random) -> str:
     """Other quotes, dashes, spaces and bullets than the page's, and full-width or raised digits left as they are."""
     text = markdown(page).replace("- ", "• ").replace("'", "’").replace("fi", "ﬁ").replace("–", "-")
-    return re.sub(r"(\d),(\d{3})", lambda found: f"{found[1]}\u202f{found[2]}" if chance.random() < 0.5 else found[0], text)
+    return re.sub(
+        r"(\d),(\d{3})", lambda found: f"{found[1]}\u202f{found[2]}" if chance.random() < 0.5 else found[0], text
+    )
 
 
-def break_lines(page: Page, chance: random.Random) -> str:
+def break_lines(page: Page, _: random.Random) -> str:
     """The page's words in lines of some length, as plain text."""
     text = markdown(page, marks=False)
     return re.sub(r"(\S+(?: \S+){8}) ", r"\1\n", text)
 
 
 GOOD: dict[str, Answer] = {
-    "Markdown": lambda page, chance: markdown(page),
-    "plain": lambda page, chance: markdown(page, marks=False),
-    "HTML tables": lambda page, chance: markdown(page, html=True),
-    "headers dropped": lambda page, chance: markdown(page, marginal=False),
+    "Markdown": lambda page, _: markdown(page),
+    "plain": lambda page, _: markdown(page, marks=False),
+    "HTML tables": lambda page, _: markdown(page, html=True),
+    "headers dropped": lambda page, _: markdown(page, marginal=False),
     "order swapped": swap_halves,
     "decorated": decorate,
     "typeset": typeset,
@@ -195,12 +201,12 @@ def summarise(page: Page, chance: random.Random) -> str:
 
 
 _SCENES = (
-    "The image shows a page of a printed document with a heading, several paragraphs of text and a page number at the "
-    "bottom. The text is arranged in {columns} and is written in {language}.",
-    "This is a scanned {layout}. At the top there is a title in larger letters. Below it one can see lines of text and "
-    "figures. The paper is white and the print is black; there are no pictures.",
-    "A {layout} in {language}. It contains names, dates and amounts in rows. The document seems to be official, perhaps "
-    "from an office or a company, and was probably made with a computer.",
+    """The image shows a page of a printed document with a heading, several paragraphs of text and a page number at the
+bottom. The text is arranged in {columns} and is written in {language}.""",
+    """This is a scanned {layout}. At the top there is a title in larger letters. Below it one can see lines of text and
+figures. The paper is white and the print is black; there are no pictures.""",
+    """A {layout} in {language}. It contains names, dates and amounts in rows. The document seems to be official,
+perhaps from an office or a company, and was probably made with a computer.""",
 )
 _REFUSALS = (
     "I'm sorry, but I can't help with transcribing this document.",
@@ -217,7 +223,7 @@ def describe(page: Page, chance: random.Random) -> str:
     return chance.choice(_SCENES).format(layout=page.layout, language=page.language.title(), columns=columns)
 
 
-def refuse(page: Page, chance: random.Random) -> str:
+def refuse(_: Page, chance: random.Random) -> str:
     """A refusal."""
     return chance.choice(_REFUSALS)
 
@@ -233,17 +239,17 @@ def translate(page: Page, chance: random.Random) -> str:
     language = chance.choice([other for other in LATIN if other != page.language])
     speaker = Speaker(chance, language)
     pattern = r"[^\W\d_]{2,}" if page.joint else r"[^\x00-\u024f、。]{1,3}"
-    return re.sub(pattern, lambda word: speaker.phrase(1) + ("" if page.joint else " "), markdown(page, html=False))
+    return re.sub(pattern, lambda _: speaker.phrase(1) + ("" if page.joint else " "), markdown(page, html=False))
 
 
-def loop(page: Page, chance: random.Random) -> str:
+def loop(page: Page, _: random.Random) -> str:
     """The beginning, and then a sentence of it again and again."""
     text = markdown(page)
     start = text[: len(text) // 3]
     return start + "\n" + (start[-40:] + " ") * 30
 
 
-def cut(page: Page, chance: random.Random) -> str:
+def cut(page: Page, _: random.Random) -> str:
     """The page up to two thirds."""
     text = markdown(page)
     return text[: len(text) * 2 // 3]

@@ -1,4 +1,4 @@
-"""Pages of known text, drawn with PyMuPDF: letters, reports, two columns, tables, forms and receipts in ten languages."""
+"""Pages of known text in ten languages, drawn with PyMuPDF: letters, reports, columns, tables, forms and receipts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pymupdf
 from PIL import Image, ImageFilter
 
 from evidence_words import LATIN, UNSPACED, WORDS, words
-from visionocr.boxes import Box, TextLine, Word
 
 _mupdf: Any = pymupdf
 LAYOUTS = ("letter", "report", "columns", "table", "form", "receipt")
@@ -66,7 +65,10 @@ def make_page(chance: random.Random, layout: str, language: str) -> Page:
         columns = chance.randint(3, 5)
         rows = [[say.phrase(1) for _ in range(columns)]]
         for _ in range(chance.randint(8, 22)):
-            cells = [say.amount() if chance.random() < 0.8 else chance.choice(["0.00", "–", "100"]) for _ in range(columns - 1)]
+            cells = [
+                say.amount() if chance.random() < 0.8 else chance.choice(["0.00", "–", "100"])
+                for _ in range(columns - 1)
+            ]
             rows.append([say.phrase(chance.randint(1, 2)), *cells])
         page.parts.append(Part("table", rows=rows))
         page.parts.append(Part("text", say.paragraph(20)))
@@ -131,7 +133,9 @@ class Speaker:
     def date(self) -> str:
         """A date."""
         day, month, year = self._chance.randint(1, 28), self._chance.randint(1, 12), self._chance.randint(1890, 2026)
-        return self._chance.choice([f"{day}.{month}.{year}", f"{year}-{month:02}-{day:02}", f"{day:02}/{month:02}/{year}"])
+        return self._chance.choice(
+            [f"{day}.{month}.{year}", f"{year}-{month:02}-{day:02}", f"{day:02}/{month:02}/{year}"]
+        )
 
     def number(self) -> str:
         """An identifier."""
@@ -146,7 +150,8 @@ class Speaker:
 
     def address(self) -> str:
         """A line with a name, a street, a number and a date."""
-        return f"{self.name()}, {self.phrase(1)} {self._chance.randint(1, 200)}, {self._chance.randint(10000, 99999)}, {self.date()}"
+        house, code = self._chance.randint(1, 200), self._chance.randint(10000, 99999)
+        return f"{self.name()}, {self.phrase(1)} {house}, {code}, {self.date()}"
 
 
 # --- drawing ---------------------------------------------------------------------------------------------
@@ -192,8 +197,8 @@ class _Pen:
             yield line
 
 
-def draw(page: Page, seed: int) -> Any:
-    """The page as a PDF document of one page."""
+def draw(page: Page, seed: int) -> Any | None:
+    """The page as a PDF document of one page; ``None`` when there is not room for it."""
     chance = random.Random(seed)
     pdf = _mupdf.open()
     narrow = page.layout == "receipt"
@@ -222,52 +227,35 @@ def draw(page: Page, seed: int) -> Any:
             for at, cell in enumerate(row):
                 pen.write(x + at * step, y, cell, scale)
         y += pitch * 0.7
-    return pdf
+    return None if y > bottom + pitch or _overlaps(pdf[0]) else pdf
 
 
-def is_drawn(pdf: Any) -> bool:
-    """Whether everything stands on the page."""
-    rect = pdf[0].rect
-    return all(rect.contains(word[:4]) for word in pdf[0].get_text("words"))
-
-
-def text_layer(pdf: Any) -> tuple[TextLine, ...]:
-    """The lines of the text layer with their words."""
-    page = pdf[0]
-    width, height = page.rect.width, page.rect.height
-    lines: dict[tuple[int, int], list[Word]] = {}
-    for left, top, right, bottom, text, block, line, _ in page.get_text("words"):
-        box = Box(left / width, top / height, right / width, bottom / height)
-        lines.setdefault((block, line), []).append(Word(text, box))
-    return tuple(
-        TextLine(
-            " ".join(word.text for word in found),
-            Box(
-                min(word.box.left for word in found),
-                min(word.box.top for word in found),
-                max(word.box.right for word in found),
-                max(word.box.bottom for word in found),
-            ),
-            words=tuple(found),
-        )
-        for found in lines.values()
+def _overlaps(page: Any) -> bool:
+    """Whether words stand on one another, or off the page."""
+    boxes = [_mupdf.Rect(word[:4]) for word in page.get_text("words")]
+    cores = [_mupdf.Rect(box.x0 - 1, (box.y0 + box.y1) / 2 - 1, box.x1, (box.y0 + box.y1) / 2 + 1) for box in boxes]
+    return any(not page.rect.contains(box) for box in boxes) or any(
+        one.intersects(other) for at, one in enumerate(cores) for other in cores[:at]
     )
 
 
-def raster(pdf: Any, *, scanned: bool, seed: int) -> bytes:
-    """The page as a PNG of 150 dpi, or as a JPEG with a scan's noise, softness and slant."""
-    pixmap = pdf[0].get_pixmap(dpi=150)
+def picture_of(pdf: Any, *, scanned: bool, seed: int) -> bytes:
+    """The page as a picture: a PNG of 150 dpi, or a scan as JPEG.
+
+    Scans have 100 to 200 dpi, are slanted, soft, noisy and compressed, some of them heavily.
+    """
+    chance = random.Random(seed)
+    pixmap = pdf[0].get_pixmap(dpi=chance.choice([100, 120, 150, 200]) if scanned else 150)
     if not scanned:
         png: bytes = pixmap.tobytes("png")
         return png
-    chance = random.Random(seed)
     image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples).convert("L")
     image = image.rotate(chance.uniform(-0.6, 0.6), Image.Resampling.BICUBIC, fillcolor=255)
-    image = image.filter(ImageFilter.GaussianBlur(chance.uniform(0.4, 1.0)))
-    noise = Image.effect_noise(image.size, chance.uniform(8, 24)).point(lambda value: value - 20)
-    image = Image.blend(image, noise, 0.12)
+    image = image.filter(ImageFilter.GaussianBlur(chance.uniform(0.4, 1.2)))
+    noise = Image.effect_noise(image.size, chance.uniform(8, 40)).point(lambda value: value - 20)
+    image = Image.blend(image, noise, 0.15)
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=chance.randint(40, 80))
+    image.save(buffer, "JPEG", quality=chance.randint(30, 80))
     return buffer.getvalue()
 
 
@@ -279,6 +267,6 @@ def make_pages(seed: int, count: int) -> list[tuple[Page, Any]]:
     while len(found) < count:
         page = make_page(chance, LAYOUTS[len(found) % len(LAYOUTS)], chance.choice(languages))
         pdf = draw(page, chance.randrange(1 << 30))
-        if is_drawn(pdf):
+        if pdf:
             found.append((page, pdf))
     return found

@@ -40,6 +40,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "format": ("jsonl", Format.JSONL),
     "tables": ("html", Tables.HTML),
     "headers": ("drop", Headers.DROP),
+    "join_pages": ("true", True),
     "boxes": ("true", True),
     "page_breaks": ("rule", PageBreaks.RULE),
     "strict": ("true", True),

@@ -35,12 +35,14 @@ LAYERS = (
 HOMES = {
     "pymupdf": {
         *("documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py", "documents/picture_pdf.py"),
-        "documents/searchable.py",
+        *("documents/searchable.py", "documents/text_layer.py"),
     },
-    "msgspec": {"output/state.py", "types.py", "validation.py"},
+    "msgspec": {
+        *("documents/raster_worker.py", "documents/text_layer.py", "output/state.py", "types.py", "validation.py"),
+    },
     "PIL": {
         *("check/chart_image.py", "documents/blank.py", "documents/camera_raw.py", "documents/conversion.py"),
-        *("documents/images.py", "documents/tiff.py"),
+        *("documents/images.py", "documents/print_runs.py", "documents/tiff.py"),
     },
     "markdown_it": {"formats/markdown_reader.py", "output/containment.py"},
     "rawpy": {"documents/camera_raw.py"},

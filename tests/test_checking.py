@@ -75,6 +75,14 @@ def test_an_altered_amount_is_found_and_placed() -> None:
     assert 0.12 < doubt.box.top < 0.15
 
 
+def test_numbers_can_be_repaired() -> None:
+    """The page's number stands in the text, a finding says so, and the page is good."""
+    wrong = TEXT.replace("1,250.00", "1,520.00")
+    result = read(wrong, evidence=evidence(), checker=Checker(repair=True))
+    assert (result.text, result.status, result.doubts) == (TEXT, Status.OK, ())
+    assert [finding.severity for finding in result.findings] == [Severity.INFO]
+
+
 def test_a_doubtful_answer_is_asked_for_again() -> None:
     """The second answer is compared as well, and taken when it agrees."""
     result = read(LINES[0], TEXT, evidence=evidence(), max_asks=2)

@@ -43,12 +43,35 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
 @pytest.mark.parametrize("side", [512, 1024, 1536, 2048])
 @pytest.mark.parametrize(("preset", "px"), [("qwen2.5-vl", 28), ("qwen3-vl", 32), ("olmocr", 28)])
 def test_maximum_side_is_measured(version: str, side: int, preset: str, px: int) -> None:
-    """The operator's ``--visionmaxres`` is measured with one short request, on every version and encoder."""
+    """The operator's ``--visionmaxres`` is measured with two short requests, on every version and encoder."""
     with FakeKoboldCpp(version=version, visionmaxres=side, context=CONTEXT, image_tokens=squares(px)) as fake:
         assert measure_clamped_side(engine(fake), question(preset)) == side
-        (arrival,) = fake.generated
-    assert arrival.body["max_length"] == 1
-    assert len(arrival.body["images"]) == 1
+        asks = fake.generated
+    assert [arrival.body["max_length"] for arrival in asks] == [1, 1]
+    assert [len(arrival.body["images"]) for arrival in asks] == [1, 1]
+
+
+@pytest.mark.parametrize("side", [512, 1024, 1536, 2048])
+def test_an_encoder_that_enlarges_shows_no_maximum_side(side: int) -> None:
+    """Where every picture is enlarged to the same size, tokens tell nothing of the clamp: it is not known."""
+
+    def enlarged(width: int, height: int) -> int:
+        scale = 1540 / max(width, height)
+        return squares(28)(int(width * scale), int(height * scale))
+
+    with FakeKoboldCpp(visionmaxres=side, context=CONTEXT, image_tokens=enlarged) as fake:
+        assert measure_clamped_side(engine(fake), question("lightonocr")) is None
+
+
+@pytest.mark.parametrize("side", [512, 1024, 2048])
+def test_an_encoder_with_a_small_minimum_is_measured(side: int) -> None:
+    """Tokens that only tiny pictures do not fall below do not hide the clamp."""
+
+    def tokens(width: int, height: int) -> int:
+        return max(64, squares(28)(width, height))
+
+    with FakeKoboldCpp(visionmaxres=side, context=CONTEXT, image_tokens=tokens) as fake:
+        assert measure_clamped_side(engine(fake), question()) == side
 
 
 @pytest.mark.parametrize("version", ["1.77", "1.82"])

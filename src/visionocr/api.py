@@ -14,6 +14,7 @@ from visionocr import job
 from visionocr.documents.discovery import discover
 from visionocr.documents.selection import parse_pages
 from visionocr.documents.source import Source
+from visionocr.output.arrange import arrange
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings, load_settings
 from visionocr.types import Observer, PageResult, ignore
@@ -71,7 +72,7 @@ def _read(
         prepare = cluster.prepare
     prepared = prepare(settings, library, task="transcribe", observer=observer)
     try:
-        yield from prepared.read(source)
+        yield from arrange(prepared.read(source), settings, markdown=prepared.question.task.markdown)
     finally:
         prepared.close()
 

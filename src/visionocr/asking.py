@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from visionocr.answers.clean import Cleaned, clean
@@ -10,10 +10,10 @@ from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
 from visionocr.checking import Checker, PageCheck, describe_layer
-from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused
+from visionocr.errors import AnswerUnusable, DocumentError, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
 from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
-from visionocr.prompting.reask import resample, rescale
+from visionocr.prompting.reask import Redraw, choose_image, resample, shrink
 from visionocr.prompting.render import Question, build_request
 from visionocr.transcript import convert_completion, write_blocks
 from visionocr.types import (
@@ -28,13 +28,11 @@ from visionocr.types import (
     PageRef,
     PageResult,
     Request,
+    Sampler,
     Severity,
     Status,
     ignore,
 )
-
-Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
-"""Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +139,10 @@ class Asker:
         best, spent = earlier, [earlier] if earlier else []
         for ask in range(len(spent) + 1, max(self._max_asks, len(spent) + 1) + 1):
             findings = spent[-1].findings if spent else ()
-            image = _choose_image(image, redraw, ask)
-            request = build_request(self._question, [image], resample(self._question.sampler, ask, findings))
-            request = replace(request, deep=ask > 1)
+            image = choose_image(image, redraw, ask)
+            sampler = resample(self._question.sampler, ask, findings)
             self._observer(Asked(image.page, ask, findings[0].message if findings else ""))
-            answer, final = self._complete(request, image, check)
+            image, answer, final = self._ask_once(image, redraw, sampler, ask, check)
             spent.append(answer)
             best = answer if best is None else max(best, answer, key=rate)
             if answer.is_good or final:
@@ -153,12 +150,28 @@ class Asker:
         assert best is not None
         return drop_loop(add_costs(best, spent))
 
+    def _ask_once(
+        self, image: PageImage, redraw: Redraw | None, sampler: Sampler, ask: int, check: PageCheck | None
+    ) -> tuple[PageImage, PageAnswer, bool]:
+        """One ask, with ever smaller images until the server takes one. That image, and what ``_complete`` returns."""
+        while True:
+            request = build_request(self._question, [image], sampler)
+            try:
+                return image, *self._complete(replace(request, deep=ask > 1), image, check)
+            except RequestTooLarge as error:
+                smaller = shrink(image, redraw, error.scale)
+                if smaller is None:
+                    return image, make_failure(f"{error.message}. {error.hint}"), True
+                image = smaller
+
     def _complete(self, request: Request, image: PageImage, check: PageCheck | None) -> tuple[PageAnswer, bool]:
-        """One ask. The second value says whether asking again is pointless."""
+        """One ask. The second value says whether asking again is pointless. Raises ``RequestTooLarge``."""
         try:
             completion = self._engine.complete(request)
         except AnswerUnusable as error:
             return make_failure(error.message), False
+        except RequestTooLarge:
+            raise
         except RequestRefused as error:
             return make_failure(error.message), True
         cleaned = self._clean(completion.text, request)
@@ -185,7 +198,7 @@ class Asker:
             text, comparison = check.compare(text, image, own, markdown=self._question.task.markdown)
         return PageAnswer(
             text=text,
-            blocks=converted.blocks,
+            blocks=converted.blocks if text == converted.text else (),  # a repaired text is not theirs
             findings=(*findings, *converted.findings, *comparison.findings),
             doubts=comparison.doubts,
             checked_with=comparison.checked_with,
@@ -264,18 +277,6 @@ class Asker:
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
-
-
-def _choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
-    """The image for the *ask*-th ask: rendered smaller where the ladder says so and the page is one image."""
-    scale = rescale(ask)
-    if redraw is None or scale == 1.0:
-        return image
-    try:
-        images = redraw(image, scale)
-    except DocumentError:
-        return image
-    return images[0] if len(images) == 1 else image
 
 
 def unreadable(page: PageRef, error: DocumentError) -> PageResult:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from visionocr.answers.compare import Comparison, compare
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
+from visionocr.answers.repair import repair_numbers
 from visionocr.blocks import Block
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
@@ -130,18 +131,24 @@ class PageCheck:
         A text layer that disagrees with the answer is believed only if the second reader does not contradict it.
         """
 
-        def weigh(reference: Reference | None) -> Comparison:
+        def weigh(text: str, reference: Reference | None) -> Comparison:
             return compare(text, reference, image.evidence, markdown=markdown, region=image.region)
 
-        comparison = weigh(self._layer or self._wait_for_reading())
-        if self._layer is not None and status_of(comparison.findings) is not Status.OK:
-            self.begin_reading()
-            reading = own or self._wait_for_reading()
-            if reading is not None and is_contradicted(self._layer, reading):
-                self._layer = None
-                comparison = weigh(reading if own is None else None)
-                doubted = describe_distrust("it says something else than the page shows")
-                comparison = replace(comparison, findings=(doubted, *comparison.findings))
+        comparison = weigh(text, self._layer or self._wait_for_reading())
+        if self._layer is None or status_of(comparison.findings) is Status.OK:
+            return text, comparison
+        self.begin_reading()
+        reading = own or self._wait_for_reading()
+        if reading is not None and is_contradicted(self._layer, reading):
+            self._layer = None
+            comparison = weigh(text, reading if own is None else None)
+            doubted = describe_distrust("it says something else than the page shows")
+            return text, replace(comparison, findings=(doubted, *comparison.findings))
+        if self._repair:
+            text, repaired = repair_numbers(text, self._layer, markdown=markdown, region=image.region)
+            if repaired is not None:
+                comparison = weigh(text, self._layer)
+                comparison = replace(comparison, findings=(repaired, *comparison.findings))
         return text, comparison
 
     def _wait_for_reading(self) -> Reference | None:

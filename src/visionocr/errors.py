@@ -10,6 +10,7 @@ VisionOcrError            1
 │   ├── ServerRefused         it refuses all requests: wrong key, wrong address, no vision
 │   ├── ContextTooSmall       a picture and an answer do not fit the model's context
 │   ├── RequestRefused        it will never accept this request, but may accept others
+│   │   └── RequestTooLarge   a smaller picture may do
 │   └── AnswerUnusable        its answer is no completion: worth asking again
 ├── OutputError           6   the result cannot be written
 └── Interrupted         130   Ctrl-C or another signal
@@ -108,6 +109,17 @@ class ServerUnknown(ServerRefused):
 
 class RequestRefused(ServerError):
     """The server will never accept this request: malformed or too large. It may accept the next page's."""
+
+
+class RequestTooLarge(RequestRefused):
+    """The request has more bytes than the server, or a gateway in front of it, accepts.
+
+    ``scale``, below 1, is that of a picture which may fit, relative to the one that was sent.
+    """
+
+    def __init__(self, message: str, hint: str = "", scale: float = 0.8) -> None:
+        super().__init__(message, hint)
+        self.scale = scale
 
 
 class AnswerUnusable(ServerError):

@@ -16,13 +16,18 @@ class Evidence:
     """Of the page as displayed: points of a PDF page, pixels of a picture. Gives boxes their shape."""
     height: float
     text_layer: tuple[TextLine, ...] = ()
-    """The lines of the PDF page's visible text, in the order of the file."""
+    """The lines of the PDF page's visible text, in the order of the file; of its invisible text where it has no other,
+    which is then distrusted."""
     distrust: str = ""
     """Why the text layer must not be believed, in a few words; empty where it may be, or where there is none."""
+    is_complete: bool = True
+    """There is not much print outside of the text layer's lines. Means something only where the layer is trusted."""
     print_lines: int | None = None
     """About how many lines of print the pixels hold; ``None``: not measured."""
     print_letters: int | None = None
-    """About how many letters of print the pixels hold."""
+    """About how many letters of print the pixels hold. Both count the text layer where that is trusted."""
+    print_height: float | None = None
+    """About the median height of small letters (x-height), as a share of the page's height; ``None``: not known."""
 
     @property
     def is_layer_trusted(self) -> bool:

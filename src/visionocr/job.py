@@ -16,7 +16,7 @@ from visionocr.errors import ServerRefused
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
-from visionocr.prompting.render import Question, build_request, wrap
+from visionocr.prompting.render import Question
 from visionocr.reader import Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
 from visionocr.settings import CrossCheck, Settings, TextLayer
@@ -32,6 +32,7 @@ from visionocr.types import (
     PageSource,
     Preset,
     Sampler,
+    Server,
     Task,
     ignore,
 )
@@ -129,7 +130,8 @@ def prepare(
 ) -> Job:
     """Decide everything. *task* is the default where the settings name none. *stop* ends this and the run.
 
-    *opened* opens another engine than that of the settings. Raises ``ConfigurationError`` for what is wrong on our side, a ``ServerError`` when the server cannot do it.
+    *opened* opens another engine than that of the settings. Raises ``ConfigurationError`` for what is wrong on our side,
+    a ``ServerError`` when the server cannot do it.
     """
     stop = stop or Stop()
     chosen = library.task(settings.task or task)
@@ -151,7 +153,9 @@ def prepare(
 def choose_preset(settings: Settings, library: Library, model: str, told: str = "") -> Match:
     """The preset in the settings, else *told*, found by the model's file, else the one for the model's name."""
     if settings.preset is not None:
-        return Match(library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}")
+        return Match(
+            library.preset(settings.preset), f"given by {settings.origins.get('preset', 'settings')}", given=True
+        )
     return Match(library.preset(told), "the header of its file") if told else library.match(model)
 
 
@@ -163,6 +167,21 @@ def choose_sampler(settings: Settings, preset: Preset, task: Task) -> Sampler:
     if given.get("temperature", 0) > 0 and "top_k" not in given and sampler.top_k == 1:
         given["top_k"] = 0  # a preset's greedy top_k would cancel the temperature
     return replace(sampler, **given)
+
+
+def make_question(settings: Settings, library: Library, task: Task, preset: Preset, server: Server) -> Question:
+    """What is asked of every page, as far as that does not depend on what fits."""
+    return Question(
+        preset=preset,
+        task=task,
+        sampler=choose_sampler(settings, preset, task),
+        max_length=settings.max_length or budget.default_max_length(task, preset, server),
+        prompt=settings.prompt,
+        system=settings.system,
+        language=settings.language,
+        boxes=settings.boxes,
+        batch_prompt=library.batch_prompt(),
+    )
 
 
 def decide(engine: Engine, settings: Settings, library: Library, task: Task, observer: Observer = ignore) -> Job:
@@ -190,19 +209,7 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
     for warning in server.warnings:
         observer(Notice(warning, warning=True))
     preset = match.preset
-    question = Question(
-        preset=preset,
-        task=task,
-        sampler=choose_sampler(settings, preset, task),
-        max_length=settings.max_length or budget.default_max_length(task, preset, server),
-        prompt=settings.prompt,
-        system=settings.system,
-        language=settings.language,
-        boxes=settings.boxes,
-        tables=settings.tables,
-        headers=settings.headers,
-        batch_prompt=library.batch_prompt(),
-    )
+    question = make_question(settings, library, task, preset, server)
     if settings.language and not question.uses_language and not server.reads_only:
         observer(
             Notice(
@@ -211,12 +218,11 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
             )
         )
     kept = None if server.reads_only else _check_vision(engine, question, settings, observer)
-    text_tokens = engine.count_tokens(wrap(build_request(question, (vision_check.picture(64, 64),)).prompt))
     plan = budget.plan(
         preset,
         server,
         task,
-        text_tokens=text_tokens or 0,
+        text_tokens=vision_check.count_prompt(engine, question),
         max_length=settings.max_length,
         batch=settings.batch,
         dpi=settings.dpi,
@@ -240,11 +246,16 @@ def choose_checks(settings: Settings, question: Question) -> Checks:
     return Checks(settings.text_layer, cross_check, settings.repair_numbers)
 
 
+def is_clamp_measured(settings: Settings, preset: Preset, server: Server) -> bool:
+    """Whether it matters to which side the server shrinks pictures, so that a run tries to find out."""
+    given = settings.max_side is not None or settings.dpi is not None
+    return not given and budget.is_clamp_worth_measuring(preset, server)
+
+
 def _check_vision(engine: Engine, question: Question, settings: Settings, observer: Observer) -> int | None:
     """Test that each server uses pictures; the smallest side to which one shrinks them, where it matters."""
     together(lambda one: vision_check.require_vision(one, question), servers_of(engine))
-    measured = settings.max_side is None and settings.dpi is None
-    if not measured or not budget.is_clamp_worth_measuring(question.preset, engine.server):
+    if not is_clamp_measured(settings, question.preset, engine.server):
         return None
     sides = together(lambda one: vision_check.measure_clamped_side(one, question), servers_of(engine))
     kept = min((side for side in sides if side is not None), default=None)

@@ -156,6 +156,7 @@ class Settings:
     headers: Headers = _setting(
         Headers.KEEP, "Headers, footers and page numbers: keep them in the text, drop them, or make them comments."
     )
+    join_pages: bool = _setting(False, "Join paragraphs and tables that go on over the end of a page.")
     boxes: bool = _setting(False, "Ask for the place of everything on the page, where the model's preset can.")
     page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
@@ -219,6 +220,8 @@ def _file_entries(path: Path, required: bool) -> Iterator[tuple[str, Any, str]]:
             return
         raise ConfigurationError(f"there is no config file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
+        if not required and not os.access(path.parent, os.X_OK):
+            return  # nobody can have configured anything in a folder that may not be entered
         raise ConfigurationError(f"cannot read the config file {path}: {error}") from None
     for key, value in parse_toml(text, f"the config file {path}").items():
         _check_name(key, f"the config file {path} has an unknown key {key!r}")

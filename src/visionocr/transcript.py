@@ -27,8 +27,6 @@ def convert_completion(completion: Completion, text: str, image: PageImage, ques
         width=image.width,
         height=image.height,
         expected=question.answer_format,
-        tables=question.tables,
-        headers=question.headers,
     )
     blocks = (replace(block, box=block.box and place_box(block.box, image.region)) for block in converted.blocks)
     return replace(converted, blocks=tuple(blocks))
@@ -36,6 +34,4 @@ def convert_completion(completion: Completion, text: str, image: PageImage, ques
 
 def write_blocks(blocks: tuple[Block, ...], question: Question) -> str:
     """The text of blocks."""
-    if question.task.markdown:
-        return write_markdown(blocks, question.tables, question.headers)
-    return write_plain(blocks, question.headers)
+    return write_markdown(blocks) if question.task.markdown else write_plain(blocks)

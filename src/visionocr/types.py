@@ -160,7 +160,7 @@ class PageImage:
     blank: bool = False
     """The page is blank. All parts of a page have the same value."""
     region: Box = Box(0.0, 0.0, 1.0, 1.0)
-    """The part of the page that it shows."""
+    """The part of the page that it shows; reaches over the page where it was padded with white."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
 
@@ -509,6 +509,8 @@ class Server:
     """Reads text, but cannot describe pictures or follow a prompt."""
     applies_template: bool = False
     """It applies the model's chat template itself, so that a prompt's chat markers are not sent."""
+    streams: bool = False
+    """Its answers are asked for in pieces, because a gateway in front of it does not wait for whole ones."""
     aborts: bool = True
     """It has a request to stop another one; else only closing the connection stops it."""
     vision_remedy: str = "Load a model that can see pictures."

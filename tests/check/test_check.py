@@ -20,8 +20,10 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes import faults
+from fakes.answers import json_answer
 from fakes.charts import chart_reader
 from fakes.koboldcpp import ANY, FakeKoboldCpp
+from fakes.openai import FakeOpenAI
 from visionocr import job
 from visionocr.check import chart_image, examine
 from visionocr.check.diagnosis import Cause
@@ -117,7 +119,7 @@ def test_a_good_server(check: Check) -> None:
         "12 pt: --dpi 90 is enough; 10 pt: --dpi 110 is enough; 8 pt: needs 130 dpi, so cut"
     )
     assert ran.err == "reading the eye chart takes about as long as a page\n"
-    assert [before.body["max_length"] for before in vision_check] == [1]
+    assert [before.body["max_length"] for before in vision_check] == [1, 1]
     assert arrival.body["max_length"] == 1024
     assert arrival.body["prompt"].startswith("<|im_start|>system\n")
     assert "Transcribe this page" in arrival.body["prompt"]
@@ -334,6 +336,62 @@ def test_fixed_encoder(check: Check) -> None:
         assert "336 px" in ran.failures["encoder"][0]
         assert check(server.url, "--no-chart").causes == [Cause.ENCODER]
         assert check(server.url, "--task", "describe").code == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--no-chart",)])
+def test_a_context_that_the_prompt_overfills(arguments: tuple[str, ...], check: Check, tmp_path: Path) -> None:
+    """The prompt counts too: what a run would refuse is no good server, with or without a chart."""
+    (tmp_path / "visionocr").mkdir()
+    (tmp_path / "visionocr" / "config.toml").write_text(f'prompt = "{"word " * 1400}"')
+    with fake(context=2048) as server:
+        ran = check(server.url, *arguments)
+    assert ran.causes == [Cause.CONTEXT]
+    assert "the prompt 14" in ran.failures["context"][0]
+
+
+def test_a_smaller_picture_is_no_remedy_for_fixed_tokens(check: Check) -> None:
+    """An encoder whose pictures all cost the same needs a larger context, whatever the size of pages."""
+    with fake(model="llava-v1.5-7b", context=800) as server:
+        ran = check(server.url, "--no-chart")
+    message, remedy = ran.failures["context"]
+    assert "576" in message
+    assert "--max-side" not in remedy
+    assert "--contextsize" in remedy
+
+
+def test_a_clamp_that_cannot_be_measured(check: Check) -> None:
+    """Where an encoder enlarges every picture, the check says that the clamp is not known, and what is assumed."""
+    with fake(model="LightOnOCR-1B", image_tokens=lambda width, height: 600, visionmaxres=2048) as server:
+        server.plan[None] = chart_reader(SEED, legible=5)
+        ran = check(server.url)
+    assert "not known" in ran.good["clamp"]
+    assert "1024" in ran.good["clamp"]
+    assert "at most 1024 px" in ran.good["images"]
+
+
+def test_a_preset_that_was_named(check: Check) -> None:
+    """The reason for a preset is a sentence, whoever chose it."""
+    with fake() as server:
+        assert "; given by --preset)" in check(server.url, "--no-chart", "--preset", "chatml").good["preset"]
+        assert "; matched by qwen" in check(server.url, "--no-chart").good["preset"]
+
+
+def test_a_gateway_that_does_not_take_the_key(check: Check) -> None:
+    """LiteLLM answers a wrong key with 400 and words about a database: they are quoted, and the key is named."""
+    said = {"error": {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}}
+    with FakeOpenAI(key="sk-1234", refusal=json_answer(said, 400)) as server:
+        ran = check(server.url, "--api-key", "wrong")
+    assert ran.causes == [Cause.KEY]
+    assert "No connected db." in ran.failures["key"][0]
+    assert "--api-key" in ran.failures["key"][1]
+
+
+def test_a_complaint_of_an_unknown_server_is_quoted(check: Check) -> None:
+    """A server that answers every question with an error says why itself."""
+    refusal = json_answer({"error": {"message": "the database of keys is closed"}}, 500)
+    with FakeOpenAI(key="sk-1234", refusal=refusal) as server:
+        ran = check(server.url)
+    assert "the database of keys is closed" in ran.failures["server"][1]
 
 
 def test_no_room_for_a_chart(check: Check) -> None:

@@ -194,3 +194,46 @@ def test_quality_is_used() -> None:
     photo = Image.effect_noise((600, 400), 80).convert("RGB")
     low, high = (make_images(photo, PAGE, RasterSpec(1000, jpeg_quality=quality))[0] for quality in (30, 90))
     assert len(low.data) < len(high.data) / 2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parts_know_their_places(turned: bool) -> None:
+    """The regions of the parts of a strip follow each other and make up the page; each shows what is there."""
+    strip = Image.new("RGB", (100, 2000), "white")
+    brush = ImageDraw.Draw(strip)
+    for row in range(20):
+        brush.rectangle((20, 100 * row + 40, 80, 100 * row + 60), fill=(0, 12 * row, 250 - 12 * row))
+    parts = make_images(strip.transpose(Image.Transpose.ROTATE_90) if turned else strip, PAGE, RasterSpec(300))
+    assert len(parts) > 2
+    ends = [0.0]
+    for part in parts:
+        region = part.region
+        across = (region.left, region.right) if not turned else (region.top, region.bottom)
+        start, stop = (region.top, region.bottom) if not turned else (region.left, region.right)
+        assert across == (0.0, 1.0)
+        assert start == ends[-1]
+        ends.append(stop)
+        picture = decoded(part)
+        length = picture.width if turned else picture.height
+        assert length == pytest.approx((stop - start) * 2000, abs=1)
+    assert ends[-1] == 1.0
+
+
+@pytest.mark.parametrize("size", [(1000, 40), (40, 1000), (24, 20)])
+def test_regions_of_padded_pictures_reach_over_the_page(size: tuple[int, int]) -> None:
+    """A place on the page is where the region says in the image, though that has white around it."""
+    picture = Image.new("RGB", size, (200, 0, 0))
+    (image,) = make_images(picture, PAGE, RasterSpec(600, split=False))
+    region = image.region
+    shown = decoded(image)
+    for x, y in ((0.02, 0.1), (0.5, 0.5), (0.98, 0.9)):
+        across = (x - region.left) / (region.right - region.left)
+        down = (y - region.top) / (region.bottom - region.top)
+        assert near(colour(shown, across, down), (200, 0, 0), 30)
+    # Just outside of the page there is white.
+    sides = [(region.left < 0, (-0.08, 0.5)), (region.top < 0, (0.5, -0.15))]
+    for is_padded, (x, y) in sides:
+        across = (x - region.left) / (region.right - region.left)
+        down = (y - region.top) / (region.bottom - region.top)
+        assert not is_padded or near(colour(shown, across, down), (255, 255, 255), 30)
+    assert any(is_padded for is_padded, _ in sides)

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from drawing import decoded
 from hostile_files import raw_pdf, stream
 from visionocr.documents.content import Content
-from visionocr.documents.page_drawing import draw
+from visionocr.documents.page_drawing import draw, record
 from visionocr.documents.pdf import PdfFile
 from visionocr.types import FindingKind, PageImage, PageRef, RasterSpec, Severity
 
@@ -116,7 +116,7 @@ def test_tagged_pages_look_as_the_library_draws_them(zoom: float) -> None:
     with _mupdf.open(stream=data) as pdf:
         expected = pdf[0].get_pixmap(matrix=_mupdf.Matrix(zoom, zoom), alpha=False)
         assert pdf.xref_get_key(pdf.pdf_catalog(), "StructTreeRoot")[0] == "xref"
-        pixmap, incomplete = draw(pdf[0], zoom)
+        pixmap, incomplete = draw(record(pdf[0]), zoom)
         samples = bytes(_mupdf.mupdf.fz_pixmap_samples_memoryview(pixmap))
     assert not incomplete
     size = pixmap.w(), pixmap.h()

@@ -16,7 +16,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from drawing import encrypted, pdf_bytes, picture_bytes
+from drawing import encrypted, lines_strip, pdf_bytes, picture_bytes
+from layer_pages import as_pdf, new_page, put_over_scan, write_lines
 from visionocr import worker_main, workers
 from visionocr.documents import Source, discover
 from visionocr.documents.raster_pool import RasterPool
@@ -27,6 +28,7 @@ SPEC = RasterSpec(300)
 FAKE = """
 import os, runpy, sys, threading, types
 sys.path[:0] = {path!r}
+from visionocr.boxes import Box
 from visionocr.documents import document_cache
 load = document_cache.DocumentCache.load
 def misled(self, known, page, spec):
@@ -43,9 +45,10 @@ def misled(self, known, page, spec):
         case 5:
             raise MemoryError
         case 6:
-            return (types.SimpleNamespace(media_type=7, width=[], height=0, part=0, parts=0, blank=0, findings=[],
-                    data=b""), types.SimpleNamespace(media_type="", width=0, height=0, part=0, parts=0, blank=0,
-                    data=b"", findings=[types.SimpleNamespace(kind="strange", message="", severity="")]))
+            rest = dict(width=0, height=0, part=0, parts=0, blank=0, region=Box(0, 0, 1, 1), evidence=None, data=b"")
+            strange = types.SimpleNamespace(kind="strange", message="", severity="")
+            return (types.SimpleNamespace(**rest | dict(media_type=7, width=[], findings=[])),
+                    types.SimpleNamespace(**rest, media_type="", findings=[strange]))
     return load(self, known, page, spec)
 document_cache.DocumentCache.load = misled
 runpy.run_path({workers!r}, {{}}, "__main__")
@@ -98,6 +101,30 @@ def test_processes_give_the_same_pages(tmp_path: Path) -> None:
                 seen.append(list(pool.map(drawn, documents.pages())))
     assert seen[0] == seen[1]
     assert len(seen[0]) == 7
+
+
+def test_processes_give_the_same_evidence(tmp_path: Path) -> None:
+    """Text layer, print and regions come through the pipe as they are, and all parts of a page share one object."""
+    files = {
+        "a.pdf": as_pdf(write_lines(new_page(), ["naïve", "été", "ﬁne", "\U0001f600", "Ωμέγα"])),
+        "b.png": picture_bytes(lines_strip(60, width=400), "PNG"),
+        "c.pdf": as_pdf(put_over_scan(write_lines(new_page()))),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    seen = []
+    for count in (0, 1):
+        with Source(discover([str(tmp_path)], recursive=True), workers=count) as documents:
+            seen.append([documents.load(page, RasterSpec(600, find_evidence=True)) for page in documents.pages()])
+    assert seen[0] == seen[1]
+    layer, strip, scan = seen[1]
+    assert layer[0].evidence is not None
+    assert layer[0].evidence.is_layer_trusted
+    assert len(strip) > 2
+    assert len({id(image.evidence) for image in strip}) == 1
+    assert scan[0].evidence is not None
+    assert scan[0].evidence.text_layer
+    assert scan[0].evidence.distrust
 
 
 def test_a_fault_costs_one_page(tmp_path: Path) -> None:

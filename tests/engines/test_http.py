@@ -23,17 +23,27 @@ from fakes.answers import Answer
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from visionocr.engines import http as module
 from visionocr.engines.connection import Connection, open_session
+from visionocr.engines.dialects import probe
 from visionocr.engines.http import Http, Reply
-from visionocr.engines.http_errors import ConnectionLost, PathUnknown, TimedOut, quote, server_words
+from visionocr.engines.http_errors import (
+    ConnectionLost,
+    GatewayTimedOut,
+    PathUnknown,
+    TimedOut,
+    quote,
+    server_words,
+)
 from visionocr.errors import (
     AnswerUnusable,
     ConfigurationError,
     Interrupted,
     KeyRefused,
     RequestRefused,
+    RequestTooLarge,
     ServerBusy,
     ServerError,
     ServerRefused,
+    ServerUnknown,
     ServerUnreachable,
 )
 from visionocr.stop import Stop
@@ -288,6 +298,10 @@ BAD_INPUT = '{"detail": {"msg": "Error parsing input.", "type": "bad_input"}}'
 TOO_BIG = '{"detail": {"msg": "Payload is too big. Max payload size is 32MB.", "type": "bad_input"}}'
 HTML = "<!DOCTYPE html><html><body><h1>Bad Gateway</h1></body></html>"
 
+CONNECTION_ERROR = json.dumps(
+    {"error": {"message": "litellm.InternalServerError: OpenAIException - Connection error."}}
+)
+
 STATUSES: list[tuple[int, str, type[ServerError], str]] = [
     (301, "", ServerRefused, "redirects"),
     (304, "", ServerRefused, "redirects"),
@@ -296,19 +310,22 @@ STATUSES: list[tuple[int, str, type[ServerError], str]] = [
     (403, "", KeyRefused, "403"),
     (404, HTML, PathUnknown, "does not exist"),
     (405, HTML, RequestRefused, "405"),
-    (408, "", ServerBusy, "408"),
-    (413, "", RequestRefused, "413"),
+    (408, "", GatewayTimedOut, "408"),
+    (413, "", RequestTooLarge, "413"),
     (422, '{"error": {"message": "no such field"}}', RequestRefused, "no such field"),
     (429, "", ServerBusy, "429"),
     (500, BAD_INPUT, RequestRefused, "Error parsing input."),
-    (500, TOO_BIG, RequestRefused, "Max payload size is 32MB."),
+    (500, TOO_BIG, RequestTooLarge, "Max payload size is 32MB."),
     (500, '{"detail": {"msg": "the engine failed"}}', AnswerUnusable, "the engine failed"),
     (500, HTML, AnswerUnusable, "Bad Gateway"),
     (500, "", AnswerUnusable, "no explanation"),
     (501, '{"error": {"code": 501}}', AnswerUnusable, "501"),
-    (502, HTML, ServerBusy, "Bad Gateway"),
+    (500, CONNECTION_ERROR, ServerUnreachable, "cannot reach the server behind it"),
+    (502, HTML, ServerUnreachable, "Bad Gateway"),
     (503, '{"detail": {"msg": "Server is busy; please try again later."}}', ServerBusy, "Server is busy"),
-    (504, HTML, ServerBusy, "504"),
+    (504, HTML, GatewayTimedOut, "504"),
+    (521, "", ServerUnreachable, "521"),
+    (524, "error code: 524", GatewayTimedOut, "524"),
 ]
 
 
@@ -653,6 +670,32 @@ def test_https_to_a_plain_server(koboldcpp: FakeKoboldCpp) -> None:
     with pytest.raises(ServerRefused, match="HTTPS") as caught:
         Http(koboldcpp.url.replace("http:", "https:")).get(VERSION)
     assert "http://" in caught.value.hint
+
+
+def test_http_to_a_tls_server() -> None:
+    """Asked for plain HTTP where TLS is spoken, the error says so: an alert is no HTTP answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+
+        served = pool.submit(answer)
+        with pytest.raises(ServerRefused, match="wants HTTPS") as caught:
+            Http(f"http://127.0.0.1:{listener.getsockname()[1]}").get(VERSION)
+        served.result(5)
+    assert "https://" in caught.value.hint
+
+
+def test_a_server_that_hangs_up_on_http(koboldcpp: FakeKoboldCpp) -> None:
+    """A server that closes every connection may expect HTTPS: the hint asks for it."""
+    koboldcpp.plan[""] = faults.Closed()
+    with pytest.raises(ServerUnknown) as caught:
+        probe(Http(koboldcpp.url))
+    assert "closed the connection" in caught.value.hint
+    assert "https://" in caught.value.hint
 
 
 def test_untrusted_certificate() -> None:

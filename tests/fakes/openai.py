@@ -16,18 +16,26 @@ FLAVOURS = ("vllm", "lmstudio", "llamacpp", "webui", "ollama", "koboldcpp", "pla
 
 
 class FakeOpenAI(BaseServer):
-    """The server. ``models``: more that it lists; ``usage``: it counts tokens."""
+    """The server. ``models``: more that it lists; ``usage``: it counts tokens; ``refusal``: what a wrong key gets."""
 
     def __init__(
-        self, flavour: str = "plain", *, models: tuple[str, ...] = (), usage: bool = True, **options: Any
+        self,
+        flavour: str = "plain",
+        *,
+        models: tuple[str, ...] = (),
+        usage: bool = True,
+        refusal: Answer | None = None,
+        **options: Any,
     ) -> None:
-        self.flavour, self.models, self.usage = flavour, models, usage
+        self.flavour, self.models, self.usage, self.refusal = flavour, models, usage, refusal
         super().__init__(**options)
 
     def unauthorized(self) -> Answer:
         """The answer to a missing or wrong key, in the product's form."""
         says: dict[str, object] = {"vllm": {"error": "Unauthorized"}, "webui": {"detail": "Unauthorized"}}
-        return json_answer(says.get(self.flavour, {"error": {"message": "Invalid API Key", "code": 401}}), 401)
+        return self.refusal or json_answer(
+            says.get(self.flavour, {"error": {"message": "Invalid API Key", "code": 401}}), 401
+        )
 
     def answer_authorized(self, arrival: Arrival) -> Answer:
         """The answer to a request whose key was accepted."""

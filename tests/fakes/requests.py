@@ -44,5 +44,5 @@ def engine_for(wire: Wire, fake: Any, **options: Any) -> ServerEngine:
     """An engine for the wire's dialect whose retries do not wait."""
     http = Http(fake.url, options.pop("key", None), options.pop("timeout", 5.0))
     server, dialect = probe(http, wire.dialect, options.pop("model", None))
-    policy = RetryPolicy(busy=0, absent=0, last_answer=5, idle=1)
+    policy = RetryPolicy(busy=0, absent=0, beginning=0, last_answer=5, idle=1)
     return ServerEngine(http, server, dialect, policy=policy, **options)

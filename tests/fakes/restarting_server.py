@@ -41,6 +41,10 @@ class RestartingServer:
         """How often each page was asked for, over all instances."""
         return sum((instance.asked for instance in self.instances), Counter[int | None]())
 
+    def change(self, **options: Any) -> None:
+        """Start it with other options the next time."""
+        self._options |= options
+
     def stay_down(self) -> None:
         """Do not restart after the next death."""
         self._may_restart.clear()

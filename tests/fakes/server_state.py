@@ -104,7 +104,7 @@ class ServerState:
                 self._condition.wait_for(over, job.seconds)
             outcome = job.outcome.until(job.produced()) if over() else job.outcome
             self.job = None
-            self.last_text = (job.key, outcome.text)
+            self.last_text = (job.key, "".join(outcome.pieces))  # with the stop sequence at which it ended
             self._condition.notify_all()
             return outcome
 

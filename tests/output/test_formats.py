@@ -19,21 +19,8 @@ from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity,
 COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->')
 """How a reader of our files finds a page: one line, no ``--`` and no ``>`` inside."""
 KEYS = {
-    *(
-        "document",
-        "page",
-        "pages",
-        "digest",
-        "status",
-        "text",
-        "findings",
-        "doubts",
-        "asks",
-        "retries",
-        "server",
-        "model",
-    ),
-    *("checked_with", "seconds", "prompt_tokens", "completion_tokens", "width", "height"),
+    *("document", "page", "pages", "digest", "status", "text", "findings", "blocks", "doubts", "checked_with"),
+    *("asks", "retries", "server", "model", "seconds", "prompt_tokens", "completion_tokens", "width", "height"),
 }
 BREAKS = ("comment", "rule", "heading", "formfeed", "none")
 
@@ -203,6 +190,7 @@ def test_a_record_holds_the_result() -> None:
         "status": "suspect",
         "text": "tëxt",
         "findings": [{"kind": "repetition", "severity": "suspect", "message": "again"}],
+        "blocks": [{"kind": "text", "text": "tëxt", "box": None}],
         "doubts": [{"kind": "number", "text": "17.10", "instead": "17.70", "box": [0.1, 0.25, 0.3, 0.2812]}],
         "checked_with": "text-layer",
         "asks": 2,

@@ -11,6 +11,7 @@ from itertools import groupby
 from visionocr.answers.letters import Letters, find_words, normalise
 from visionocr.answers.placing import NOWHERE, Placing
 from visionocr.answers.plain import JOINT, Plain, hide_marks
+from visionocr.answers.stray_words import place_stray_words
 from visionocr.boxes import TextLine
 
 
@@ -70,6 +71,8 @@ class Alignment:
     """Of the answer, in its order."""
     page_words: tuple[PageWord, ...]
     """Of the page, in the order of its lines."""
+    has_pictures: bool = False
+    """The answer marks places of pictures, whose labels it may leave out."""
 
     def unclaimed_lines(self) -> list[int]:
         """The lines more than half of whose words nobody claimed."""
@@ -99,25 +102,17 @@ def align(text: str, lines: Sequence[TextLine], *, markdown: bool = True) -> Ali
     answer = Letters.of(letters for _, _, letters in found)
     page = Letters.of(word[3] for word in theirs)
     placing = Placing(answer, page, _line_ends(page, [word[0] for word in theirs]))
+    place_stray_words(placing)
     page_words = tuple(
         PageWord(line, start, end, lines[line].text[start:end], letters, _is_claimed(placing, page, number))
         for number, (line, start, end, letters) in enumerate(theirs)
     )
-    claims: list[list[int]] = [[] for _ in found]
-    for there, word in enumerate(placing.owner):
-        if word != NOWHERE:
-            claims[word].append(there)
+    settler = _Settler(placing, page_words)
     words = tuple(
-        _settle(
-            AnswerWord(start, end, plain.text[start:end].replace(JOINT, ""), letters, role),
-            claims[number],
-            placing.home[answer.starts[number] : answer.starts[number + 1]],
-            page_words,
-            placing,
-        )
+        settler.settle(AnswerWord(start, end, plain.text[start:end].replace(JOINT, ""), letters, role), number)
         for number, ((start, end, letters), role) in enumerate(zip(found, _roles(plain, found), strict=True))
     )
-    return Alignment(tuple(lines), words, page_words)
+    return Alignment(tuple(lines), words, page_words, plain.has_pictures)
 
 
 def _roles(plain: Plain, words: Sequence[tuple[int, int, str]]) -> list[Role]:
@@ -149,40 +144,47 @@ def _is_claimed(placing: Placing, page: Letters, number: int) -> bool:
     return 2 * sum(placing.owner[there] != NOWHERE for there in span) >= len(span)
 
 
-def _settle(
-    word: AnswerWord, claims: Sequence[int], homes: Sequence[int], page_words: Sequence[PageWord], placing: Placing
-) -> AnswerWord:
-    """*word* with its place on the page, if it claims enough letters there."""
-    if 2 * len(claims) < len(word.letters):
-        return word
-    owners = placing.page.words
-    places = tuple(sorted({owners[there] for there in claims}))
-    lines = Counter(page_words[owners[there]].line for there in claims)
-    line = max(lines, key=lambda number: lines[number])
-    inside = [there for there in claims if page_words[owners[there]].line == line]
-    left_over = any(placing.owner[there] == NOWHERE for place in places for there in placing.page.span(place))
-    first, last = owners[inside[0]], owners[inside[-1]]
-    return replace(
-        word,
-        line=line,
-        places=places,
-        begin=_find_char(page_words[first], inside[0] - placing.page.starts[first]),
-        close=_find_end(page_words[last], inside[-1] - placing.page.starts[last]),
-        is_same=NOWHERE not in homes and not left_over,
-    )
+class _Settler:
+    """Gives words of an answer their places on the page."""
 
+    def __init__(self, placing: Placing, page_words: Sequence[PageWord]) -> None:
+        self._placing = placing
+        self._page_words = page_words
+        self._claims: list[list[int]] = [[] for _ in placing.answer.starts[1:]]
+        for there, word in enumerate(placing.owner):
+            if word != NOWHERE:
+                self._claims[word].append(there)
+        free = [owner == NOWHERE for owner in placing.owner]
+        self._is_whole = [not any(free[there] for there in placing.page.span(word)) for word in range(len(page_words))]
+        self._chars: dict[int, list[int]] = {}
 
-def _find_char(word: PageWord, letter: int) -> int:
-    """Where in its line the character with the given *letter* of a word stands; with the punctuation before the word."""
-    if letter == 0:
-        return word.start
-    for at, char in enumerate(word.text):
-        letter -= len(normalise(char))
-        if letter < 0:
-            return word.start + at
-    return word.end - 1
+    def settle(self, word: AnswerWord, number: int) -> AnswerWord:
+        """*word*, which has this *number*, with its place, if it claims enough letters there."""
+        claims, owners = self._claims[number], self._placing.page.words
+        if 2 * len(claims) < len(word.letters):
+            return word
+        places = tuple(sorted({owners[there] for there in claims}))
+        lines = Counter(self._page_words[owners[there]].line for there in claims)
+        line = max(lines, key=lambda number: lines[number])
+        inside = [there for there in claims if self._page_words[owners[there]].line == line]
+        first, last = owners[inside[0]], owners[inside[-1]]
+        is_same = all(self._placing.home[place] != NOWHERE for place in self._placing.answer.span(number))
+        # What stands before the first letter of a word, and behind its last one, is its punctuation.
+        is_begin = inside[0] == self._placing.page.starts[first]
+        is_end = inside[-1] + 1 == self._placing.page.starts[last + 1]
+        return replace(
+            word,
+            line=line,
+            places=places,
+            begin=self._page_words[first].start if is_begin else self._find_char(first, inside[0]),
+            close=self._page_words[last].end if is_end else self._find_char(last, inside[-1]) + 1,
+            is_same=is_same and all(self._is_whole[place] for place in places),
+        )
 
-
-def _find_end(word: PageWord, letter: int) -> int:
-    """Where the character with the given *letter* ends; with the punctuation behind the word."""
-    return word.end if letter == len(word.letters) - 1 else _find_char(word, letter) + 1
+    def _find_char(self, number: int, letter: int) -> int:
+        """Where in its line the character stands to which a *letter* of a word of the page belongs."""
+        word = self._page_words[number]
+        if number not in self._chars:  # a character can be several letters, or none
+            self._chars[number] = [at for at, char in enumerate(word.text) for _ in normalise(char)]
+        at = letter - self._placing.page.starts[number]
+        return word.start + self._chars[number][min(at, len(self._chars[number]) - 1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from visionocr.answers.align import Alignment, align
@@ -15,11 +14,13 @@ from visionocr.evidence import Doubt, Evidence, Reference, Source
 from visionocr.types import Finding, FindingKind, Severity
 
 READABLE = 0.95
-"""Confidence of a page below which its second reader is no witness: on blurred pages of 60 dpi it missed 10 % of the words."""
+"""Confidence of a page below which its second reader is no witness: on blurred pages of 60 dpi it missed a tenth of the
+words."""
 FOREIGN = 0.1
-"""Share of the answer's letters in scripts of which the second reader shows none, above which it cannot read the page."""
-PARTIAL = 2.0
-"""Print over letters of a text layer from which on the layer is only a part of the page's text."""
+"""Share of an answer's letters in scripts of which the second reader shows none, from which on it cannot read them."""
+
+MOST_TWINS = 20
+"""Lines of the same text with which a line is compared, the last ones: bounds the time of hostile pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ def compare(
     if not text.strip():
         return Comparison()
     findings: tuple[Finding, ...] = ()
-    lines = tuple(line for line in reference.lines if _is_inside(line.box, region)) if reference else ()
+    lines = lines_inside(reference, region) if reference else ()
     by_print = None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
     if reference and lines:
         alignment = align(text, lines, markdown=markdown)
         weakness = _find_weakness(reference, alignment)
         if not weakness:
-            is_partial = _is_partial(lines, evidence)
+            is_partial = reference.source is Source.TEXT_LAYER and evidence is not None and not evidence.is_complete
             found, doubts = weigh(alignment, reference.source, is_partial=is_partial)
             if is_partial and by_print:
                 found = (*found, *by_print)
@@ -61,17 +62,30 @@ def compare(
     return Comparison((*findings, *by_print), checked_with="print")
 
 
-def _is_inside(box: Box, region: Box) -> bool:
-    """Whether the middle of *box* lies inside *region*."""
-    across, down = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    return region.left <= across <= region.right and region.top <= down <= region.bottom
+def lines_inside(reference: Reference, region: Box) -> tuple[TextLine, ...]:
+    """The lines whose middle lies inside *region*, each once: PDFs draw shadows and bold letters by doubling them."""
+    found: dict[str, list[TextLine]] = {}
+    lines = []
+    for line in reference.lines:
+        across, down = _middle(line.box)
+        if not (region.left <= across <= region.right and region.top <= down <= region.bottom):
+            continue
+        twins = found.setdefault(line.text, [])
+        if not any(_lies_on(line.box, twin.box) for twin in twins[-MOST_TWINS:]):
+            twins.append(line)
+            lines.append(line)
+    return tuple(lines)
 
 
-def _is_partial(lines: Sequence[TextLine], evidence: Evidence | None) -> bool:
-    """Whether the pixels hold much more print than the lines have letters, such as a scan with a header."""
-    if evidence is None or evidence.print_letters is None:
-        return False
-    return evidence.print_letters > PARTIAL * sum(char.isalnum() for line in lines for char in line.text) + 40
+def _middle(box: Box) -> tuple[float, float]:
+    return (box.left + box.right) / 2, (box.top + box.bottom) / 2
+
+
+def _lies_on(box: Box, other: Box) -> bool:
+    """Whether two boxes of the same text are hardly apart."""
+    (across, down), (there, below) = _middle(box), _middle(other)
+    height = box.bottom - box.top
+    return abs(down - below) < height / 2 and abs(across - there) < height
 
 
 def _find_weakness(reference: Reference, alignment: Alignment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import groupby
 
 from visionocr.answers.align import Alignment, AnswerWord, Role
@@ -16,6 +17,13 @@ MARGIN = 0.1
 """Share of the page's height at its top and bottom where headers, footers and page numbers stand."""
 LONGEST_MARGINAL = 90
 """Letters of a header or footer line, at most."""
+LONGEST_LABEL = 25
+"""Letters of a line in a picture, such as the label of an axis, at most."""
+LONG_RUN = 15
+"""Letters of words that stand nowhere from which an OCR engine cannot have missed them; of fewer its certainty about
+their neighbours decides. Where it was sure of the page as a whole it missed single words only, of 120 pages."""
+LEAST_DIGITS = 3
+"""Digits from which a number is none that a model adds, such as that of a page or a list."""
 LEAST_WORD = 4
 """Letters of a word that a formula does not consist of."""
 
@@ -30,8 +38,8 @@ class Observation:
     letters: int
     """How many letters it concerns."""
     words: int
-    is_marginal: bool = False
-    """A header, footer or page number, which models leave out on purpose."""
+    is_optional: bool = False
+    """A header, footer, page number or label in a picture, which models leave out on purpose."""
 
 
 def find_disagreements(alignment: Alignment, *, is_exact: bool) -> list[Observation]:
@@ -39,25 +47,27 @@ def find_disagreements(alignment: Alignment, *, is_exact: bool) -> list[Observat
 
     *is_exact*: the lines are a text layer; an OCR engine takes O for 0 and l for 1, which is no disagreement.
     """
-    boxes = word_boxes(alignment)
-    return [*_of_words(alignment, boxes, is_exact), *_of_lines(alignment)]
+    return [*_of_words(alignment, is_exact), *_of_lines(alignment, is_exact)]
 
 
 # --- the answer's words ----------------------------------------------------------------------------------
 
 
-def _of_words(alignment: Alignment, boxes: list[Box | None], is_exact: bool) -> Iterator[Observation]:
-    kinds = [_kind_of(alignment, word, is_exact) for word in alignment.words]
+def _of_words(alignment: Alignment, is_exact: bool) -> Iterator[Observation]:
+    kinds = [kind_of(alignment, word, is_exact=is_exact) for word in alignment.words]
+    boxes = word_boxes(alignment) if any(kinds) else []
     for kind, group in groupby(range(len(kinds)), lambda number: kinds[number]):
         if kind is None:
             continue
         run = list(group)
+        if kind is DoubtKind.ADDED and is_exact and all(_is_number(alignment.words[number].letters) for number in run):
+            kind = DoubtKind.NUMBER  # wherever the right one stands
         # Every number is a place of its own; other words are told together.
         for numbers in [[number] for number in run] if kind is DoubtKind.NUMBER else [run]:
-            yield _observe(alignment, boxes, kind, numbers)
+            yield _observe(alignment, boxes, kind, numbers, is_exact)
 
 
-def _kind_of(alignment: Alignment, word: AnswerWord, is_exact: bool) -> DoubtKind | None:
+def kind_of(alignment: Alignment, word: AnswerWord, *, is_exact: bool) -> DoubtKind | None:
     """In which way a word of the answer disagrees; ``None``: in none that counts."""
     if word.role is not Role.TEXT:
         return None
@@ -66,12 +76,16 @@ def _kind_of(alignment: Alignment, word: AnswerWord, is_exact: bool) -> DoubtKin
     there = alignment.page_text(word)
     letters = "".join(alignment.page_words[place].letters for place in word.places)
     if letters == word.letters:
-        return DoubtKind.NUMBER if is_exact and differ_in_decimals(word.text, there) else None
+        return DoubtKind.NUMBER if differ_in_decimals(word.text, there) else None
     if word.is_same or _is_note_mark(word.letters, letters):
         return None
     if not is_exact and is_read_alike(word.letters, letters):
         return None
-    return DoubtKind.NUMBER if has_digit(word.text) or has_digit(there) else DoubtKind.DIFFERENT
+    return DoubtKind.NUMBER if has_digit(word.text) and has_digit(there) else DoubtKind.DIFFERENT
+
+
+def _is_number(letters: str) -> bool:
+    return sum(map(str.isdigit, letters)) >= LEAST_DIGITS
 
 
 def _is_note_mark(one: str, other: str) -> bool:
@@ -81,13 +95,20 @@ def _is_note_mark(one: str, other: str) -> bool:
     return len(shorter) > 1 and shorter.isalpha() and rest != longer and rest.isdigit() and len(rest) < 3
 
 
-def _observe(alignment: Alignment, boxes: list[Box | None], kind: DoubtKind, numbers: list[int]) -> Observation:
+def _observe(
+    alignment: Alignment, boxes: list[Box | None], kind: DoubtKind, numbers: list[int], is_exact: bool
+) -> Observation:
     words = [alignment.words[number] for number in numbers]
     places = dict.fromkeys(place for word in words for place in word.places)
+    letters = sum(len(word.letters) for word in words)
     lines = {word.line for word in words if word.line is not None}
-    if not lines:  # judged by the neighbours: near print that the engine is unsure of it may have missed words
+    if not lines and letters < LONG_RUN:
         around = alignment.words[max(0, numbers[0] - 1) : numbers[-1] + 2]
         lines = {word.line for word in around if word.line is not None}
+    there = "".join(alignment.page_words[place].letters for place in places)
+    if kind is DoubtKind.DIFFERENT and not is_exact and len(there) < 2 * letters:
+        # An engine's slips differ in a letter or two.
+        letters -= round(letters * SequenceMatcher(None, "".join(word.letters for word in words), there).ratio())
     found = [box for number in numbers if (box := boxes[number]) is not None]
     doubt = Doubt(
         kind,
@@ -98,7 +119,7 @@ def _observe(alignment: Alignment, boxes: list[Box | None], kind: DoubtKind, num
     return Observation(
         doubt,
         sure=min((alignment.lines[line].confidence for line in lines), default=1.0),
-        letters=sum(len(word.letters) for word in words),
+        letters=letters,
         words=len(words),
     )
 
@@ -106,17 +127,24 @@ def _observe(alignment: Alignment, boxes: list[Box | None], kind: DoubtKind, num
 # --- the page's lines ------------------------------------------------------------------------------------
 
 
-def _of_lines(alignment: Alignment) -> Iterator[Observation]:
+def _of_lines(alignment: Alignment, is_exact: bool) -> Iterator[Observation]:
     has_formulas = any(word.role is Role.FORMULA for word in alignment.words)
-    by_line = {line: list(group) for line, group in groupby(alignment.page_words, lambda word: word.line)}
-    for number in alignment.unclaimed_lines():
-        line, words = alignment.lines[number], by_line[number]
+    unclaimed = set(alignment.unclaimed_lines())
+    for number, group in groupby(alignment.page_words, lambda word: word.line):
+        line, words = alignment.lines[number], list(group)
+        free = [word for word in words if not word.is_claimed]
         if has_formulas and not any(len(word.letters) >= LEAST_WORD and word.letters.isalpha() for word in words):
             continue  # the answer has it as LaTeX
-        free = [word for word in words if not word.is_claimed]
-        letters = sum(len(word.letters) for word in free)
-        doubt = Doubt(DoubtKind.MISSING, "", line.text.strip(), line.box)
-        yield Observation(doubt, line.confidence, letters, len(free), is_marginal=_is_marginal(line, letters))
+        if number in unclaimed:
+            letters = sum(len(word.letters) for word in free)
+            is_optional = _is_marginal(line, letters) or (alignment.has_pictures and letters <= LONGEST_LABEL)
+            doubt = Doubt(DoubtKind.MISSING, "", line.text.strip(), line.box)
+            yield Observation(doubt, line.confidence, letters, len(free), is_optional=is_optional)
+        elif is_exact and not has_formulas:
+            for word in free:
+                if _is_number(word.letters):
+                    doubt = Doubt(DoubtKind.NUMBER, "", word.text, line.box)
+                    yield Observation(doubt, line.confidence, len(word.letters), 1)
 
 
 def _is_marginal(line: TextLine, letters: int) -> bool:

@@ -25,11 +25,7 @@ def find_words(text: str) -> list[tuple[int, int, str]]:
 
     Words are parted at blanks; of scripts without blanks every character is one. What has no letters is no word.
     """
-    found = []
-    for match in _WORD.finditer(text):
-        if letters := normalise(match[0]):
-            found.append((*match.span(), letters))
-    return found
+    return [(*found.span(), letters) for found in _WORD.finditer(text) if (letters := normalise(found[0]))]
 
 
 @lru_cache(maxsize=16384)
@@ -82,6 +78,18 @@ class Letters:
             owners += [number] * len(word)
             starts.append(len(owners))
         return cls("".join(parts), tuple(owners), tuple(starts))
+
+    def is_boundary(self, place: int) -> bool:
+        """Whether a word starts at a place, or the last one ends."""
+        return place == len(self.words) or self.starts[self.words[place]] == place
+
+    def first_word(self, place: int) -> int:
+        """The first word that starts at a place or behind it."""
+        return self.words[place] + (not self.is_boundary(place))
+
+    def spell(self, first: int, stop: int) -> list[str]:
+        """The letters of the words from *first* on, without *stop*."""
+        return [self.text[self.starts[word] : self.starts[word + 1]] for word in range(first, stop)]
 
     def span(self, word: int) -> range:
         """The places of a word's letters."""

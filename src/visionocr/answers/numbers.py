@@ -9,8 +9,8 @@ from visionocr.answers.letters import normalise
 _PLAIN = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d)['’\u00a0\u2009\u202f ](?=\d{3}(?!\d))")
 _EDGES = re.compile(r"^[^\d]+|[^\d]+$")
-_ALIKE = str.maketrans("oil", "011")
-"""What OCR engines take for each other: O and 0, l, I and 1."""
+_ALIKE = str.maketrans("oilłøđı", "01110d1")
+"""What OCR engines take for each other: O and 0, l, I and 1, and letters with and without a stroke."""
 
 
 def has_digit(text: str) -> bool:
@@ -43,6 +43,6 @@ def _count_decimals(text: str) -> set[int]:
     if not signs:
         return {0}
     if len(signs) > 1:
-        # "1.234.567,89"; where all signs are the same they part thousands, or a date.
-        return {len(last)} if signs[-1] not in signs[:-1] else {0}
+        # "1.234.567,89"; where all signs are the same they part thousands or a date, or one of them was misread.
+        return {len(last)} if signs[-1] not in signs[:-1] else {0} if len(last) == 3 else {0, len(last)}
     return {0, 3} if len(last) == 3 and len(head[0]) <= 3 else {len(last)}

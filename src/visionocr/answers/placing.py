@@ -7,9 +7,10 @@ not words are compared, because OCR engines lose blanks and lines part words by 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from visionocr.answers.letters import Letters
 
@@ -22,13 +23,13 @@ NEAR = 150
 """Letters between where a short anchor stands and where its neighbour lets expect it."""
 SHORT = 24
 """Letters up to which a gap need not look alike: an altered amount has no digit in common with the right one."""
-ALIKE = 0.55
-"""Ratio of difflib from which longer gaps hold the same words, altered. Without this test an invented paragraph was laid
-over a missing one of its length: 45 % of its words were not noticed. Unrelated English text has 0.3 to 0.45."""
 LENGTHS = (0.4, 2.5)
 """An altered run of words is this many times as long as what it stands for."""
+FEW = 60
+"""Letters of a gap in which a word is believed to be the same among others that are not."""
 MOST_PAIRS = 360_000
-"""Letters of one side times letters of the other that are compared one by one; bounds the time of hostile answers."""
+"""Letters of one side times letters of the other that are compared one by one, or words where there are more; bounds
+the time of hostile answers."""
 
 
 class Placing:
@@ -46,8 +47,6 @@ class Placing:
         for size in (ANCHOR, SHORT_ANCHOR):
             self._place_anchors(size)
             self._fill_gaps()
-        self._place_whole_lines()
-        self._place_altered_words()
 
     # --- anchors ---------------------------------------------------------------------------------------
 
@@ -73,7 +72,7 @@ class Placing:
         near = self._expected() if size < ANCHOR else None
         for start, there, length in runs:
             if near is None or length >= ANCHOR or self._is_line(there, length) or _is_near(near[start], there):
-                self._claim(start, there, length)
+                self.claim(start, there, length)
 
     def _agree(self, place: int, there: int) -> bool:
         """Whether two letters are equal and both free."""
@@ -92,7 +91,7 @@ class Placing:
             start = starts[words[start] + 1]
         return start, end
 
-    def _claim(self, start: int, there: int, length: int) -> None:
+    def claim(self, start: int, there: int, length: int) -> None:
         """Place those letters of a run that nothing else has taken."""
         for place in range(start, start + length):
             if self.home[place] == NOWHERE and self.owner[there + place - start] == NOWHERE:
@@ -100,18 +99,12 @@ class Placing:
                 self.owner[there + place - start] = self.answer.words[place]
 
     def _is_line(self, there: int, length: int) -> bool:
-        begin, end = self.lines[self._line_at(there)]
+        begin, end = self.lines[self.line_at(there)]
         return begin == there and end == there + length
 
-    def _line_at(self, there: int) -> int:
-        low, high = 0, len(self.lines) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.lines[middle][1] <= there:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    def line_at(self, there: int) -> int:
+        """The line in which a letter of the page stands."""
+        return bisect_right(self.lines, there, key=lambda line: line[1])
 
     def _expected(self) -> list[tuple[int, int]]:
         """Of each letter of the answer: where on the page its placed neighbours before and behind let expect it."""
@@ -125,17 +118,17 @@ class Placing:
         """Align what stands between two neighbours with what stands between them on the page."""
         for start, end, left, right in self._gaps():
             limit = 2 * (end - start) + 40
-            behind = self._free_after(left, limit)
+            behind = self.free_after(left, limit)
             if behind == right:
                 self._align(start, end, left, right)
                 continue
             self._align(start, end, left, behind)
             while end > start and self.home[end - 1] != NOWHERE:
                 end -= 1
-            self._align(start, end, self._free_before(right, limit), right)
+            self._align(start, end, self.free_before(right, limit), right)
 
     def _gaps(self) -> list[tuple[int, int, int, int]]:
-        """The free stretches of the answer: begin, end, and which letters of the page follow and are their neighbours."""
+        """The free stretches of the answer: begin, end, and between which letters of the page they should stand."""
         gaps = []
         start, left = 0, 0
         for place, there in enumerate([*self.home, len(self.page.text)]):
@@ -145,13 +138,15 @@ class Placing:
                 start, left = place + 1, there + 1
         return gaps
 
-    def _free_after(self, there: int, limit: int) -> int:
+    def free_after(self, there: int, limit: int) -> int:
+        """Where the free letters of the page that begin at a place end, *limit* letters behind it at the most."""
         end = there
         while end < len(self.owner) and end - there < limit and self.owner[end] == NOWHERE:
             end += 1
         return end
 
-    def _free_before(self, there: int, limit: int) -> int:
+    def free_before(self, there: int, limit: int) -> int:
+        """Where the free letters of the page that end at a place begin, *limit* letters before it at the most."""
         start = there
         while start > 0 and there - start < limit and self.owner[start - 1] == NOWHERE:
             start -= 1
@@ -165,113 +160,42 @@ class Placing:
         before, behind = _common_ends(one, other)
         inner = one[before : len(one) - behind], other[before : len(other) - behind]
         blocks = [(0, 0, before), (len(one) - behind, len(other) - behind, behind)]
-        blocks += [(at + before, to + before, size) for at, to, size in self._blocks(*inner, start + before)]
+        if len(inner[0]) * len(inner[1]) > MOST_PAIRS:
+            found = self._find_word_blocks(start + before, end - behind, left + before, right - behind)
+        else:
+            found = _find_blocks(*inner)
+        blocks += [(at + before, to + before, size) for at, to, size in found]
         shorter = min(len(one), len(other))
         # Single letters agree by chance in long gaps.
         least = 1 if shorter <= SHORT and max(len(one), len(other)) <= LENGTHS[1] * shorter else 3
-        if 2 * sum(size for _, _, size in blocks if size >= least) >= shorter:
-            for at, to, size in blocks:
-                if size >= least or shorter > SHORT:
-                    self._claim(start + at, left + to, size)
+        is_alike = 2 * sum(size for _, _, size in blocks if size >= least) >= shorter
+        for at, to, size in blocks:
+            if is_alike or (len(one) <= FEW >= len(other) and self._are_words(start + at, left + to, size)):
+                self.claim(start + at, left + to, size)
 
-    def _blocks(self, one: str, other: str, start: int) -> list[tuple[int, int, int]]:
-        """Equal runs in order, letter by letter; of long gaps word by word. *start*: of *one* within the answer."""
-        if len(one) * len(other) <= MOST_PAIRS:
-            shorter, longer = sorted((one, other), key=len)
-            if len(shorter) > 60 and len(_trigrams(shorter) & _trigrams(longer)) * 6 < len(_trigrams(shorter)):
-                return []
-            matcher = SequenceMatcher(None, one, other, autojunk=False)
-            return [(block.a, block.b, block.size) for block in matcher.get_matching_blocks()]
-        return []
-
-    # --- what has no anchor --------------------------------------------------------------------------
-
-    def _place_whole_lines(self) -> None:
-        """Give lines that nobody claimed to words without a place that have their letters: cells, page numbers."""
-        free: dict[str, list[int]] = {}
-        for line, (begin, end) in enumerate(self.lines):
-            if begin < end and all(owner == NOWHERE for owner in self.owner[begin:end]):
-                free.setdefault(self.page.text[begin:end], []).append(line)
-        longest = max(map(len, free), default=0)
-        for first, stop in self._homeless_runs():
-            word = first
-            while word < stop and free:
-                word = self._place_line(word, stop, longest, free)
-
-    def _place_line(self, first: int, stop: int, longest: int, free: dict[str, list[int]]) -> int:
-        """Place the words from *first* on in a free line, if one has their letters; the first word behind them."""
-        start = self.answer.starts[first]
-        for word in range(first, stop):
-            end = self.answer.starts[word + 1]
-            if end - start > longest:
-                break
-            letters = self.answer.text[start:end]
-            if letters in free:
-                lines = free[letters]
-                before = self.home[start - 1] if start else NOWHERE
-                line = next((line for line in lines if self.lines[line][0] > before), lines[0])
-                lines.remove(line)
-                if not lines:
-                    del free[letters]
-                self._claim(start, self.lines[line][0], end - start)
-                return word + 1
-        return first + 1
-
-    def _homeless_runs(self) -> list[tuple[int, int]]:
-        """Stretches of words none of whose letters has a place: the first and the one behind the last."""
-        runs: list[tuple[int, int]] = []
-        for word in range(len(self.answer.starts) - 1):
-            if any(self.home[place] != NOWHERE for place in self.answer.span(word)):
-                continue
-            if runs and runs[-1][1] == word:
-                runs[-1] = runs[-1][0], word + 1
-            else:
-                runs.append((word, word + 1))
-        return runs
-
-    def _place_altered_words(self) -> None:
-        """Let words without a place claim the free letters between their neighbours' places, if they may stand for them.
-
-        Where the neighbours do not follow each other on the page, what is free in the line of either is tried.
-        """
-        for first, stop in self._homeless_runs():
-            start, end = self.answer.starts[first], self.answer.starts[stop]
-            left = self.home[start - 1] + 1 if start and self.home[start - 1] != NOWHERE else 0
-            right = self.home[end] if end < len(self.home) and self.home[end] != NOWHERE else len(self.page.text)
-            limit = round(LENGTHS[1] * (end - start)) + 1
-            behind = self._free_after(left, limit)
-            stretches = [(left, behind)]
-            if behind != right:
-                stretches = []
-                if start and left:
-                    stretches.append((left, min(behind, self.lines[self._line_at(left - 1)][1])))
-                if right < len(self.page.text):
-                    begin = self.lines[self._line_at(right)][0]
-                    stretches.append((max(begin, self._free_before(right, limit)), right))
-            for begin, close in stretches:
-                if self._may_stand_for(start, end, begin, close):
-                    self._share(first, stop, begin, close)
-                    break
-
-    def _may_stand_for(self, start: int, end: int, begin: int, close: int) -> bool:
-        length = end - start
-        if close <= begin or not LENGTHS[0] <= (close - begin) / length <= LENGTHS[1]:
-            return False
-        if length <= SHORT:
-            return True
-        if length * (close - begin) > MOST_PAIRS:
-            return False
-        matcher = SequenceMatcher(None, self.answer.text[start:end], self.page.text[begin:close], autojunk=False)
-        return matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
-
-    def _share(self, first: int, stop: int, begin: int, close: int) -> None:
-        """Share letters of the page among words by their lengths."""
-        start, end = self.answer.starts[first], self.answer.starts[stop]
-        cuts = [
-            begin + (place - start) * (close - begin) // (end - start) for place in self.answer.starts[first : stop + 1]
+    def _find_word_blocks(self, start: int, end: int, left: int, right: int) -> list[tuple[int, int, int]]:
+        """Equal runs of words in the same order: of long gaps, where everything stands more than once."""
+        one, other = self.answer, self.page
+        first, there = one.first_word(start), other.first_word(left)
+        words, theirs = one.spell(first, one.words[end - 1]), other.spell(there, other.words[right - 1])
+        if len(words) * len(theirs) > MOST_PAIRS:
+            return []
+        blocks = SequenceMatcher(None, words, theirs, autojunk=False).get_matching_blocks()
+        return [
+            (
+                one.starts[first + block.a] - start,
+                other.starts[there + block.b] - left,
+                one.starts[first + block.a + block.size] - one.starts[first + block.a],
+            )
+            for block in blocks
         ]
-        for word, (left, right) in enumerate(pairwise(cuts), first):
-            self.owner[left:right] = [word] * (right - left)
+
+    def _are_words(self, start: int, there: int, length: int) -> bool:
+        """Whether a run is made of whole words on either side."""
+        return length > 1 and all(
+            side.is_boundary(place) and side.is_boundary(place + length)
+            for side, place in ((self.answer, start), (self.page, there))
+        )
 
 
 def _unique_runs(text: str, taken: Sequence[bool], size: int) -> dict[str, int]:
@@ -306,6 +230,17 @@ def _common_ends(one: str, other: str) -> tuple[int, int]:
     rest = most - before
     behind = next((at for at in range(rest) if one[-1 - at] != other[-1 - at]), rest)
     return before, behind
+
+
+def _find_blocks(one: str, other: str) -> list[tuple[int, int, int]]:
+    """Equal runs in the same order, letter by letter; none of long texts, or of those that share few trigrams."""
+    if len(one) * len(other) > MOST_PAIRS:
+        return []
+    theirs = _trigrams(one), _trigrams(other)
+    if min(len(one), len(other)) > FEW and 6 * len(theirs[0] & theirs[1]) < min(map(len, theirs)):
+        return []
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    return [(block.a, block.b, block.size) for block in blocks]
 
 
 def _trigrams(text: str) -> set[str]:

@@ -24,7 +24,8 @@ _LATEX = re.compile(r"[\\^_={}]|[A-Za-z]")
 _INLINE_TAG = r"</?(?i:a|b|code|del|em|font|i|ins|mark|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>"
 _MARKS = re.compile(
     r"(?P<escape>\\(?=[\\`*_{}\[\]()#+.!|<>~$-]))(?P<escaped>.)"
-    r"|(?P<gone><!--(?:(?!<!--).)*?-->|<img(?:\s[^<>]*)?>[^<]*</img>|!\[[^\[\]\n]*\]\([^()\n]*\)|^[ \t]*(?:`{3,}|~{3,})[^\n]*$)"
+    r"|(?P<gone><!--(?:(?!<!--).)*?-->|<img(?:\s[^<>]*)?>[^<]*</img>"
+    r"|!\[[^\[\]\n]*\]\([^()\n]*\)|^[ \t]*(?:`{3,}|~{3,})[^\n]*$)"
     r"|\[(?P<label>[^\[\]\n]*)\](?P<target>\([^()\s]*(?: {1,3}\"[^\"()\n]*\")?\))"
     r"|(?P<box>^[ \t]{0,12}(?:[-*+][ \t])?\[[ xX]\](?=\s))"
     rf"|(?P<inline>{_INLINE_TAG}|[*`]|~~|(?<![^\W_])_+|_+(?![^\W_]))"
@@ -32,6 +33,7 @@ _MARKS = re.compile(
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)",
     re.DOTALL | re.MULTILINE,
 )
+_PICTURE = re.compile(r"!\[|<(?:img|figure|picture)\b", re.IGNORECASE)
 _NUMBERING = re.compile(
     r"^[ \t>]*(?:[-*+•][ \t]+)?(?P<number>\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)])(?=[ \t])", re.MULTILINE
 )
@@ -47,6 +49,7 @@ class Plain:
     """Begin and end of each formula. Of their LaTeX only letters and digits are left."""
     numbering: frozenset[int]
     """Where the numbers and letters of list items begin."""
+    has_pictures: bool = False
 
 
 def hide_marks(text: str, *, markdown: bool) -> Plain:
@@ -66,7 +69,7 @@ def hide_marks(text: str, *, markdown: bool) -> Plain:
     if markdown:
         plain = _MARKS.sub(_hide, plain)
     numbering = frozenset(found.start("number") for found in _NUMBERING.finditer(plain))
-    return Plain(plain, tuple(formulas), numbering)
+    return Plain(plain, tuple(formulas), numbering, markdown and _PICTURE.search(text) is not None)
 
 
 def _blank(found: re.Match[str]) -> str:

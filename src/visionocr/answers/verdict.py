@@ -11,16 +11,20 @@ from visionocr.types import Finding, FindingKind, Severity
 
 SURE = 0.98
 """Confidence of a line from which a difference is a doubt. Of known good words, compared with what the embedded engine
-read on degraded renders, it would have accused 0.04 % in lines from 0.99 on, 0.75 % from 0.98, 1.9 % from 0.97, 6.8 % from
-0.95, 16 % from 0.90."""
+read on degraded renders, it would have accused 0.04 % in lines from 0.99 on, 0.75 % from 0.98, 1.9 % from 0.97, 6.8 %
+from 0.95, 16 % from 0.90."""
+LEGIBLE = 0.9
+"""Confidence of a line from which it is text, so that it must have words in the answer."""
 HINT = 0.97
 """Confidence of a line from which a difference is worth a remark."""
 PLENTY = 80
 """Letters of a page with which a transcription certainly shares words."""
 UNLIKE = 0.4
-"""Share of an answer's letters, and of the page's, that have a place in the other, below which it is no transcription."""
-LEAST = {Source.TEXT_LAYER: (20, 0.02), Source.SECOND_READER: (30, 0.04)}
+"""Share of the letters of both answer and page that have a place in the other, below which it is no transcription."""
+LEAST = {Source.TEXT_LAYER: (8, 0.02), Source.SECOND_READER: (8, 0.03)}
 """Letters, and share of the letters, that must be missing, or added and different, before an answer is suspect."""
+OPTIONAL = 0.15
+"""Share of a page's letters that headers, footers and labels in pictures have at the most."""
 _NAMES = {Source.TEXT_LAYER: "the page's text layer", Source.SECOND_READER: "the second reader"}
 
 
@@ -31,7 +35,7 @@ def weigh(
     every = find_disagreements(alignment, is_exact=source is Source.TEXT_LAYER)
     if is_partial:
         every = [each for each in every if each.doubt.kind is not DoubtKind.ADDED]
-    doubts = [each for each in every if each.sure >= SURE]
+    doubts = [each for each in every if each.sure >= (LEGIBLE if each.doubt.kind is DoubtKind.MISSING else SURE)]
     hints = [each for each in every if HINT <= each.sure < SURE]
     if _is_other_text(alignment) and not is_partial:
         message = f"The answer is not the text of this page: it shares hardly any words with {_NAMES[source]}."
@@ -61,13 +65,14 @@ def _is_other_text(alignment: Alignment) -> bool:
 
 def _find_missing(doubts: Iterable[Observation], alignment: Alignment, source: Source) -> Finding | None:
     missing = [each for each in doubts if each.doubt.kind is DoubtKind.MISSING]
-    body = [each for each in missing if not each.is_marginal]
     if not missing:
         return None
     page = sum(len(word.letters) for word in alignment.page_words)
+    optional = sum(each.letters for each in missing if each.is_optional)
+    body = [each for each in missing if not each.is_optional or optional > OPTIONAL * page]
     severity = Severity.SUSPECT if _is_much(body, page, source) else Severity.INFO
     shown = body or missing
-    where = "" if body else " at its top or bottom"
+    where = "" if body else " at its top or bottom, or in a picture,"
     verb = "is" if len(shown) == 1 else "are"
     message = (
         f"{_count(len(shown), 'line')} of {_NAMES[source]}{where} {verb} not in the answer, "
@@ -98,11 +103,11 @@ def _find_numbers(doubts: Iterable[Observation], source: Source) -> Finding | No
         return None
     first = numbers[0]
     verb = "differs" if len(numbers) == 1 else "differ"
-    message = (
-        f"{_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, "
-        f"first: {_quote(first.text)} where it has {_quote(first.instead)}."
+    where = f"where it has {_quote(first.instead)}" if first.instead else "which it does not have"
+    example = f"{_quote(first.text)} {where}" if first.text else f"{_quote(first.instead)} is missing"
+    return Finding(
+        FindingKind.NUMBERS_DIFFER, f"{_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, first: {example}."
     )
-    return Finding(FindingKind.NUMBERS_DIFFER, message)
 
 
 def _find_hints(hints: Sequence[Observation]) -> Finding | None:

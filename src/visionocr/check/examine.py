@@ -6,10 +6,17 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from visionocr import job
+from visionocr import job, vision_check
 from visionocr.check.diagnosis import Cause
 from visionocr.check.eye_chart import ImageTimer, read_chart
-from visionocr.check.report import CheckResult, Report, clamp_result, image_results, reading_results
+from visionocr.check.report import (
+    CheckResult,
+    Report,
+    clamp_result,
+    image_results,
+    reading_results,
+    unknown_clamp_result,
+)
 from visionocr.engines import llama
 from visionocr.engines.choose import LOCAL_URL, VISION_HINT, open_engine
 from visionocr.engines.connect import connect
@@ -18,7 +25,7 @@ from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.stop import Stop
-from visionocr.types import Engine, Notice, Observer, Server, Task, ignore
+from visionocr.types import Engine, Notice, Observer, Task, ignore
 
 _WAIT_SERVER = 10.0
 """Seconds to wait at the most for a server that goes away during the check."""
@@ -100,7 +107,7 @@ class _Examination:
         self._report.server = engine.server
         try:
             with self._stop.waking(engine.cancel):
-                plan = yield from self._server_results(engine.server)
+                plan = yield from self._server_results(engine)
                 if seed is not None:
                     yield from self._chart_results(engine, seed)
                 elif plan is not None:
@@ -120,8 +127,9 @@ class _Examination:
 
         return not self._settings.api_url and not llama.is_configured(self._settings) and local.installed()
 
-    def _server_results(self, server: Server) -> Generator[CheckResult, None, budget.Plan | None]:
+    def _server_results(self, engine: Engine) -> Generator[CheckResult, None, budget.Plan | None]:
         """What the server says of itself, and what follows from it; returns the plan that fits what it says."""
+        server = engine.server
         name = f"{server.kind} {server.version}".strip()
         yield CheckResult("server", f"{name} answers at {server.url}, dialect {server.dialect}")
         for warning in server.warnings:
@@ -139,19 +147,28 @@ class _Examination:
         match = job.choose_preset(self._settings, self._library, server.model, server.preset)
         preset = match.preset
         self._report.preset = preset.name
-        why = f"matched by {match.pattern}" if match.known else "a guess, as no preset knows this model; see --preset"
+        why = match.reason if match.known else "a guess, as no preset knows this model; see --preset"
         yield CheckResult("model", server.model or "without a name")
         yield CheckResult("preset", f"{preset.name} ({preset.title}; {why})")
         coarse = budget.explain_coarse_encoder(preset, server)
         if coarse and not self._captions:
             yield CheckResult("encoder", *coarse, Cause.ENCODER)
         settings = self._settings
+        question = job.make_question(settings, self._library, self._task, preset, server)
         try:
             plan = budget.plan(
-                preset, server, self._task, batch=settings.batch, dpi=settings.dpi, max_side=settings.max_side
+                preset,
+                server,
+                self._task,
+                text_tokens=vision_check.count_prompt(engine, question),
+                max_length=settings.max_length,
+                batch=settings.batch,
+                dpi=settings.dpi,
+                max_side=settings.max_side,
             )
-        except ContextTooSmall as error:
-            raise _Unfit(CheckResult("context", error.message, error.hint, Cause.CONTEXT)) from None
+        except ServerError as error:
+            cause = Cause.CONTEXT if isinstance(error, ContextTooSmall) else Cause.SERVER
+            raise _Unfit(CheckResult("context", error.message, error.hint, cause)) from None
         context = f"{server.context_length} tokens" if server.context_length else "unknown"
         yield CheckResult("context", f"{context}; answers of at most {plan.max_length} tokens")
         return plan
@@ -162,6 +179,8 @@ class _Examination:
             prepared = job.decide(engine, self._settings, self._library, self._task)
             if prepared.clamped_side is not None:
                 yield clamp_result(prepared.clamped_side, prepared.question.preset)
+            elif job.is_clamp_measured(self._settings, prepared.question.preset, engine.server):
+                yield unknown_clamp_result(engine.server)
             yield from image_results(prepared.plan, engine.server)
             self._timer(Notice("reading the eye chart takes about as long as a page"))
             chart_result = read_chart(prepared, seed, self._timer)

@@ -109,6 +109,12 @@ def clamp_result(kept: int, preset: Preset) -> CheckResult:
     return CheckResult("clamp", text.strip())
 
 
+def unknown_clamp_result(server: Server) -> CheckResult:
+    """What is assumed where the side to which a server shrinks pictures cannot be measured."""
+    text = f"not known to how many px the server shrinks pictures: taken to be {server.assumed_side}"
+    return CheckResult("clamp", f"{text}. If it keeps more, say how much with --max-side.")
+
+
 def _hint_to_unclamp(kept: int | None, preset: Preset) -> str:
     """What to do where the server keeps less of a picture than the model could use; else empty."""
     useful = budget.find_better_side(preset, kept)

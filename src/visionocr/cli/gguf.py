@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def gguf(
         from visionocr.cli.gguf_report import report_files, report_folder  # late: --help must answer at once
 
         presets = Library(options.config_folder()).presets()
-        if not model.is_dir():
+        if not os.path.isdir(model):  # unlike the method it raises nothing for paths that may not be looked at
             report = report_files(model, projector, presets)
         elif projector is None:
             report = report_folder(model, presets, recursive, console)

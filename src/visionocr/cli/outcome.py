@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -40,6 +42,8 @@ class Tally:
         return ExitCode.OK
 
 
+_LIMITS_HINT = "Raise the limit of {} for this program, or close other programs."
+
 current_stop: ContextVar[Stop] = ContextVar("current_stop")
 """The flag that ends the command at hand."""
 
@@ -62,13 +66,39 @@ def reported(console: Console, verbose: int) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except Exception as error:  # noqa: BLE001 - nobody shall see a traceback who did not ask for one
         _print_traceback(verbose)
-        console.error(
-            f"unexpected error: {type(error).__name__}: {error}",
-            "This is a bug in visionocr. Please report it with the output of -vv.",
-        )
+        console.error(*_explain(error))
         raise typer.Exit(ExitCode.UNEXPECTED) from None
     finally:
         console.close()
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """Message and hint for an exception that is none of ours: the system's limits, or a bug."""
+    match error:
+        case RuntimeError() if "can't start new thread" in str(error):
+            return "the system allows no more threads", _LIMITS_HINT.format(
+                "processes (ulimit -u) or memory (ulimit -v)"
+            )
+        case MemoryError():
+            return "there is not enough memory", _LIMITS_HINT.format("memory (ulimit -v)")
+        case OSError() if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}:
+            return f"the system refuses: {error.strerror}", _LIMITS_HINT.format(
+                "files (ulimit -n), processes or memory"
+            )
+        case ImportError():
+            hint = "Where memory is limited (ulimit -v), allow more; otherwise install visionocr again."
+            return f"a part of the program cannot be loaded: {error}", hint
+        case FileNotFoundError() if not _has_current_folder():
+            return "the current folder is not there any more", "Change to another folder."
+    bug = "This is a bug in visionocr. Please report it with the output of -vv."
+    return f"unexpected error: {type(error).__name__}: {error}", bug
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _print_traceback(verbose: int) -> None:

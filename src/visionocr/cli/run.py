@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from operator import call
 from pathlib import Path
@@ -21,6 +21,7 @@ from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import SidecarSink
 from visionocr.console import Console
 from visionocr.errors import ExitCode
+from visionocr.output.arrange import arrange
 from visionocr.output.files import remove_leftovers
 from visionocr.output.formats import Formatter, formatter_for
 from visionocr.output.writer import FileSink, Sink, StdoutSink
@@ -94,7 +95,8 @@ def run(options: ReadOptions) -> None:
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
             results = prepared.read(source, known=resume.find_page, record=resume.record)
-            _write(results, sink, tally, console, resume)
+            arranged = arrange(map(resume.choose, results), settings, markdown=prepared.question.task.markdown)
+            _write(results, arranged, sink, tally, console, resume)
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
@@ -165,12 +167,17 @@ def _require_some(found: Iterator[Found], console: Console) -> Iterator[Found]:
 
 
 def _write(
-    results: Generator[PageResult, None, None], sink: Sink, tally: Tally, console: Console, resume: Resume
+    results: Generator[PageResult, None, None],
+    arranged: Iterable[PageResult],
+    sink: Sink,
+    tally: Tally,
+    console: Console,
+    resume: Resume,
 ) -> None:
     # A caption that cannot be written is reported on the console, which must not be held for it.
     writing = call if isinstance(sink, SidecarSink) else console.writing
     try:
-        for result in map(resume.choose, results):
+        for result in arranged:
             tally.add(result)
             writing(partial(sink.write, result))
         writing(sink.finish)

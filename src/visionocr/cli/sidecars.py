@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class SidecarSink(Sink):
         if sniff(read_head(path, HEAD)) is not None:
             raise OutputError(f"the caption of {picture} would overwrite {path}", "Choose another --sidecar ending.")
         self._taken.add(hash(path))
-        return self._force or not path.exists()
+        return self._force or not os.path.exists(path)
 
     def write(self, result: PageResult) -> None:
         """Write one caption; a picture without one gets no file. Only a first frame is captioned."""

@@ -7,11 +7,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from visionocr.boxes import Box
 from visionocr.documents import images
 from visionocr.documents.blank import is_blank, is_even
 from visionocr.documents.damage import is_incomplete
 from visionocr.documents.images import Picture, Size
 from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
 from visionocr.text import printable
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 
@@ -95,8 +97,8 @@ def compute_scale(size: Size, spec: RasterSpec) -> float:
 # --- cutting ----------------------------------------------------------------------------------------------
 
 
-def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[Picture], Finding]:
-    """A strip in pieces of a page's shape, in reading order, cut at its emptiest lines."""
+def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[tuple[Picture, Box]], Finding]:
+    """A strip in pieces of a page's shape, in reading order, cut at its emptiest lines, with their places."""
     down = picture.height >= picture.width
     length = max(picture.size)
     count = _count_parts(picture.size, spec)
@@ -107,7 +109,14 @@ def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[Picture], Finding]:
         first, last = max(1, round(i * piece - reach)), min(length - 1, round(i * piece + reach))
         cuts.append(first + find_emptiest(images.measure_lines(picture, first, last + 1, down=down)))
     cuts.append(length)
-    pieces = [images.crop_lines(picture, a, b, down=down) for a, b in itertools.pairwise(cuts) if b > a]
+    pieces = [
+        (
+            images.crop_lines(picture, a, b, down=down),
+            Box(0.0, a / length, 1.0, b / length) if down else Box(a / length, 0.0, b / length, 1.0),
+        )
+        for a, b in itertools.pairwise(cuts)
+        if b > a
+    ]
     words = f"a strip of {picture.width} x {picture.height} pixels was cut into {len(pieces)} parts"
     if count == MAX_PARTS:
         words += ", the maximum"
@@ -168,31 +177,36 @@ def make_images(
     findings: tuple[Finding, ...] = (),
     *,
     full_colour: bool = True,
+    evidence: Evidence | None = None,
 ) -> tuple[PageImage, ...]:
-    """The images of a page, given its picture.
+    """The images of a page, given its picture and its evidence.
 
     A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
     keeps the resolution of colour. A page is blank when all its parts are, a picture to be described only when it is
     of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer about it could be true.
     """
-    blank = may_be_blank(spec, findings) and (spec.split or is_even(picture))
+    has_text = evidence is not None and evidence.is_layer_trusted
+    blank = may_be_blank(spec, findings) and not has_text and (spec.split or is_even(picture))
     if is_incomplete(findings) and (is_even(picture) or (spec.find_blank and spec.split and is_blank(picture))):
         words = f"page {page.number} of {printable(page.document)} is damaged: nothing of it can be seen"
         raise DocumentError(words, "export it again with the program that made it")
-    pieces = [picture]
+    pieces = [(picture, Box(0.0, 0.0, 1.0, 1.0))]
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
         findings = (*findings, cut)
     result = []
-    for part, piece in enumerate(pieces, 1):
+    for part, (piece, region) in enumerate(pieces, 1):
         fitted, padding = _fit(piece, spec)
+        if padding:
+            region = _widen(region, compute_layout(piece.size, spec))
         # Looked at without the padding, and before small print is shrunk away.
         if spec.split:
             blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
         media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
         size, remarks = fitted.size, (*findings, *padding)
-        result.append(PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks))
-    return tuple(replace(image, blank=blank) for image in result)
+        image = PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks, region=region)
+        result.append(image)
+    return tuple(replace(image, blank=blank, evidence=evidence) for image in result)
 
 
 def _fit(piece: Picture, spec: RasterSpec) -> tuple[Picture, tuple[Finding, ...]]:
@@ -206,3 +220,16 @@ def _fit(piece: Picture, spec: RasterSpec) -> tuple[Picture, tuple[Finding, ...]
     why = "too long for its width" if _is_strip(size, spec) else "too small"
     finding = adjustment(f"a picture of {size[0]} x {size[1]} pixels is {why}: it was padded with white")
     return images.pad(piece, outer), (finding,)
+
+
+def _widen(region: Box, layout: tuple[Size, Size]) -> Box:
+    """The region that an image shows with its padding, as ``images.pad`` puts it around."""
+    (width, height), outer = layout
+    left, top = (outer[0] - width) // 2, (outer[1] - height) // 2
+    across, down = (region.right - region.left) / width, (region.bottom - region.top) / height
+    return Box(
+        region.left - left * across,
+        region.top - top * down,
+        region.left + (outer[0] - left) * across,
+        region.top + (outer[1] - top) * down,
+    )

@@ -42,15 +42,20 @@ def load_sheet(pdf: Any, number: int) -> tuple[Any, tuple[Finding, ...]]:
     return pdf.load_page(number - 1), (adjustment("the page's crop box shows nothing of it; the whole was rendered"),)
 
 
-def draw(sheet: Any, zoom: float) -> tuple[Any, bool]:
-    """A page with its annotations, as a pixmap of four channels of which the last means nothing.
+def record(sheet: Any) -> Any:
+    """PyMuPDF's list of what is painted on a page and its annotations."""
+    _forget_structure(sheet.parent)
+    return sheet.get_displaylist(annots=True)
+
+
+def draw(recording: Any, zoom: float) -> tuple[Any, bool]:
+    """A recorded page as a pixmap of four channels of which the last means nothing.
 
     The second value tells whether something could not be painted. Pillow uses such pixels without a copy, which it
     would need of three channels, as ``Page.get_pixmap`` makes them, and which takes longer than drawing them. Mixed
     colours may be rounded differently.
     """
-    _forget_structure(sheet.parent)
-    drawing = sheet.get_displaylist(annots=True).this
+    drawing = recording.this
     matrix = _mupdf.FzMatrix(zoom, 0, 0, zoom, 0, 0)
     box = _mupdf.fz_round_rect(_mupdf.fz_transform_rect(_mupdf.fz_bound_display_list(drawing), matrix))
     pixmap = _mupdf.fz_new_pixmap_with_bbox(_mupdf.fz_device_rgb(), box, _mupdf.FzSeparations(), 1)

@@ -15,9 +15,11 @@ from visionocr.documents.content import Content
 from visionocr.documents.damage import TAIL, find_cut_object, find_damage, is_incomplete
 from visionocr.documents.fit import make_images
 from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
-from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet
+from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet, record
+from visionocr.documents.page_evidence import add_scan_evidence, find_evidence
 from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
+from visionocr.documents.text_layer import TextLayer, read_text_layer
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
@@ -90,8 +92,9 @@ class PdfFile:
                 whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks))
                 if whole is not None:
                     self._clear_store(1)
-                    return whole
-            pixmap, incomplete = draw(sheet, zoom)
+                    return add_scan_evidence(whole, _read_text_layer(sheet)) if spec.find_evidence else whole
+            recording = record(sheet)
+            pixmap, incomplete = draw(recording, zoom)
             incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
             raise DocumentError(f"page {page.number} of {self._name} is too long for its width to be rendered")
@@ -103,7 +106,8 @@ class PdfFile:
         damage = self._find_damage(incomplete)
         # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
         self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
-        result = make_images(picture, page, spec, (*damage, *remarks))
+        evidence = find_evidence(picture, _read_text_layer(sheet, recording)) if spec.find_evidence else None
+        result = make_images(picture, page, spec, (*damage, *remarks), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             return tuple(replace(image, blank=False) for image in result)
         return result
@@ -225,6 +229,14 @@ def _find_cut_object(content: Content) -> int | None:
     with content.open() as stream:
         stream.seek(max(0, content.state(stream)[0] - TAIL))
         return find_cut_object(stream.read())
+
+
+def _read_text_layer(sheet: Any, recording: Any = None) -> TextLayer:
+    """The text of a page; an empty layer where it cannot be read."""
+    try:
+        return read_text_layer(recording or record(sheet))
+    except (*_FAILURES, MemoryError):
+        return TextLayer(float(sheet.rect.width), float(sheet.rect.height), is_broken=True)
 
 
 def _is_text(text: str) -> bool:

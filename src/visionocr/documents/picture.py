@@ -14,6 +14,7 @@ from visionocr.documents.camera_raw import check_raw, develop, read_size
 from visionocr.documents.content import Content
 from visionocr.documents.conversion import convert, read_orientation
 from visionocr.documents.fit import compute_scale, make_images
+from visionocr.documents.page_evidence import find_evidence
 from visionocr.errors import DocumentError
 from visionocr.text import printable
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
@@ -68,7 +69,8 @@ class PictureFile:
         label = name if self.pages == 1 else f"page {page.number} of {name}"
         picture, damaged = self._attempt(label, decode, tolerant=self._damaged)
         findings = (_DAMAGED,) if damaged else ()
-        return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR)
+        evidence = find_evidence(picture) if spec.find_evidence else None
+        return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR, evidence=evidence)
 
     def load_facts(self, number: int) -> PictureFacts:
         """What a page is, 1-based; nothing is decoded. Raises ``DocumentError``."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from typing import Any
 
+import msgspec
+
+from visionocr.boxes import Box
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle
 from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
 from visionocr.worker_main import Ask, Frame, Handler, Head
 
@@ -45,19 +49,26 @@ def encode_question(document: DocumentHandle, page: PageRef | None = None, spec:
 def decode_images(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
     """The images of *page* that a frame holds. Raises one of Python's errors for a frame that makes no sense."""
     head, body = frame
-    images, start = [], 0
+    start = int(head["evidence"])
+    try:
+        evidence = msgspec.msgpack.decode(body[:start], type=Evidence) if start else None
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    images = []
     for image in head["images"]:
         size = int(image.pop("size"))
+        region = Box(*map(float, image.pop("region")))
         findings = tuple(
             Finding(FindingKind(kind), str(message), Severity(severity))
             for kind, message, severity in image.pop("findings")
         )
-        images.append(PageImage(page, data=body[start : start + size], findings=findings, **image))
+        data = body[start : start + size]
+        images.append(PageImage(page, data=data, findings=findings, region=region, evidence=evidence, **image))
         start += size
     return tuple(images)
 
 
-def _encode_images(images: Iterable[PageImage]) -> Frame:
+def _encode_images(images: Sequence[PageImage]) -> Frame:
     head = [
         {
             "media_type": image.media_type,
@@ -67,11 +78,15 @@ def _encode_images(images: Iterable[PageImage]) -> Frame:
             "parts": image.parts,
             "blank": image.blank,
             "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
+            "region": astuple(image.region),
             "size": len(image.data),
         }
         for image in images
     ]
-    return {"images": head}, b"".join(image.data for image in images)
+    # All images have the same. MessagePack, because a page may have thousands of words.
+    evidence = images[0].evidence
+    packed = b"" if evidence is None else msgspec.msgpack.encode(evidence)
+    return {"images": head, "evidence": len(packed)}, b"".join([packed, *(image.data for image in images)])
 
 
 def serve(warm: bool) -> Handler:

@@ -212,6 +212,8 @@ class Http:
             case requests.exceptions.SSLError():
                 hint = "Should the address begin with http://?"
                 return ServerRefused(f"{self.base} does not answer as an HTTPS server", hint)
+            case requests.exceptions.ConnectionError() if _TLS_ALERT in text:
+                return ServerRefused(f"{self.base} wants HTTPS", "Give the address with https:// in front.")
             case requests.exceptions.ConnectTimeout():
                 return self._unreachable("no answer")
             case requests.exceptions.ConnectionError() | requests.exceptions.Timeout() | HTTPError():
@@ -234,6 +236,8 @@ class Http:
         )
 
 
+_TLS_ALERT = r"BadStatusLine('\x15\x03"
+"""What the library says of an alert of the TLS protocol where an HTTP answer should begin."""
 _UNREACHABLE = (
     ("NameResolutionError", "the host name is unknown"),
     (r"ConnectionRefused|Connection refused|Errno 111|Errno 61\b|10061", "connection refused"),

@@ -14,12 +14,16 @@ from visionocr.errors import (
     AnswerUnusable,
     KeyRefused,
     RequestRefused,
+    RequestTooLarge,
     ServerBusy,
     ServerError,
     ServerRefused,
     ServerUnreachable,
 )
 
+TOO_LARGE_HINT = "Raise the limit there (nginx: client_max_body_size), or give a smaller --max-side or --batch."
+_BACKEND_AWAY = "the gateway at {base} cannot reach the server behind it"
+_BACKEND_HINT = "Start that server; if it is running, look at the gateway's log."
 _QUOTE = 300
 """Most characters of a server's own words that are quoted in an error."""
 
@@ -34,6 +38,14 @@ class ConnectionLost(AnswerUnusable):
 
 class TimedOut(AnswerUnusable):
     """The server sent nothing for too long."""
+
+
+class GenerationFailed(AnswerUnusable):
+    """The server's engine failed at a request that it may well answer the next time."""
+
+
+class GatewayTimedOut(ServerBusy):
+    """A gateway in front of the server waited no longer for an answer, on which the server may still work."""
 
 
 class ServerDied(ServerUnreachable):
@@ -84,10 +96,17 @@ def refusal(
         return KeyRefused(
             f"{base} refuses access ({status}: {words})", f"{sent}: set VISIONOCR_API_KEY, or give --api-key."
         )
-    if status in {408, 429, 502, 503, 504}:
+    if status in {429, 503}:
         return ServerBusy(f"{base} is busy ({status}: {words})", retry_after=retry_after)
+    if status in {408, 504, 524}:
+        why = f"the gateway at {base} gave up waiting for the server ({status}: {words})"
+        return GatewayTimedOut(why, retry_after=retry_after)
+    if status in {502, 521, 522, 523, 530}:
+        return ServerUnreachable(f"{_BACKEND_AWAY.format(base=base)} ({status}: {words})", _BACKEND_HINT)
     if meant := meaning(base, status, words):
         return meant
+    if status == 413:
+        return RequestTooLarge(f"{base} refuses so large a request ({status}: {words})", TOO_LARGE_HINT)
     if status == 404:
         return PathUnknown(f"{base}{path} does not exist (404)", "Is this the right server and address?")
     if status >= 500 and b"bad_input" not in body:
@@ -111,6 +130,30 @@ _MEANINGS: tuple[tuple[str, type[ServerError], str, str], ...] = (
         RequestRefused,
         "the request does not fit the context of {base}",
         "Start the server with a larger context, or give a smaller --max-side, --max-length or --batch.",
+    ),
+    (
+        r"payload (is )?too (big|large)|request (entity|body) (is )?too large",
+        RequestTooLarge,
+        "{base} refuses so large a request",
+        TOO_LARGE_HINT,
+    ),
+    (  # LiteLLM, whose back end is down, and others that pass requests on
+        r"connection error|APIConnectionError|cannot connect to host|connection refused|ECONNREFUSED",
+        ServerUnreachable,
+        _BACKEND_AWAY,
+        _BACKEND_HINT,
+    ),
+    (  # LiteLLM without a database, where only its own key is known
+        r"no connected db",
+        KeyRefused,
+        "{base} refuses access",
+        "The key is missing or wrong: set VISIONOCR_API_KEY, or give --api-key.",
+    ),
+    (
+        r"plain HTTP (request was sent )?to (an? )?(HTTPS|SSL|TLS)|HTTP request to an HTTPS server",
+        ServerRefused,
+        "{base} wants HTTPS",
+        "Give the address with https:// in front.",
     ),
     (
         r"At most \d+ (image|multi-?modal)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import time
@@ -223,7 +224,7 @@ def _check_pair(model: Path, projector: Path, presets: Sequence[Preset], observe
     from visionocr.gguf.compatibility import Fit, examine_pair
 
     for path, option in ((model, "--gguf"), (projector, "--mmproj")):
-        if path.is_dir():
+        if os.path.isdir(path):
             raise ConfigurationError(f"{option}: {path} is a folder", f"To see what is in it: visionocr gguf {path}")
     verdict = examine_pair(model, projector, presets)
     pair = f"{model.name} with {projector.name}"

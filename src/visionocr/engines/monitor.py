@@ -35,7 +35,10 @@ class Limits:
     """Seconds."""
 
     silence: float = 300.0
-    """Without any progress."""
+    """Without any progress once the answer has begun, or from a server that answers nothing else either."""
+    beginning: float = 1800.0
+    """Without any progress before the answer begins: servers show none while they encode a picture, and many show none
+    while they process the prompt."""
     total: float | None = None
     """From the question, or from when those of ours before it are answered, to the answer, whatever happens."""
     first_poll: float = 1.0
@@ -62,7 +65,15 @@ class Monitor:
     """Says whether the request waits behind others of ours, so that its time has not begun."""
     should_leave: Callable[[], bool] = lambda: False
     """Says whether another server should answer it instead."""
+    is_alive: Callable[[], bool] = lambda: False
+    """Asks whether the server is still there, where its silence alone would not be suspicious."""
+    has_begun: Callable[[], None] = lambda: None
+    """Called when the answer is seen to have begun."""
     stop: Stop = field(default_factory=Stop)
+    wake: threading.Event = field(default_factory=threading.Event)
+    """Set to have it look at once."""
+    seconds_to_text: float | None = None
+    """From the time that the request's time began to the first text that was seen."""
     snapshot: ProgressSnapshot | None = None
     _searched: int = 0
 
@@ -71,32 +82,40 @@ class Monitor:
 
         Raises ``Interrupted`` when the run is stopped meanwhile.
         """
-        wake = threading.Event()
-        reply.add_done_callback(lambda _: wake.set())
+        reply.add_done_callback(lambda _: self.wake.set())
         started = progressed = self.clock()
         pause = min(self.limits.first_poll, self.limits.silence)
-        with self.stop.waking(wake.set):
+        with self.stop.waking(self.wake.set):
             while True:
-                wake.wait(pause)
+                self.wake.wait(pause)
+                self.wake.clear()
                 self.stop.check()
                 if reply.done():
                     return Verdict.DONE
                 if self.should_leave():
                     return Verdict.MOVED
-                if self.is_waiting():
-                    started = progressed = self.clock()
-                    continue
                 snapshot, now = self._poll(), self.clock()
-                if snapshot is not None and snapshot != self.snapshot:
+                if snapshot is not None and snapshot.text and self.seconds_to_text is None:
+                    self.has_begun()
+                    self.seconds_to_text = now - started
+                if self.is_waiting():
+                    started = progressed = now
+                elif snapshot is not None and snapshot != self.snapshot:
                     self.snapshot, progressed = snapshot, now
                     self.report(len(snapshot.text), now - started)
                     if self._is_loop(snapshot.text):
                         return Verdict.LOOP
                 if self.limits.total is not None and now - started >= self.limits.total:
                     return Verdict.TIME
-                if now - progressed >= self.limits.silence:
+                if self._is_suspicious(now - progressed):
                     return Verdict.SILENT
                 pause = min(pause * 1.5, self.limits.longest_pause, max(0.05, self.limits.silence / 4))
+
+    def _is_suspicious(self, silence: float) -> bool:
+        """Whether so many seconds without progress mean that no answer will come."""
+        if silence < self.limits.silence:
+            return False
+        return self.seconds_to_text is not None or silence >= self.limits.beginning or not self.is_alive()
 
     def _poll(self) -> ProgressSnapshot | None:
         try:

@@ -91,7 +91,7 @@ class PoolEngine:
                 completion = engine.complete_once(request, alone=deaths > 0, should_leave=should_leave)
                 with self._changed:
                     member.record_success(completion.seconds)
-                return replace(completion, retries=attempts - 1)
+                return replace(completion, retries=attempts - 1 + completion.retries)
             except Moved as error:
                 moves += 1
                 member.mean = max(member.mean, time.monotonic() - sent)  # it is that slow at the least

@@ -23,6 +23,10 @@ class QueuedRequest:
     """When it went there, by the clock of its ``RequestQueue``."""
     began: float | None = None
     """When the server can have begun to work on it; ``None`` while it waits there behind others of ours."""
+    size: int = 0
+    """Bytes of its body."""
+    recalled: bool = False
+    """It is to leave the server's queue, and to go there again when it would not have to wait."""
 
 
 class RequestQueue:
@@ -73,6 +77,22 @@ class RequestQueue:
         with self._changed:
             if len(self._there) > 1:
                 self.capacity = max(1, min(self.capacity, self._slots))
+
+    def recall_waiting(self) -> None:
+        """Send no more from now on than the server works on, and call back what waits there."""
+        with self._changed:
+            self.capacity = max(1, min(self.capacity, self._slots))
+            for request in self._there:
+                request.recalled = request.began is None
+
+    def note_begun(self, request: QueuedRequest) -> None:
+        """The server works on *request*. Of requests sent at nearly the same time it may take the later one first."""
+        with self._changed:
+            if request.began is None:
+                at, place = self._slots - 1, self._there.index(request)
+                other = self._there[at]
+                self._there[at], self._there[place] = request, other
+                request.began, other.began = other.began, None
 
     def halve(self, request: QueuedRequest) -> bool:
         """The server cannot hold at once what it was given: send half as much. Whether that can help.

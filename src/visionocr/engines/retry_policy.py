@@ -15,6 +15,8 @@ class RetryPolicy:
     """A busy server is asked again for this long."""
     absent: float = 600.0
     """A server that has become unreachable is waited for this long."""
+    beginning: float = 1800.0
+    """For an answer to begin, while it is not known how long that takes: minutes on a slow processor."""
     first_wait: float = 0.2
     longest_wait: float = 10.0
     last_answer: float = 30.0

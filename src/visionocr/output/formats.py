@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
+from visionocr.blocks import Block, BlockKind, Cell
+from visionocr.boxes import Box
 from visionocr.evidence import Doubt
+from visionocr.output.arrange import find_blocks
 from visionocr.output.containment import contain_line, contain_markdown, contain_plain
 from visionocr.settings import Format, PageBreaks, Settings
 from visionocr.text import page_label, printable, reasons
@@ -159,6 +162,7 @@ def record(result: PageResult) -> dict[str, Any]:
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
+        "blocks": [_record_block(block) for block in find_blocks(result)],
         "doubts": [_record_doubt(doubt) for doubt in result.doubts],
         "checked_with": result.checked_with or None,
         "asks": result.asks,
@@ -174,9 +178,36 @@ def record(result: PageResult) -> dict[str, Any]:
 
 
 def _record_doubt(doubt: Doubt) -> dict[str, Any]:
-    """A doubt as JSON; the box is left, top, right, bottom as fractions of the page."""
-    box = None if doubt.box is None else [round(value, 4) for value in astuple(doubt.box)]
-    return {"kind": doubt.kind.value, "text": doubt.text, "instead": doubt.instead or None, "box": box}
+    """A doubt as JSON."""
+    values = {"kind": doubt.kind.value, "text": doubt.text, "instead": doubt.instead or None}
+    return values | {"box": _record_box(doubt.box)}
+
+
+def _record_block(block: Block) -> dict[str, Any]:
+    """A block as JSON; what only some kinds have is left out of the others."""
+    values: dict[str, Any] = {"kind": block.kind.value, "text": block.text, "box": _record_box(block.box)}
+    if block.kind is BlockKind.TABLE:
+        values["rows"] = [[_record_cell(cell) for cell in row] for row in block.rows]
+    if block.kind in {BlockKind.HEADING, BlockKind.LIST_ITEM}:
+        values["level"] = block.level
+    if block.marker:
+        values["marker"] = block.marker
+    if block.language:
+        values["language"] = block.language
+    if block.is_cut:
+        values["cut"] = True
+    return values
+
+
+def _record_cell(cell: Cell) -> dict[str, Any]:
+    spans = {"columns": cell.columns, "rows": cell.rows}
+    values: dict[str, Any] = {"text": cell.text} | {name: span for name, span in spans.items() if span > 1}
+    return values | ({"header": True} if cell.is_header else {})
+
+
+def _record_box(box: Box | None) -> list[float] | None:
+    """Left, top, right, bottom as fractions of the page."""
+    return None if box is None else [round(value, 4) for value in astuple(box)]
 
 
 def page_comment(result: PageResult) -> str:

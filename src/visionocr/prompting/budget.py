@@ -109,10 +109,11 @@ def plan(
         length = room - cost
     if length < min(LEAST_ANSWER, wanted):
         prompt = f"the prompt {text_tokens}, " if text_tokens else ""
+        shrinks = count_image_tokens(preset.image, server, 1, 1) < cost
         raise ContextTooSmall(
             f"the context of {context} tokens is too small: an image costs about {cost}, {prompt}"
             f"the shortest useful answer {min(LEAST_ANSWER, wanted)}",
-            f"{server.context_remedy}, or give a smaller --max-side.",
+            f"{server.context_remedy}{', or give a smaller --max-side' if shrinks else ''}.",
         )
     if length < wanted:
         notes.append(f"the context of {context} tokens leaves room for answers of {length} tokens, not {wanted}")

@@ -79,11 +79,23 @@ class Library:
         files = {
             file.name.removesuffix(kind.suffix): (file, BUILTIN if root is self._builtin else str(file))
             for root in self._roots
-            if root.joinpath(kind.folder).is_dir()
-            for file in root.joinpath(kind.folder).iterdir()
+            for file in _files_in(root.joinpath(kind.folder))
             if file.name.endswith(kind.suffix)
         }
         return dict(sorted(files.items()))
+
+
+def _files_in(folder: Traversable) -> list[Traversable]:
+    """The files of a folder; none where there is no such folder, or none that may be looked at."""
+    try:
+        if not folder.is_dir():
+            return []
+    except OSError:
+        return []
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the folder {folder}: {error.strerror}") from None
 
 
 def _read(kind: _Kind[_Item], name: str, file: Traversable, origin: str) -> _Item:

@@ -187,10 +187,18 @@ class Match:
     pattern: str
     """The pattern that matched; empty when none did and the preset is the fallback."""
 
+    given: bool = False
+    """The user named it: then ``pattern`` says where."""
+
     @property
     def known(self) -> bool:
-        """Whether a pattern matched."""
+        """Whether a pattern matched, or somebody chose it."""
         return bool(self.pattern)
+
+    @property
+    def reason(self) -> str:
+        """Why it was picked, in words."""
+        return self.pattern if self.given else f"matched by {self.pattern}"
 
 
 def match_preset(model: str, presets: Iterable[Preset]) -> Match | None:

@@ -14,10 +14,15 @@ sent first is the largest that model, server and context can use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from visionocr.types import Finding, FindingKind, Sampler
+from visionocr.errors import DocumentError
+from visionocr.prompting.budget import LEAST_SIDE
+from visionocr.types import Finding, FindingKind, PageImage, Sampler
+
+Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
+"""Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
 
 _STEP = 0.2
 """Temperature added by each step."""
@@ -49,3 +54,26 @@ def resample(sampler: Sampler, ask: int, findings: Iterable[Finding]) -> Sampler
         top_k=0 if sampler.top_k == 1 else sampler.top_k,  # 1 is greedy whatever the temperature
         rep_pen=max(sampler.rep_pen, _REPETITION_PENALTY) if looped else sampler.rep_pen,
     )
+
+
+def choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
+    """The image for the *ask*-th ask: rendered smaller where the ladder says so and the page is one image."""
+    scale = rescale(ask)
+    return image if scale == 1.0 else _redraw(image, redraw, scale)
+
+
+def shrink(image: PageImage, redraw: Redraw | None, scale: float) -> PageImage | None:
+    """The image rendered smaller, for a server that takes no larger one; ``None`` where no legible one can be had."""
+    smaller = _redraw(image, redraw, scale)
+    return smaller if LEAST_SIDE <= max(smaller.width, smaller.height) < max(image.width, image.height) else None
+
+
+def _redraw(image: PageImage, redraw: Redraw | None, scale: float) -> PageImage:
+    """The image at another *scale*; the same one where the page cannot be rendered as one image."""
+    if redraw is None:
+        return image
+    try:
+        images = redraw(image, scale)
+    except DocumentError:
+        return image
+    return images[0] if len(images) == 1 else image

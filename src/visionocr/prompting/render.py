@@ -11,13 +11,11 @@ from visionocr.prompting import placeholders
 from visionocr.types import (
     PAGE_MARK,
     AnswerFormat,
-    Headers,
     PageImage,
     Preset,
     Prompt,
     Request,
     Sampler,
-    Tables,
     Task,
 )
 
@@ -37,8 +35,6 @@ class Question:
     language: str | None = None
     boxes: bool = False
     """Use the model's prompt that asks for the place of everything, where it has one."""
-    tables: Tables = Tables.AUTO
-    headers: Headers = Headers.KEEP
     batch_prompt: str = ""
     """The text that asks for page marks, with the placeholders ``{{count}}`` and ``{{marks}}``."""
 

@@ -33,6 +33,7 @@ from visionocr.engines.events import parse_events
 from visionocr.engines.http import Http, Reply
 from visionocr.engines.http_errors import ServerChanged, ServerCrowded
 from visionocr.engines.request_queue import RequestQueue
+from visionocr.engines.retry_policy import RetryPolicy
 from visionocr.engines.server import ServerEngine
 from visionocr.errors import AnswerUnusable, Interrupted, RequestRefused, ServerError, ServerRefused, ServerUnknown
 from visionocr.prompting.render import wrap
@@ -518,7 +519,7 @@ def test_stream_timeout() -> None:
     """A stream without events for too long is given up, and the server sees the connection close."""
     with FakeLlama() as fake:
         http = Http(fake.url, timeout=0.3)
-        engine = ServerEngine(http, *probe(http))
+        engine = ServerEngine(http, *probe(http), policy=RetryPolicy(beginning=0.0))
         fake.before = lambda arrival: json_answer({}) if arrival.path == "/slots" else None
         fake.says = lambda numbers: map(str, filter(lambda _: fake.closing.wait(3), range(3)))
         with pytest.raises(AnswerUnusable, match="no progress for 0 s"):

@@ -21,12 +21,21 @@ from fakes.words import token_ids
 from visionocr.answers.clean import clean
 from visionocr.engines.dialects import probe
 from visionocr.engines.dialects.choice import Model, choose
+from visionocr.engines.dialects.koboldcpp import KoboldCpp
 from visionocr.engines.dialects.ollama import Ollama
 from visionocr.engines.dialects.openai import OpenAI
 from visionocr.engines.dialects.textgen import Textgen
 from visionocr.engines.http import Http, Reply
 from visionocr.engines.http_errors import meaning
-from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
+from visionocr.errors import (
+    AnswerUnusable,
+    KeyRefused,
+    RequestRefused,
+    RequestTooLarge,
+    ServerError,
+    ServerRefused,
+    ServerUnreachable,
+)
 from visionocr.prompting.render import wrap
 from visionocr.types import ChatMarkers, FinishReason, PageImage, Prompt, Server
 
@@ -295,6 +304,49 @@ def test_stream_pieces_are_joined() -> None:
     assert (completion.prompt_tokens, completion.completion_tokens) == (90, 2)
 
 
+PARTS = [{"type": "text", "text": "Te"}, {"type": "text", "text": "xt"}]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, {"choices": [{"message": {"content": PARTS}, "finish_reason": "stop"}]}, 0.5),
+        streamed({"choices": [{"delta": {"content": PARTS}}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]}),
+    ],
+    ids=["whole", "streamed"],
+)
+def test_content_in_parts_is_read(reply: Reply) -> None:
+    """Content that is a list of parts, as some servers send it, is the text of its parts."""
+    completion = openai.decode(Http("http://x"), reply, GREEDY)
+    assert (completion.text, completion.finish_reason) == ("Text", FinishReason.STOP)
+
+
+@pytest.mark.parametrize("content", [7, {"text": "x"}, [7], []])
+def test_content_that_is_no_text_is_unusable(content: object) -> None:
+    """Anything else in the place of a text is no answer."""
+    with pytest.raises(AnswerUnusable, match="without a text"):
+        openai.decode(Http("http://x"), Reply(200, {"choices": [{"message": {"content": content}}]}, 0.5), GREEDY)
+
+
+@pytest.mark.parametrize("digits", [30, 400, 4300])
+@pytest.mark.parametrize("dialect", [ollama, openai, KoboldCpp()], ids=lambda dialect: dialect.NAME)
+def test_absurd_token_counts_are_ignored(dialect: Any, digits: int) -> None:
+    """A count that no server can mean is none; what adds and divides counts never sees it."""
+    number = int("9" * digits)
+    counts = {"prompt_tokens": number, "completion_tokens": number}
+    data = {
+        "message": {"content": "Text"},
+        "choices": [{"message": {"content": "Text"}, "finish_reason": "stop"}],
+        "results": [{"text": "Text", "finish_reason": "stop", **counts}],
+        "usage": counts,
+        "prompt_eval_count": number,
+        "eval_count": number,
+    }
+    completion = dialect.decode(Http("http://x"), Reply(200, data, 0.0), GREEDY)
+    assert completion.text == "Text"
+    assert (completion.prompt_tokens, completion.completion_tokens) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("events", "words"),
     [
@@ -322,6 +374,12 @@ WORDS = [
     (404, "The model `x` does not exist.", ServerRefused),
     (500, "model requires more system memory (9 GiB) than is available", ServerRefused),
     (400, "Invalid host header", ServerRefused),
+    (500, "litellm.APIConnectionError: OllamaException - Cannot connect to host localhost:11434", ServerUnreachable),
+    (400, "No connected db.", KeyRefused),
+    (400, "400 The plain HTTP request was sent to HTTPS port 400 Bad Request nginx", ServerRefused),
+    (400, "Client sent an HTTP request to an HTTPS server.", ServerRefused),
+    (400, "You're speaking plain HTTP to an SSL-enabled server port.", ServerRefused),
+    (413, "Request Entity Too Large", RequestTooLarge),
     (404, "Not Found", None),
     (404, "File Not Found", None),
     (500, "internal error", None),

@@ -12,8 +12,8 @@ from visionocr.engines.dialects.ollama import Ollama
 from visionocr.engines.dialects.openai import OpenAI
 from visionocr.engines.dialects.textgen import Textgen
 from visionocr.engines.http import Http
-from visionocr.engines.http_errors import TimedOut
-from visionocr.errors import ServerRefused, ServerUnknown
+from visionocr.engines.http_errors import ConnectionLost, PathUnknown, TimedOut
+from visionocr.errors import ServerError, ServerRefused, ServerUnknown
 from visionocr.types import Server
 
 ALL: tuple[Dialect, ...] = (KoboldCpp(), LlamaServer(), Ollama(), Textgen(), OpenAI())
@@ -41,6 +41,20 @@ def probe(http: Http, wanted: str | None = None, model: str | None = None) -> tu
         )
     raise ServerUnknown(
         f"{http.base} answers, but is not a known kind of server ({', '.join(known.NAME for known in ALL)})",
-        "Check the address: KoboldCpp listens on port 5001, Ollama on 11434, LM Studio on 1234, vLLM on 8000, "
-        "text-generation-webui on 5000.",
+        f"{_words_of(http)}Check the address: KoboldCpp listens on port 5001, Ollama on 11434, LM Studio on 1234, vLLM "
+        "on 8000, text-generation-webui on 5000.",
     )
+
+
+def _words_of(http: Http) -> str:
+    """What a server complains of when it is asked for its models, as every server is, as a sentence."""
+    try:
+        http.get(OpenAI.MODELS)
+    except PathUnknown:
+        return ""
+    except ServerError as error:
+        # Nothing else is sent by many servers that expect HTTPS.
+        secure = isinstance(error, ConnectionLost) and http.base.startswith("http://")
+        hint = "Should the address begin with https://? " if secure else ""
+        return f"Asked for its models: {error.message}. {hint}"
+    return ""

@@ -38,6 +38,9 @@ class Dialect(ABC):
     """Its answers may come in pieces: server-sent events, or lines of JSON. The text is watched as it comes, and a
     generation is stopped by hanging up; ``abort`` is not called."""
 
+    OUTLIVES: ClassVar[bool] = False
+    """A generation goes on, and its text can be fetched, when the connection of its request is lost."""
+
     @abstractmethod
     def recognise(self, http: Http) -> Mapping[str, Any] | None:
         """What the server says of itself when it speaks this dialect, else ``None``.
@@ -75,6 +78,13 @@ class Dialect(ABC):
 
     def poll(self, http: Http, key: str) -> ProgressSnapshot | None:  # noqa: ARG002
         """What can be seen of the request that *key* names while it runs; ``None`` when there is no way to look."""
+        return None
+
+    def fetch(self, http: Http, key: str, request: Request, seen: str) -> Completion | None:  # noqa: ARG002
+        """The completion of a *request* whose connection is lost, named by *key*; ``None`` while it is not finished.
+
+        *seen* is its text as it was seen last. Raises ``GenerationFailed`` when the server has nothing of it.
+        """
         return None
 
     def abort(self, http: Http, key: str) -> None:  # noqa: B027 - most servers have nothing for it

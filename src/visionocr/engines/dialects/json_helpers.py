@@ -11,8 +11,8 @@ from visionocr.engines.http_errors import PathUnknown, TimedOut
 from visionocr.errors import AnswerUnusable, RequestRefused, ServerRefused
 from visionocr.types import PageImage
 
-MOST_CONTEXT = 2**31
-"""Tokens: a larger context length is not believed."""
+MOST_COUNT = 2**31
+"""A larger number of tokens or of anything else is not believed."""
 LONGEST_NAME = 200
 """Characters of a name or version that are kept: they are shown, and written beside every page."""
 
@@ -45,15 +45,14 @@ def as_object(data: Any) -> dict[str, Any]:
 
 
 def get_count(of: Mapping[str, Any], key: str) -> int | None:
-    """A whole number that is not negative."""
+    """A whole number that is not negative, and that can be believed."""
     value = of.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_COUNT else None
 
 
 def get_context(of: Mapping[str, Any], key: str) -> int | None:
-    """A context length that can be believed."""
-    value = get_count(of, key)
-    return value if value is not None and 0 < value < MOST_CONTEXT else None
+    """A context length: a number above 0."""
+    return get_count(of, key) or None
 
 
 def get_flag(of: Mapping[str, Any], key: str) -> bool | None:

@@ -24,7 +24,7 @@ from visionocr.engines.dialects.json_helpers import (
     get_text,
 )
 from visionocr.engines.http import Http, Reply
-from visionocr.engines.http_errors import TimedOut
+from visionocr.engines.http_errors import GenerationFailed, TimedOut
 from visionocr.errors import AnswerUnusable, ServerError
 from visionocr.prompting.budget import KOBOLDCPP_DEFAULT_SIDE, KOBOLDCPP_MAX_SIDE
 from visionocr.prompting.render import wrap
@@ -62,6 +62,7 @@ class KoboldCpp(Dialect):
 
     NAME = "koboldcpp"
     GENERATE = "/api/v1/generate"
+    OUTLIVES = True
 
     def recognise(self, http: Http) -> Mapping[str, Any] | None:
         """The answer of ``/api/extra/version`` when a KoboldCpp gave it."""
@@ -142,9 +143,10 @@ class KoboldCpp(Dialect):
         if not isinstance(text, str):
             raise AnswerUnusable("KoboldCpp answered without a text")
         if reason == "error":
-            raise AnswerUnusable("KoboldCpp's engine failed on this request (finish_reason error)")
+            # Since 1.107.2. In 1.115.1 also what follows an abort while the prompt was processed; not the one after it.
+            raise GenerationFailed("KoboldCpp's engine failed on this request (finish_reason error)")
         if not text and reason != "stop" and not tokens:
-            raise AnswerUnusable(
+            raise GenerationFailed(
                 "KoboldCpp answered with no text and no tokens: aborted in its queue, or its engine failed"
             )
         return Completion(
@@ -164,11 +166,33 @@ class KoboldCpp(Dialect):
 
     def poll(self, http: Http, key: str) -> ProgressSnapshot:
         """The text so far, by a call that needs no lock, and the queue."""
-        check = http.post("/api/extra/generate/check", {"genkey": key}, quick=True).data
+        text = _check(http, key)
         queue = as_object(http.get("/api/extra/perf").data)
-        results = get_objects(as_object(check), "results")
-        text = get_text(results[0], "text") if results else ""
         return ProgressSnapshot(text, get_count(queue, "queue"), get_count(queue, "total_gens"))
+
+    def fetch(self, http: Http, key: str, request: Request, seen: str) -> Completion | None:
+        """The text that the server still has of its last generation, with the figures that it reports of it.
+
+        ``idle`` is asked for before the text, which is complete once the generation has ended. When another generation
+        has begun, the text is lost except for what was seen.
+        """
+        perf = as_object(http.get("/api/extra/perf").data)
+        text = _check(http, key)
+        if seen and not text:
+            return Completion(seen, FinishReason.ABORTED)
+        if perf.get("idle") != 1:
+            return None
+        if not text:
+            raise GenerationFailed(f"{http.base} has no answer to the request whose connection was lost")
+        for stop in filter(None, request.stop_sequences):
+            text = text.partition(stop)[0]  # as ``trim_stop`` would
+        result = {
+            "text": text,
+            "finish_reason": "stop" if perf.get("stop_reason") == 1 else "length",
+            "completion_tokens": perf.get("last_token_count"),
+            "prompt_tokens": perf.get("last_input_count"),  # since 1.94
+        }
+        return self.decode(http, Reply(200, {"results": [result]}, 0.0), request)
 
     def abort(self, http: Http, key: str) -> None:
         """Stop the generation called *key*. Without a key the server would stop anybody's, so there is always one."""
@@ -185,6 +209,13 @@ def parse_version(text: str) -> Version:
     """The leading dotted numbers: forks add suffixes (``1.104.yr0-ROCm``)."""
     match = re.match(r"\d{1,9}(\.\d{1,9}){0,5}", text)
     return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _check(http: Http, key: str) -> str:
+    """The text so far of the generation called *key*, or of the last one if that was it; else empty."""
+    check = http.post("/api/extra/generate/check", {"genkey": key}, quick=True).data
+    results = get_objects(as_object(check), "results")
+    return get_text(results[0], "text") if results else ""
 
 
 def _finish_reason(http: Http, reason: object, tokens: int | None, max_length: int) -> FinishReason:

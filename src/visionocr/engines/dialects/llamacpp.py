@@ -29,7 +29,7 @@ from visionocr.engines.dialects.json_helpers import (
 )
 from visionocr.engines.http import Http, Reply
 from visionocr.engines.http_errors import ServerChanged, ServerCrowded, TimedOut
-from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused
+from visionocr.errors import AnswerUnusable, RequestRefused, ServerError, ServerRefused, ServerUnreachable
 from visionocr.prompting.render import wrap
 from visionocr.text import PROJECTOR_REMEDY
 from visionocr.types import Completion, FinishReason, PageImage, Prompt, Request, Server
@@ -201,6 +201,7 @@ _COMPLAINTS: tuple[tuple[str, type[ServerError], str], ...] = (
         "The slots share the context: start the server with a larger one (llama-server: -c) or fewer slots (-np).",
     ),
     ("Failed to tokenize prompt", ServerChanged, ""),
+    ("Loading model", ServerUnreachable, ""),  # somebody started it again
     ("Failed to load image", RequestRefused, "The server could not decode the picture."),
     ("does not support multimodal", ServerRefused, "Start the server with --mmproj PROJECTOR.gguf."),
 )

@@ -36,11 +36,12 @@ class OpenAI(Dialect):
 
     NAME = "openai"
     GENERATE = "/v1/chat/completions"
+    MODELS = "/v1/models"
     STREAMS = True
 
     def recognise(self, http: Http) -> Mapping[str, Any] | None:
         """The list of models, where there is one of the right shape."""
-        listed = ask(http, "/v1/models")
+        listed = ask(http, self.MODELS)
         return listed if isinstance(listed.get("data"), list) else None
 
     def probe(self, http: Http, identity: Mapping[str, Any], model: str | None = None) -> Server:
@@ -59,7 +60,8 @@ class OpenAI(Dialect):
             "temperature": float(sampler.temperature),
             "top_p": float(sampler.top_p),
             "seed": int(sampler.seed),
-            **({"stream": True, "stream_options": {"include_usage": True}} if product.streams else {"stream": False}),
+            "stream": product.streams or server.streams,
+            **({"stream_options": {"include_usage": True}} if product.streams else {}),  # others may not know it
             **{key: getattr(sampler, ours) for ours, key in product.sampler},
             **product.extra,
             **(product.special_tokens if request.special_tokens else {}),
@@ -73,7 +75,7 @@ class OpenAI(Dialect):
     def event_text(self, event: Any) -> str:
         """The text that an event of the stream brings."""
         choices = get_objects(as_object(event), "choices")
-        return get_text(get_object(choices[0], "delta"), "content") if choices else ""
+        return (_join_content(get_object(choices[0], "delta").get("content")) or "") if choices else ""
 
     def decode(self, http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG002
         """The completion. An empty text without tokens is a failure: an overfull context, or a model that is gone."""
@@ -82,9 +84,10 @@ class OpenAI(Dialect):
             raise AnswerUnusable(f"the server failed: {http.quote(data['error'])}")
         choices = get_objects(data, "choices")
         message = get_object(choices[0], "message") if choices else {}
-        if "content" not in message or not isinstance(message["content"], str | None):
+        text = _join_content(message.get("content"))
+        if text is None and ("content" not in message or message["content"] is not None):
             raise AnswerUnusable("the server answered without a text")
-        text = message["content"] or ""
+        text = text or ""
         reason, usage = get_text(choices[0], "finish_reason"), get_object(data, "usage")
         tokens = get_count(usage, "completion_tokens")
         if not text and not tokens:
@@ -117,6 +120,14 @@ class OpenAI(Dialect):
             "usage": usages[-1] if usages else {},
             "error": errors[0] if errors else None,
         }
+
+
+def _join_content(content: object) -> str | None:
+    """The text of a message's content: itself, or that of its parts; ``None`` where it is neither."""
+    if isinstance(content, str):
+        return content
+    parts = get_objects({"parts": content}, "parts")
+    return "".join(get_text(part, "text") for part in parts) if parts else None
 
 
 def _encode_part(part: str | PageImage) -> dict[str, Any]:

@@ -1,0 +1,143 @@
+"""What is known of a page before the model is asked: its text layer, weighed against the pixels, and its print."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from visionocr.boxes import TextLine
+from visionocr.documents import images
+from visionocr.documents.garbling import find_garbling
+from visionocr.documents.images import Picture
+from visionocr.documents.print_measure import Print, measure_print
+from visionocr.documents.text_layer import LayerLine, TextLayer
+from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
+from visionocr.types import PageImage
+
+_INK = 12
+"""Levels by which the pixels of a word differ at least: light grey on white has 30 and more."""
+_INSET = 0.2
+"""Share of a word's box above and below that is not looked at: neighbouring lines and rules may reach into it."""
+_SAMPLE = 5
+"""Lines that are looked at on a page of nothing but dark text and rules, which nothing can hide."""
+_MOST_BARE = 0.5
+"""Share of the lines that may have no print in their place: white ones, and those that something lies over."""
+_LEAST_ELSEWHERE = 40
+_MOST_ELSEWHERE = 0.05
+"""Letters of print outside of the layer's lines, and their share of the layer's, from which on it is not complete.
+Rules and logos are taken for up to 30, busy photographs for more."""
+_OWN_FONT = 150
+"""Letters from which on a font is judged by itself."""
+_X_HEIGHT = 0.34
+"""Height of small letters as a share of the box that PyMuPDF gives a word, from ascender to descender."""
+_SCAN_SIDE = 1100
+"""Long side in pixels to which a scan is decoded to be measured."""
+
+
+def find_evidence(picture: Picture, layer: TextLayer | None = None) -> Evidence:
+    """The evidence of a page, given its picture and, of a PDF, its text layer."""
+    if layer is None:
+        return _add_print(Evidence(*picture.size), measure_print(picture))
+    shown = [line for line in layer.lines if line.is_painted and not line.is_covered]
+    seen = _find_seen(shown, picture, everywhere=layer.has_more)
+    is_bare = len(shown) - len(seen) > _MOST_BARE * len(shown)
+    believed = shown if is_bare else seen
+    lines = tuple(line.line for line in believed or layer.lines)
+    distrust = "the page shows no print in its place" if is_bare else _find_distrust(layer, believed)
+    evidence = Evidence(layer.width, layer.height, lines, distrust)
+    if not evidence.is_layer_trusted:
+        return _add_print(evidence, measure_print(picture))
+    own = _count_print(lines)
+    if not layer.has_more:
+        return _add_print(evidence, own)
+    elsewhere = measure_print(picture, [line.line.box for line in believed if not line.is_slanted])
+    is_complete = elsewhere.letters <= max(_LEAST_ELSEWHERE, _MOST_ELSEWHERE * own.letters)
+    both = Print(own.lines + elsewhere.lines, own.letters + elsewhere.letters, own.height)
+    return _add_print(replace(evidence, is_complete=is_complete), both)
+
+
+def add_scan_evidence(pages: tuple[PageImage, ...], layer: TextLayer) -> tuple[PageImage, ...]:
+    """The images of a page that is a scan and nothing else that can be seen, with its evidence."""
+    lines = tuple(line.line for line in layer.lines)
+    evidence = Evidence(layer.width, layer.height, lines, _find_distrust(layer, ()))
+    with suppress(DocumentError):  # what was not measured stays unknown
+        evidence = _add_print(evidence, measure_print(_decode(pages[0])))
+    return tuple(replace(image, evidence=evidence) for image in pages)
+
+
+def _decode(image: PageImage) -> Picture:
+    """The image in grey, not much finer than print is measured at. Raises ``DocumentError``."""
+    scale = min(1.0, _SCAN_SIDE / max(image.width, image.height))
+    name = image.page.document
+    with images.guarded(name):
+        picture: Picture = images.open_picture(
+            io.BytesIO(image.data), image.media_type.removeprefix("image/").upper(), name
+        )
+        picture.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+        picture.load()
+        return picture if picture.mode == "L" else picture.convert("L")
+
+
+def _add_print(evidence: Evidence, amount: Print) -> Evidence:
+    return replace(evidence, print_lines=amount.lines, print_letters=amount.letters, print_height=amount.height)
+
+
+def _count_print(lines: Sequence[TextLine]) -> Print:
+    """How much print lines of text are, without looking at the pixels."""
+    letters = sum(len(line.text) - line.text.count(" ") for line in lines)
+    return Print(len(lines), letters, _X_HEIGHT * median(line.box.bottom - line.box.top for line in lines))
+
+
+# --- whether to believe the layer -------------------------------------------------------------------------
+
+
+def _find_distrust(layer: TextLayer, believed: Sequence[LayerLine]) -> str:
+    """Why not to believe the layer, of which the lines *believed* can be seen; empty where it may be, or is none."""
+    if layer.is_too_much:
+        return "it is more than can be checked"
+    if layer.is_broken:
+        return "it cannot be read"
+    if not layer.lines:
+        return ""
+    if not believed:
+        is_covered = any(line.is_covered for line in layer.lines)
+        where = "hidden behind a picture" if is_covered else "invisible"
+        return f"it is {where}, as programs leave it that read a scan before"
+    fonts: dict[str, list[str]] = {}
+    for line in believed:
+        fonts.setdefault(line.font, []).append(line.line.text)
+    texts = sorted((" ".join(lines) for lines in fonts.values()), key=len)
+    small = [text for text in texts if len(text) < _OWN_FONT]
+    return find_garbling([*texts[len(small) :], " ".join(small)])
+
+
+def _find_seen(lines: list[LayerLine], picture: Picture, *, everywhere: bool) -> list[LayerLine]:
+    """The lines that have print in their place, as far as a word of each tells.
+
+    Not *everywhere*: only those are looked at that may have none, and some others.
+    """
+    step = max(1, len(lines) // _SAMPLE)
+    seen = [
+        line
+        for at, line in enumerate(lines)
+        if not (everywhere or line.is_doubtful or at % step == 0) or _has_ink(line, picture)
+    ]
+    return seen if everywhere or len(seen) == len(lines) else _find_seen(lines, picture, everywhere=True)
+
+
+def _has_ink(line: LayerLine, picture: Picture) -> bool:
+    """Whether there are different colours in the place of the line's longest word."""
+    box = max(line.line.words, key=lambda word: len(word.text)).box
+    inset = _INSET * (box.bottom - box.top)
+    left, right = math.floor(box.left * picture.width), math.ceil(box.right * picture.width)
+    top = math.floor((box.top + inset) * picture.height)
+    bottom = max(top + 2, math.ceil((box.bottom - inset) * picture.height))
+    extrema: Any = picture.crop((left, top, max(right, left + 2), bottom)).getextrema()
+    bands = [extrema] if picture.mode == "L" else extrema[:3]  # the fourth means nothing
+    return any(high - low >= _INK for low, high in bands)

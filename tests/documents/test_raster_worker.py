@@ -1,0 +1,58 @@
+"""The frames in which a process that draws sends pages."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from layer_pages import as_pdf, new_page, write_lines
+from visionocr.documents.content import Content
+from visionocr.documents.document_cache import DocumentHandle
+from visionocr.documents.raster_worker import decode_images, encode_question, serve
+from visionocr.types import PageRef, RasterSpec
+from visionocr.worker_main import Frame, Head
+
+PAGE = PageRef("a.pdf", 1, 1)
+
+
+def answer(spec: RasterSpec, monkeypatch: pytest.MonkeyPatch) -> Frame:
+    """The frame that answers for a page of 320 words, as it comes out of the pipe."""
+    monkeypatch.setattr("visionocr.documents.raster_worker._limit_memory", lambda _: None)
+    monkeypatch.setattr("visionocr.documents.raster_worker._call_glibc", lambda *_: None)
+    data = as_pdf(write_lines(new_page()))
+    content = Content("a.pdf", data=data)
+    question = encode_question(DocumentHandle(0, content, "PDF", content.state()), PAGE, spec)
+
+    def ask(_: Head) -> Head:
+        raise AssertionError("no password is needed")
+
+    head, body = serve(warm=False)(json.loads(json.dumps(question)), data, ask)
+    return json.loads(json.dumps(head)), body
+
+
+def test_evidence_is_sent_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it a frame is its picture; with it, it has less than 200 bytes more for each word."""
+    plain, full = (answer(RasterSpec(600, find_evidence=wanted), monkeypatch) for wanted in (False, True))
+    assert decode_images(plain, PAGE)[0].evidence is None
+    (image,) = decode_images(full, PAGE)
+    assert image.evidence is not None
+    assert sum(len(line.words) for line in image.evidence.text_layer) == 320
+    assert len(plain[1]) < len(full[1]) < len(plain[1]) + 320 * 200
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        b"\xc1",
+        b"\x80",
+        msgspec.msgpack.encode({"width": "wide", "height": 1.0}),
+        msgspec.msgpack.encode({"width": 1.0, "height": 1.0, "text_layer": [{"text": 7}]}),
+    ],
+)
+def test_evidence_that_makes_no_sense_is_refused(evidence: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process sends that a document has taken over is no evidence unless it has its form."""
+    head, body = answer(RasterSpec(600), monkeypatch)
+    with pytest.raises(ValueError, match=r"\S"):
+        decode_images((head | {"evidence": len(evidence)}, evidence + body), PAGE)
