@@ -96,13 +96,19 @@ def erase_rules(edges: EdgePixels) -> bytes:
     return bytes(left)
 
 
+def touches_border(component: Component, edges: EdgePixels) -> bool:
+    """Whether it lies at the border of the picture, where scanners show the edge of the sheet and their lid."""
+    left, top, right, bottom = component.box
+    return min(left, top, edges.width - right, edges.height - bottom) <= 2
+
+
 def is_stroke(component: Component, edges: EdgePixels) -> bool:
     """Whether it is one straight stroke: a piece of a fold or rule, a scratch, an edge's shadow, a corner's staple."""
     along, across = component.axes
     left, top, right, bottom = component.box
     fewer = min(component.count_in(mask, edges.width) for mask in (edges.right, edges.down))
     is_one_way = fewer <= _ONE_WAY * component.count
-    if is_one_way and min(left, top, edges.width - right, edges.height - bottom) <= 2:
+    if is_one_way and touches_border(component, edges):
         return min(right - left, bottom - top) <= _SHADOW * edges.scale
     if across > max(1.3, 0.5 * edges.scale):
         return False

@@ -10,7 +10,7 @@ import math
 from itertools import takewhile
 
 from visionocr.documents.components import SET, Component, find_runs, join_runs
-from visionocr.documents.edges import EdgePixels, erase_rules, is_hole, is_stroke
+from visionocr.documents.edges import EdgePixels, erase_rules, is_hole, is_stroke, touches_border
 
 _CROWDED = 0.05
 """Share of edge pixels that is too much for a blank page, and for looking at each component."""
@@ -143,6 +143,7 @@ def _find_row(spots: list[Component], edges: EdgePixels) -> Component | None:
 
     Asterisks between two parts of a text are such spots, and the dashes in a column of a table.
     """
+    spots = [spot for spot in spots if not touches_border(spot, edges)]
     for start, length in ((1, edges.height), (0, edges.width)):
         share = (2 * _ROW_SPREAD + 1) / length
         ordered = sorted(spots, key=lambda spot: spot.box[start])
