@@ -81,7 +81,15 @@ def kind_of(alignment: Alignment, word: AnswerWord, *, is_exact: bool) -> DoubtK
         return None
     if not is_exact and is_read_alike(word.letters, letters):
         return None
-    return DoubtKind.NUMBER if has_digit(word.text) and has_digit(there) else DoubtKind.DIFFERENT
+    is_number = has_digit(word.letters) and has_digit(letters)
+    # Engines join what stands close together, such as the ends of a word and of an amount.
+    if not is_exact and _drop_digits(word.letters) != _drop_digits(letters):
+        is_number = False
+    return DoubtKind.NUMBER if is_number else DoubtKind.DIFFERENT
+
+
+def _drop_digits(letters: str) -> str:
+    return "".join(char for char in letters if not char.isdigit())
 
 
 def _is_number(letters: str) -> bool:

@@ -19,11 +19,12 @@ WORD_LENGTHS = (0.15, 6.0)
 
 
 def place_stray_words(placing: Placing) -> None:
-    """Let words none of whose letters has a place yet claim free letters of the page.
+    """Let words without a place claim free letters of the page.
 
     Free lines that have exactly their letters come first. What is then free between their neighbours' places may be the
     same words, altered.
     """
+    _release_chance_letters(placing)
     free: dict[str, list[int]] = {}
     for line, (begin, end) in enumerate(placing.lines):
         if end - begin <= LONGEST_CELL and all(owner == NOWHERE for owner in placing.owner[begin:end]):
@@ -37,6 +38,17 @@ def place_stray_words(placing: Placing) -> None:
             word = _place_line(placing, word, stop, free, lengths)
     for first, stop in _find_stray_runs(placing):
         _place_altered(placing, first, stop)
+
+
+def _release_chance_letters(placing: Placing) -> None:
+    """Take away the places of letters whose words have hardly any: they agree by chance."""
+    for word in range(len(placing.answer.starts) - 1):
+        span = placing.answer.span(word)
+        placed = [place for place in span if placing.home[place] != NOWHERE]
+        if 2 * len(placed) < len(span):
+            for place in placed:
+                placing.owner[placing.home[place]] = NOWHERE
+                placing.home[place] = NOWHERE
 
 
 def _find_stray_runs(placing: Placing) -> list[tuple[int, int]]:
