@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from visionocr.answers.numbers import is_read_alike
 from visionocr.answers.placing import LENGTHS, MOST_PAIRS, NOWHERE, SHORT, Placing
 
 ALIKE = 0.55
@@ -135,8 +136,10 @@ def _may_stand_for(
     one, other = placing.answer.text[slice(*answer)], placing.page.text[slice(*page)]
     if not other or not lengths[0] <= len(other) / len(one) <= lengths[1]:
         return False
-    if (one.isdigit() and other.isalpha()) or (one.isalpha() and other.isdigit()):
-        return False  # a page number, a note
+    is_number = one.isdigit(), other.isdigit()
+    is_word = one.isalpha(), other.isalpha()
+    if (is_number, is_word) in (((True, False), (False, True)), ((False, True), (True, False))):
+        return is_read_alike(one, other)  # else one is a word, the other a page's or a note's number
     if len(one) <= SHORT:
         return True
     if len(one) * len(other) > MOST_PAIRS:
