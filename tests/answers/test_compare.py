@@ -161,7 +161,7 @@ def test_a_lost_number_and_an_invented_one() -> None:
     )
     invented = look(ANSWER.replace("Dear members", "Dear 48213 members"))
     assert invented.findings == (
-        Finding(NUMBERS, "1 number differs from the page's text layer, first: “48213” which it does not have."),
+        Finding(NUMBERS, "1 number differs from the page's text layer, first: “48213”, which it does not have."),
     )
 
 

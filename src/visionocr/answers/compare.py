@@ -20,7 +20,6 @@ READABLE = 0.95
 words."""
 FOREIGN = 0.1
 """Share of an answer's letters in scripts of which the second reader shows none, from which on it cannot read them."""
-
 PAPER = (595.0, 842.0)
 """Width and height of a page whose own are not known."""
 MOST_TWINS = 20

@@ -234,9 +234,7 @@ def _common_ends(one: str, other: str) -> tuple[int, int]:
 
 
 def _find_blocks(one: str, other: str) -> list[tuple[int, int, int]]:
-    """Equal runs in the same order, letter by letter; none of long texts, or of those that share few trigrams."""
-    if len(one) * len(other) > MOST_PAIRS:
-        return []
+    """Equal runs in the same order, letter by letter; none of long texts that share few trigrams."""
     theirs = _trigrams(one), _trigrams(other)
     if min(len(one), len(other)) > FEW and 6 * len(theirs[0] & theirs[1]) < min(map(len, theirs)):
         return []

@@ -136,10 +136,8 @@ def _may_stand_for(
     one, other = placing.answer.text[slice(*answer)], placing.page.text[slice(*page)]
     if not other or not lengths[0] <= len(other) / len(one) <= lengths[1]:
         return False
-    is_number = one.isdigit(), other.isdigit()
-    is_word = one.isalpha(), other.isalpha()
-    if (is_number, is_word) in (((True, False), (False, True)), ((False, True), (True, False))):
-        return is_read_alike(one, other)  # else one is a word, the other a page's or a note's number
+    if (one.isdigit() and other.isalpha()) or (one.isalpha() and other.isdigit()):
+        return is_read_alike(one, other)  # else one is a word, the other the number of a page or a note
     if len(one) <= SHORT:
         return True
     if len(one) * len(other) > MOST_PAIRS:

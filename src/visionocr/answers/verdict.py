@@ -107,8 +107,8 @@ def _find_numbers(doubts: Iterable[Observation], source: Source) -> Finding | No
         return None
     first = numbers[0]
     verb = "differs" if len(numbers) == 1 else "differ"
-    where = f"where it has {_quote(first.instead)}" if first.instead else "which it does not have"
-    example = f"{_quote(first.text)} {where}" if first.text else f"{_quote(first.instead)} is missing"
+    where = f" where it has {_quote(first.instead)}" if first.instead else ", which it does not have"
+    example = f"{_quote(first.text)}{where}" if first.text else f"{_quote(first.instead)} is missing"
     return Finding(
         FindingKind.NUMBERS_DIFFER, f"{_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, first: {example}."
     )
