@@ -18,6 +18,7 @@ from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, fixed, page_text
 from fakes.pictures import encode, make_frames, make_image, picture
 from fakes.pictures import make_pdf as pdf_file
+from setting_samples import UNCHECKED
 from states import read_state
 from visionocr import PageResult, Status, transcribe
 from visionocr.cli.app import app
@@ -42,6 +43,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CONFIG_HOME", home)
         patch.setenv("HOME", home)
         patch.setenv("VISIONOCR_MAX_SIDE", "500")
+        for name, value in UNCHECKED.items():
+            patch.setenv(name, value)
         patch.setenv("VISIONOCR_MAX_LENGTH", str(LIMIT))
         yield
     signal.signal(signal.SIGINT, before[0])
