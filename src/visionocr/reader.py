@@ -18,6 +18,7 @@ from typing import TypeVar
 from visionocr.asking import Asker
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.loaded import Loaded
+from visionocr.prompting.reask import respecify
 from visionocr.stop import Stop
 from visionocr.types import (
     Answered,
@@ -181,9 +182,8 @@ class Reader:
             return page if page.known is not None else replace(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
-        """Render a page again, smaller; for the asking threads, in a rendering thread."""
-        side = max(1, int(max(image.width, image.height) * scale))
-        spec = replace(self._spec, dpi=None, max_side=side)
+        """Render a page again, smaller or turned; for the asking threads, in a rendering thread."""
+        spec = respecify(self._spec, image, scale)
         return self._result(self._rendering.submit(self._source.load, image.page, spec))
 
     def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:
