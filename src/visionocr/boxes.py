@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ def turn_box(box: Box, turn: int) -> Box:
             return Box(box.top, 1 - box.right, box.bottom, 1 - box.left)
         case _:
             return box
+
+
+def turn_line(line: TextLine, turn: int) -> TextLine:
+    """A line with its words, placed as ``turn_box`` does."""
+    words = tuple(replace(word, box=turn_box(word.box, turn)) for word in line.words)
+    return replace(line, box=turn_box(line.box, turn), words=words)
 
 
 def place_box(box: Box, region: Box, turn: int = 0) -> Box:

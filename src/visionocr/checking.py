@@ -11,7 +11,7 @@ from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
 from visionocr.answers.repair import repair_numbers
 from visionocr.blocks import Block
-from visionocr.boxes import TextLine, turn_box
+from visionocr.boxes import TextLine, turn_box, turn_line
 from visionocr.choices import CrossCheck, TextLayer
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
@@ -111,7 +111,7 @@ class Checker:
         width, height = evidence.width, evidence.height
         if turn in {90, 270}:
             width, height = height, width
-        lines = [replace(line, box=turn_box(line.box, turn)) for line in evidence.text_layer]
+        lines = [turn_line(line, turn) for line in evidence.text_layer]
         blocks = read_page(from_text_lines(lines, width, height), width, height)
         return tuple(replace(block, box=block.box and turn_box(block.box, -turn)) for block in blocks)
 
@@ -161,9 +161,18 @@ class PageCheck:
 
         A text layer that disagrees with the answer is believed only if the second reader does not contradict it.
         """
+        region = turn_box(image.region, image.turn)
+
+        def upright(reference: Reference | None) -> Reference | None:
+            """The lines where they stand in the image: those that run up or down the page run from left to right."""
+            if reference is None or not image.turn:
+                return reference
+            return replace(reference, lines=tuple(turn_line(line, image.turn) for line in reference.lines))
 
         def weigh(text: str, reference: Reference | None) -> Comparison:
-            return compare(text, reference, image.evidence, markdown=markdown, region=image.region)
+            found = compare(text, upright(reference), image.evidence, markdown=markdown, region=region)
+            doubts = (replace(doubt, box=doubt.box and turn_box(doubt.box, -image.turn)) for doubt in found.doubts)
+            return replace(found, doubts=tuple(doubts))
 
         if own is not None:
             self._own.append(own)
@@ -178,7 +187,8 @@ class PageCheck:
             doubted = describe_distrust("it says something else than the page shows")
             return text, replace(comparison, findings=(doubted, *comparison.findings))
         if self._repair:
-            text, repaired = repair_numbers(text, self._layer, markdown=markdown, region=image.region)
+            layer = upright(self._layer) or self._layer
+            text, repaired = repair_numbers(text, layer, markdown=markdown, region=region)
             if repaired is not None:
                 comparison = weigh(text, self._layer)
                 comparison = replace(comparison, findings=(repaired, *comparison.findings))

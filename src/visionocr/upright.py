@@ -63,7 +63,10 @@ class Turner:
         evidence = image.evidence
         if check.has_layer and evidence is not None and evidence.is_complete:
             return evidence.layer_turn
-        reading = check.find_reading(wait=wait or (evidence is not None and evidence.may_lie_sideways))
+        may_lie_sideways = evidence is not None and evidence.may_lie_sideways
+        if may_lie_sideways:
+            check.begin_reading()
+        reading = check.find_reading(wait=wait or may_lie_sideways)
         if reading is None:
             return 0 if wait else None
         text = "".join(line.text for line in reading.lines)
