@@ -38,7 +38,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "rep_pen": ("1.1", 1.1),
     "seed": ("7", 7),
     "max_length": ("999", 999),
-    "format": ("md, jsonl", "md, jsonl"),
+    "format": ("jsonl", "jsonl"),
     "tables": ("html", Tables.HTML),
     "headers": ("drop", Headers.DROP),
     "join_pages": ("true", True),

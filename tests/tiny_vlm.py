@@ -62,8 +62,11 @@ def write_pair(folder: Path) -> Pair:
     return pair
 
 
-def write_model(path: Path, *, trained_context: int = 8192, endless: bool = False) -> None:
-    """A llama-architecture model with the marks of ChatML; *endless*: it stops at its limit only."""
+def write_model(path: Path, *, trained_context: int = 8192, endless: bool = False, space_prefix: bool = True) -> None:
+    """A llama-architecture model with the marks of ChatML; *endless*: it stops at its limit only.
+
+    *space_prefix*: its tokenizer puts a blank before every text, as those of Llama 2 and its kin do.
+    """
     rand = _random(20240101)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny random llama")
@@ -79,6 +82,7 @@ def write_model(path: Path, *, trained_context: int = 8192, endless: bool = Fals
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     texts, kinds = _vocabulary()
     _add_tokenizer(writer, texts, kinds)
+    writer.add_add_space_prefix(space_prefix)
     _add_text_tensors(writer, rand, _biases(texts, kinds, endless))
     _finish(writer)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
@@ -150,6 +150,14 @@ class PageCheck:
         """Let the second reader begin, where there is one."""
         if self._second_reader is not None and self._reading is None:
             self._reading = self._second_reader.begin(self.images)
+
+    def references(self) -> Iterator[Reference]:
+        """What is known of the page: its text layer, then what the second reader reads, which is waited for."""
+        if self._layer is not None:
+            yield self._layer
+        self.begin_reading()
+        if (reading := self._wait_for_reading()) is not None:
+            yield reading
 
     def compare(
         self, text: str, image: PageImage, own: Reference | None = None, *, markdown: bool

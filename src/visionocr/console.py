@@ -30,7 +30,7 @@ class Console:
 
     *verbosity*: -1 for errors only, 0 for the usual messages, 1 for retries and re-asks too. *selected* gives how many
     pages of a document with so many are read, for the total of the progress bar. *hint_for* gives what can be done
-    about a page that failed.
+    about a page that failed. *noun*: what the results are called.
     """
 
     def __init__(
@@ -39,8 +39,10 @@ class Console:
         stream: TextIO | None = None,
         selected: Callable[[int], int] = lambda pages: pages,
         hint_for: Callable[[PageRef], str] = lambda page: "",  # noqa: ARG005
+        noun: str = "page",
     ) -> None:
         self._selected = selected
+        self._noun = noun
         self._hint_for = hint_for
         self._stream = stream or sys.stderr or io.StringIO()  # standard error may be closed
         self._verbosity = verbosity
@@ -134,7 +136,7 @@ class Console:
         pages = sum(self._seen.values())
         seconds = max(time.monotonic() - self._started, 1e-9)
         counts = [f"{self._seen[status]} {status}" for status in Status if self._seen[status]]
-        said = [f"{_count(pages, 'page')}: {', '.join(counts)}"] if pages else []
+        said = [f"{_count(pages, self._noun)}: {', '.join(counts)}"] if pages else []
         said += [f"{_count(self._unopened, 'document')} could not be read"] if self._unopened else []
         said += [f"{self._resumed} of them from the journal"] if self._resumed else []
         if pages > self._resumed:

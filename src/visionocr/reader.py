@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from visionocr.asking import Asker
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.loaded import Loaded
-from visionocr.prompting.reask import respecify
+from visionocr.prompting.reask import Redraw, respecify
 from visionocr.stop import Stop
 from visionocr.types import (
     Answered,
@@ -46,6 +45,19 @@ _LEAVE = 1.8
 _T = TypeVar("_T")
 
 
+class PageAsker(Protocol):
+    """Turns loaded pages into results; for any threads."""
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether results have the lines of their pages."""
+        ...
+
+    def read(self, group: Sequence[Loaded], redraw: Redraw | None = None) -> list[PageResult]:
+        """See ``Asker.read``."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class _Group:
     """Pages that share a request."""
@@ -62,7 +74,7 @@ class Reader:
         self,
         source: PageSource,
         engine: Engine,
-        asker: Asker,
+        asker: PageAsker,
         spec: RasterSpec,
         *,
         batch: int = 1,

@@ -87,6 +87,16 @@ class FindingKind(StrEnum):
     """The answer is not in the format that its model writes, or the server left marks out of it."""
     HIDDEN_CONTENT = "hidden-content"
     """The document has content that is not on its pages, such as attachments or a dynamic form."""
+    SCHEMA = "schema"
+    """The answer is no record of the schema."""
+    REPAIRED = "repaired"
+    """A value of a record was taken for another one that it can only mean."""
+    CONFLICT = "conflict"
+    """The pages of a document give different values, or repeat the same items."""
+    NOT_ON_PAGE = "not-on-page"
+    """A value of a record stands nowhere on the page."""
+    CHECK = "check"
+    """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +401,16 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """The form that an answer must have, in both languages that servers may enforce."""
+
+    grammar: str
+    """In llama.cpp's notation (GBNF)."""
+    schema: str
+    """A JSON schema, as text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request to an engine."""
 
@@ -405,6 +425,8 @@ class Request:
     """Keep special tokens in the answer."""
     deep: bool = False
     """Use the engine's slower and more accurate mode, if it has one."""
+    shape: Shape | None = None
+    """What the server shall enforce, if it can: whether it did must be seen from the answer."""
 
 
 class FinishReason(StrEnum):

@@ -117,7 +117,7 @@ def test_a_page_without_text_has_no_layer() -> None:
         assert evidence.print_letters == pytest.approx(1760, rel=0.3)
     blank = load(new_page())
     assert blank.blank
-    assert blank.evidence == Evidence(595, 842, print_lines=0, print_letters=0)
+    assert blank.evidence == Evidence(595, 842, print_lines=0, print_letters=0, dpi=72)
 
 
 def test_a_page_with_visible_text_is_not_blank() -> None:

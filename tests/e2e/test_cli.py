@@ -26,7 +26,7 @@ from visionocr.prompting.library import Library
 from visionocr.settings import Settings
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
-COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
+COMMANDS = ("pdf", "image", "describe", "extract", "check", "presets", "gguf")
 KEY = "k3y-nobody-may-see"
 
 
@@ -125,7 +125,7 @@ def test_help_tells_defaults_and_choices(run: Run) -> None:
     """The help of an option has its default and its choices."""
     text = " ".join(run("pdf", "--help").out.split())
     assert "given up (default 300)." in text
-    assert "--format md|txt|json|jsonl" in text
+    assert "Output format: md, txt, json, jsonl, hocr, alto, page, pdf" in text
     assert "--page-breaks comment|rule|heading|formfeed|none" in text
 
 
@@ -251,7 +251,7 @@ USAGE: dict[str, tuple[list[str], str, str]] = {
     "no such option": (["pdf", "a.pdf", "--fromat", "md"], "no such option: --fromat", "See: visionocr pdf --help"),
     "a leading dash": (["pdf", "-dash.pdf"], "no such option: -d", "See: visionocr pdf --help"),
     "no value": (["pdf", "a.pdf", "--format"], "option '--format' requires an argument", "See: visionocr"),
-    "no such word": (["pdf", "a.pdf", "-f", "doc"], "--format: 'doc' is not one of md, txt, json, jsonl", ""),
+    "no such word": (["pdf", "a.pdf", "-f", "doc"], "--format: 'doc' is no output format", "Known: md, txt"),
     "no number": (["pdf", "a.pdf", "--batch", "two"], "--batch: 'two' is not a whole number", ""),
     "out of range": (["pdf", "a.pdf", "--dpi", "3"], "--dpi: 3 must be between 10 and 1200", ""),
     "not a number": (["pdf", "a.pdf", "--temperature", "nan"], "--temperature: 'nan' is not a number", ""),

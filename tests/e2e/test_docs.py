@@ -22,7 +22,7 @@ from visionocr.types import PageRef, PageResult, Status
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = ("pdf", "image", "describe", "check", "presets", "gguf")
+COMMANDS = ("pdf", "image", "describe", "extract", "check", "presets", "gguf")
 
 pytestmark = pytest.mark.source_tree
 
@@ -92,7 +92,7 @@ def test_the_number_of_presets_and_the_tasks_are_true() -> None:
 
 def test_links_name_existing_files() -> None:
     """Links to files of the repository name files that exist."""
-    for document in ("README.md", "CONTRIBUTING.md", "examples/README.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "examples/README.md", "docs/extraction.md"):
         text = (ROOT / document).read_text("utf-8")
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             if "://" not in target:

@@ -9,14 +9,16 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import EnumType
 from inspect import Parameter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
+from visionocr.choices import Format
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.settings import CONFIG_NAME, FIELDS, TYPES, Settings, load_settings
 
@@ -161,18 +163,22 @@ _METAVARS = {
     "mmproj": "FILE",
     "context": "TOKENS",
 }
+_COMPLETED: dict[str, list[str]] = {"format": list(Format)}
+"""What shell completion offers for settings that are lists."""
 _SECOND_NAMES = {"api_key": "--api-password", "format": "-f"}
 
 Command = Callable[..., None]
 
 
-def with_settings(*names: str) -> Callable[[Command], Command]:
+def with_settings(*names: str, helps: Mapping[str, str] = MappingProxyType({})) -> Callable[[Command], Command]:
     """Give a command an option for each setting in *names* (all of them when empty).
+
+    *helps* has other help texts than the settings' own, by name.
 
     The command gets what was typed as its argument ``flags``; an option that was not typed is ``None`` there.
     """
     options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_option(name, panel))
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_option(name, panel, helps.get(name)))
         for panel, members in _PANELS.items()
         for name in members
         if not names or name in names
@@ -208,17 +214,17 @@ def _replace_argument(argument: str, options: list[Parameter], command: Command)
     return wrapper
 
 
-def _option(name: str, panel: str) -> Any:
+def _option(name: str, panel: str, help_: str | None) -> Any:
     """The annotation of a parameter that is the setting *name*."""
     kind = TYPES[name]
     flag = "--" + name.replace("_", "-")
-    words: list[str] = list(kind) if isinstance(kind, EnumType) else []
+    words: list[str] = list(kind) if isinstance(kind, EnumType) else _COMPLETED.get(name, [])
     flags = [f"{flag}/--no-{name.replace('_', '-')}"] if kind is bool else [flag]
     if name in _SECOND_NAMES:
         flags.append(_SECOND_NAMES[name])
     option = typer.Option(
         *flags,
-        help=_help(name),
+        help=help_ or _help(name),
         show_default=False,
         rich_help_panel=panel,
         metavar=None if kind is bool else _METAVARS.get(name) or "|".join(words) or "N",

@@ -44,9 +44,20 @@ def check_outputs(options: ReadOptions, settings: Settings) -> None:
 
 
 def make_kinds(
-    options: ReadOptions, settings: Settings, source: Source, console: Console, *, several: bool
+    options: ReadOptions,
+    settings: Settings,
+    source: Source,
+    console: Console,
+    *,
+    several: bool,
+    formatter: Callable[[], Formatter] | None = None,
 ) -> list[OutputKind]:
-    """The files that each document gets. *several*: more than one document may come."""
+    """The files that each document gets. *several*: more than one document may come.
+
+    *formatter* replaces those of the settings.
+    """
+    if formatter is not None:
+        return [OutputKind(formatter().suffix, partial(_make_file, formatter))]
     captions = options.command == "describe"
     return [_make_kind(kind, settings, source, console, captions, several) for kind in settings.formats]
 
@@ -65,20 +76,27 @@ def _make_kind(
     return OutputKind(formatter().suffix, partial(_make_file, formatter))
 
 
-def make_sink(options: ReadOptions, settings: Settings, source: Source, console: Console, *, several: bool) -> Sink:
+def make_sink(
+    options: ReadOptions,
+    settings: Settings,
+    source: Source,
+    console: Console,
+    *,
+    several: bool,
+    formatter: Callable[[], Formatter] | None = None,
+) -> Sink:
     """The sink for standard output or a single file; see ``make_kinds``."""
     (kind,) = settings.formats
-    if kind not in _NO_STREAM:
-        formatter = formatter_for(settings, kind, captions=options.command == "describe", several=several)()
-        if options.output in (None, "-"):
-            return StdoutSink(formatter)
+    formatter = formatter or formatter_for(settings, kind, captions=options.command == "describe", several=several)
+    if kind not in _NO_STREAM and options.output in (None, "-"):
+        return StdoutSink(formatter())
     path = Path(str(options.output))
     remove_leftovers(path.parent)
     if kind is Format.PDF:
         return _LateOutput(path, make_kinds(options, settings, source, console, several=several)[0])
     if kind in _PAGE_FILES:
         return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
-    return FileSink(path, formatter)
+    return FileSink(path, formatter())
 
 
 def _make_file(formatter: Callable[[], Formatter], path: Path, _page: PageRef) -> FileSink:

@@ -10,6 +10,7 @@ from typing import Any
 
 from visionocr.cli.options import config_folder
 from visionocr.documents.kinds import HEAD, sniff
+from visionocr.documents.selection import PageSelection
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.files import is_stream, read_head
 from visionocr.settings import CONFIG_NAME
@@ -19,7 +20,7 @@ _ANOTHER_NAME = "Choose another name."
 
 @dataclass
 class ReadOptions:
-    """What was typed for ``pdf``, ``image`` or ``describe``."""
+    """What was typed for ``pdf``, ``image``, ``describe`` or ``extract``."""
 
     files: list[str]
     command: str
@@ -43,11 +44,19 @@ class ReadOptions:
     prefix: str = ""
     suffix: str = ""
     force: bool = False
+    schema: Path | None = None
+    per_document: bool = False
+    """A result stands for a document and not for a page."""
 
     @property
     def kind(self) -> str:
-        """The kind of document to look for in folders: ``pdf`` or ``image``."""
-        return "pdf" if self.command == "pdf" else "image"
+        """What is read: ``image`` where each file is one result, else ``pdf``."""
+        return "pdf" if self.command == "pdf" or (self.command == "extract" and not self.per_document) else "image"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of documents to look for in folders."""
+        return ("pdf", "image") if self.command == "extract" else (self.kind,)
 
     @property
     def is_open_ended(self) -> bool:
@@ -72,6 +81,12 @@ class ReadOptions:
         if self.folder is not None:
             return self.folder / FOLDER_STATE
         return None if is_stream(Path(str(self.output))) else Path(f"{self.output}.journal")
+
+    def count_results(self, pages: int, selection: PageSelection | None) -> int:
+        """How many results a document with so many pages has."""
+        if self.per_document:
+            return 1
+        return pages if selection is None else sum(1 for _ in selection.numbers(pages))
 
     def check(self) -> None:
         """Raise ``UsageError`` for options that do not make sense together."""
@@ -122,6 +137,7 @@ class ReadOptions:
         yield from ((name, "one of the documents to read") for name in self.files if name != "-")
         config = self.config or config_folder() / CONFIG_NAME
         named = {"--files-from": self.files_from, "--password-file": self.password_file, "--config": config}
+        named["--schema"] = self.schema
         for name in ("prompt", "system"):
             text = str(self.flags.get(name) or os.environ.get(f"VISIONOCR_{name.upper()}") or "")
             named[f"--{name}"] = text[1:] if text.startswith("@") else None

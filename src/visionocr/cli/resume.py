@@ -56,7 +56,8 @@ class Resume:
                 make_folder(options.folder)
                 state = State(options.folder / FOLDER_STATE, fingerprint, self._redo)
                 stack.callback(state.close)
-                look = [settings.formats, settings.page_breaks, options.pages, options.command == "describe"]
+                suffixes = [kind.suffix for kind in kinds]
+                look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
                 self.folder_sink = FolderSink(options.folder, kinds, state, job)

@@ -6,12 +6,14 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from operator import call
 from typing import TYPE_CHECKING
 
 import typer
 
+from visionocr.choices import Format
 from visionocr.cli.listing import list_files
 from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
@@ -22,6 +24,7 @@ from visionocr.cli.sidecars import SidecarSink
 from visionocr.console import Console
 from visionocr.errors import ExitCode
 from visionocr.output.arrange import arrange
+from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
@@ -33,8 +36,15 @@ if TYPE_CHECKING:
     from visionocr.settings import Settings
 
 
-def run(options: ReadOptions) -> None:
-    """Read, write, and end with the right exit code."""
+def run(
+    options: ReadOptions,
+    prepare_job: Callable[..., Job] | None = None,
+    formatter: Callable[[], Formatter] | None = None,
+) -> None:
+    """Read, write, and end with the right exit code.
+
+    *prepare_job* and *formatter* replace those that the settings ask for.
+    """
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr.cli.resume import Resume
     from visionocr.documents.selection import parse_pages
@@ -44,8 +54,9 @@ def run(options: ReadOptions) -> None:
     hints: dict[PageRef, str] = {}
     console = Console(
         -1 if options.quiet else options.verbose,
-        selected=lambda count: count if selection is None else sum(1 for _ in selection.numbers(count)),
+        selected=lambda count: options.count_results(count, selection),
         hint_for=lambda page: hints.get(page, ""),
+        noun="record" if options.command == "extract" else "page",
     )
     with reported(console, options.verbose):
         options.check()
@@ -54,6 +65,8 @@ def run(options: ReadOptions) -> None:
         if warning := check_key_file(settings):
             console(Notice(warning, warning=True))
         options.check_files()
+        if formatter is not None:
+            settings = replace(settings, format=Format.JSONL)  # what pages are written as means nothing here
         check_outputs(options, settings)
         stop = current_stop.get()
         tally = Tally(settings.strict)
@@ -77,7 +90,10 @@ def run(options: ReadOptions) -> None:
             )
             stack.enter_context(source)
             prepare = partial(
-                _choose_prepare(settings), settings, Library(config_folder()), task=options.task, stop=stop
+                prepare_job or partial(_choose_prepare(settings), task=options.task),
+                settings,
+                Library(config_folder()),
+                stop=stop,
             )
             if options.dry_run:
                 from visionocr.cli.dry_run import show_plan
@@ -87,18 +103,20 @@ def run(options: ReadOptions) -> None:
                 source.warm()
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
             several = len(options.files) > 1 or options.is_open_ended
-            kinds = make_kinds(options, settings, source, console, several=several)
+            kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = sidecars or resume.folder_sink
             if sink is None:
-                sink = make_sink(options, settings, source, console, several=several)
+                sink = make_sink(options, settings, source, console, several=several, formatter=formatter)
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
             results = prepared.read(source, known=resume.find_page, record=resume.record)
-            arranged = arrange(map(resume.choose, results), settings, markdown=prepared.question.task.markdown)
-            _write(results, arranged, sink, tally, console, resume)
+            chosen: Iterable[PageResult] = map(resume.choose, results)
+            if formatter is None:
+                chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
+            _write(results, chosen, sink, tally, console, resume)
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
@@ -134,7 +152,7 @@ def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) 
 
     seen: set[int] = set()  # hashes: there may be very many files
     files = itertools.chain(options.files, list_files(options.files_from))
-    for item in discover(files, recursive=options.recursive, kinds=[Kind(options.kind)]):
+    for item in discover(files, recursive=options.recursive, kinds=map(Kind, options.kinds)):
         if item.problem is None and not item.pipe:
             path = hash(os.path.abspath(item.path))
             if path in seen:

@@ -68,6 +68,10 @@ class Library:
         """The text that asks for page marks when several pages share a request."""
         return self._builtin.joinpath("batch.md").read_text("utf-8").strip()
 
+    def extract_prompt(self) -> str:
+        """The text that asks for a record, with the placeholder ``{{fields}}``."""
+        return self._builtin.joinpath("extract.md").read_text("utf-8").strip()
+
     def _load(self, kind: _Kind[_Item], name: str) -> _Item:
         files = self._files(kind)
         if name not in files:  # also keeps a name from walking out of the folder

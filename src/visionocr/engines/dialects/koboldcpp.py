@@ -126,6 +126,8 @@ class KoboldCpp(Dialect):
         }
         if request.context_length is not None:
             body["max_context_length"] = request.context_length
+        if request.shape is not None:
+            body["grammar"] = request.shape.grammar  # one that it cannot parse is ignored without a word
         if request.prompt.images:
             body["images"] = [encode_image(image) for image in request.prompt.images]
         return body

@@ -128,6 +128,7 @@ class LlamaServer(Dialect):
             "stream": True,
             "return_progress": True,
             "model": server.model,  # heard only where a server has several
+            **({"grammar": request.shape.grammar} if request.shape is not None else {}),
         }
 
     def event_text(self, event: Any) -> str:

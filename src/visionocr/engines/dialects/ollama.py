@@ -6,6 +6,7 @@ older versions leave out of their answers is left open.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -88,6 +89,7 @@ class Ollama(Dialect):
             "messages": [*messages, turn],
             "stream": True,
             "think": False,  # models that can would think, at length
+            **({"format": json.loads(request.shape.schema)} if request.shape is not None else {}),
             "options": {
                 "num_ctx": request.context_length or server.context_length or CONTEXT,
                 "num_predict": request.max_length,

@@ -5,6 +5,7 @@ The server writes the model's chat template itself. What differs between the pro
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,6 +67,9 @@ class OpenAI(Dialect):
             **product.extra,
             **(product.special_tokens if request.special_tokens else {}),
         }
+        if request.shape is not None:
+            schema = {"name": "record", "strict": True, "schema": json.loads(request.shape.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if sampler.top_k == 0:
             body.pop("top_k", None)  # leaving it out switches it off; some versions reject 0
         if stops := list(request.stop_sequences[: product.most_stops]):
@@ -77,7 +81,7 @@ class OpenAI(Dialect):
         choices = get_objects(as_object(event), "choices")
         return (_join_content(get_object(choices[0], "delta").get("content")) or "") if choices else ""
 
-    def decode(self, http: Http, reply: Reply, request: Request) -> Completion:  # noqa: ARG002
+    def decode(self, http: Http, reply: Reply, request: Request) -> Completion:
         """The completion. An empty text without tokens is a failure: an overfull context, or a model that is gone."""
         data = self._join_events(reply.events) if reply.events else as_object(reply.data)
         if data.get("error"):
@@ -88,6 +92,8 @@ class OpenAI(Dialect):
         if text is None and ("content" not in message or message["content"] is not None):
             raise AnswerUnusable("the server answered without a text")
         text = text or ""
+        if not text and request.shape is not None:
+            text = get_text(message, "reasoning_content")  # where LM Studio puts the JSON of thinking models
         reason, usage = get_text(choices[0], "finish_reason"), get_object(data, "usage")
         tokens = get_count(usage, "completion_tokens")
         if not text and not tokens:
@@ -113,7 +119,11 @@ class OpenAI(Dialect):
         errors = [event["error"] for event in known if event.get("error")]
         if not reasons and not errors:
             raise AnswerUnusable("the server ended its answer in the middle")
-        message = {"content": "".join(map(self.event_text, events))}
+        deltas = [get_object(choice, "delta") for choice in choices]
+        message = {
+            "content": "".join(map(self.event_text, events)),
+            "reasoning_content": "".join(get_text(delta, "reasoning_content") for delta in deltas),
+        }
         usages = [event["usage"] for event in known if isinstance(event.get("usage"), dict)]
         return {
             "choices": [{"message": message, "finish_reason": reasons[-1] if reasons else None}],
