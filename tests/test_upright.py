@@ -176,6 +176,24 @@ def test_the_better_quarter_wins_where_neither_is_clear() -> None:
         assert len(page.drawn) == 3
 
 
+def test_an_engine_that_sees_lines_finds_out_by_itself() -> None:
+    """The embedded engine needs no second reader: its own lines tell, and it reads the page again."""
+    page = TurnedPage(270)
+    engine = FakeEngine()
+    engine.server = replace(engine.server, reads_only=True)
+
+    def reply(request: Any) -> None:
+        (image,) = request.prompt.images
+        seen = page.look(image)
+        text = GOOD if image.turn == 90 else "no"
+        engine.says[1] = [replace(answer(text), lines=seen.lines, confidence=seen.confidence)]
+
+    engine.before = reply
+    asker = Asker(engine, QUESTION, max_asks=2)
+    (result,) = asker.read([Loaded(PAGE, (page.image(),))], page.redraw)
+    assert (result.text, result.turn, page.read) == (GOOD, 90, [0, 90, 90])
+
+
 @pytest.mark.parametrize("when", ["when it is tried", "at the end"])
 def test_a_page_on_its_side_that_cannot_be_turned_is_suspect(when: str) -> None:
     """Whatever the model made of it."""

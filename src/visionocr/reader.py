@@ -189,7 +189,9 @@ class Reader:
 
     def _render(self, page: Loaded) -> Loaded:
         try:
-            return replace(page, images=self._source.load(page.page, self._spec))
+            # The lines of a known result are read as it was.
+            spec = self._spec if page.known is None else replace(self._spec, turn=page.known.turn)
+            return replace(page, images=self._source.load(page.page, spec))
         except DocumentError as error:
             return page if page.known is not None else replace(page, error=error)
 

@@ -39,14 +39,15 @@ class Turner:
     def turn(self, loaded: Loaded, check: PageCheck, redraw: Redraw | None, *, wait: bool) -> Loaded | None:
         """The page turned upright; ``None`` where it is, or where nothing tells (see ``find_turn``)."""
         turn = self.find_turn(check, redraw, wait=wait)
-        if not turn or redraw is None:
+        if not turn:
             return None
-        check.turn = 0  # decided once
+        check.turn = 0  # what cannot be turned now is not tried again
+        check.is_askew = True
         try:
-            return replace(loaded, images=redraw(replace(loaded.images[0], turn=turn), 1.0))
+            images = redraw(replace(loaded.images[0], turn=turn), 1.0) if redraw is not None else ()
         except DocumentError:
-            check.is_askew = True
             return None
+        return replace(loaded, images=images) if images else None
 
     def find_turn(self, check: PageCheck, redraw: Redraw | None, *, wait: bool = True) -> int:
         """Degrees clockwise by which a page has to be turned; 0 where it stands upright, or where nothing tells.

@@ -15,7 +15,11 @@ from visionocr.types import PageRef, PageResult, Status
 TEXT = "The lessee keeps the roof\nand the chimney in repair\n\nat his own cost"
 LINES = tuple(
     TextLine(text, Box(0.1, top, 0.1 + len(text) / 50, top + 0.03))
-    for text, top in (("The lessee keeps the rooof", 0.1), ("and the chimney in repair", 0.14), ("at his own cost", 0.4))
+    for text, top in (
+        ("The lessee keeps the rooof", 0.1),
+        ("and the chimney in repair", 0.14),
+        ("at his own cost", 0.4),
+    )
 )
 WIDTH, HEIGHT = 600, 800
 
