@@ -143,6 +143,16 @@ def test_another_number(right: str, wrong: str, source: Source) -> None:
     assert (doubt.kind, doubt.text, doubt.instead) == (DoubtKind.NUMBER, wrong, right)
 
 
+def test_a_dropped_page_number_stands_for_no_word() -> None:
+    """A word that the second reader missed is not laid over it."""
+    page = reference(*LETTER, "213", source=Source.SECOND_READER)
+    comparison = look(ANSWER + " and bridge", page)
+    assert [(doubt.kind, doubt.text) for doubt in comparison.doubts] == [
+        (DoubtKind.ADDED, "and bridge"),
+        (DoubtKind.MISSING, ""),
+    ]
+
+
 def test_a_lost_number_and_an_invented_one() -> None:
     """A number of the text layer that the answer left out, and one that stands nowhere."""
     lost = look(ANSWER.replace("Chairs 12 149.00", "Chairs 12"))
@@ -151,7 +161,7 @@ def test_a_lost_number_and_an_invented_one() -> None:
     )
     invented = look(ANSWER.replace("Dear members", "Dear 48213 members"))
     assert invented.findings == (
-        Finding(NUMBERS, "1 number differs from the page's text layer, first: “48213” which it does not have."),
+        Finding(NUMBERS, "1 number differs from the page's text layer, first: “48213”, which it does not have."),
     )
 
 
@@ -163,17 +173,22 @@ def test_what_a_second_reader_mistakes_is_no_doubt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("confidence", "doubts", "findings"),
+    ("right", "wrong", "confidence", "doubts", "findings"),
     [
-        (0.985, 1, [(NUMBERS, Severity.SUSPECT)]),
-        (0.975, 0, [(NUMBERS, Severity.INFO)]),
-        (0.96, 0, []),
+        ("149.00", "194.00", 0.98, 1, [(NUMBERS, Severity.SUSPECT)]),
+        ("149.00", "194.00", 0.972, 0, [(NUMBERS, Severity.INFO)]),
+        ("149.00", "194.00", 0.96, 0, []),
+        ("kind regards", "humble thanks", 0.98, 1, [(ADDED, Severity.SUSPECT)]),
+        ("kind regards", "humble thanks", 0.972, 0, [(ADDED, Severity.INFO)]),
+        ("kind regards", "humble thanks", 0.96, 0, []),
     ],
 )
-def test_the_confidence_of_the_line_decides(confidence: float, doubts: int, findings: list[object]) -> None:
+def test_the_confidence_of_the_line_decides(
+    right: str, wrong: str, confidence: float, doubts: int, findings: list[object]
+) -> None:
     """A second reader that is not sure of a line accuses nobody for it."""
     lines = reference(source=Source.SECOND_READER, confidence=confidence)
-    comparison = look(ANSWER.replace("149.00", "194.00"), Reference(lines.source, lines.lines, 0.99))
+    comparison = look(ANSWER.replace(right, wrong), Reference(lines.source, lines.lines, 0.99))
     assert len(comparison.doubts) == doubts
     assert kinds(comparison) == findings
     assert comparison.checked_with == "second-reader"

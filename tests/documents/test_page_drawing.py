@@ -19,9 +19,9 @@ _mupdf: Any = pymupdf
 FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
-def load(data: bytes, side: int = 842) -> PageImage:
+def load(data: bytes, side: int = 842, **spec: bool) -> PageImage:
     """The image of the first page."""
-    (image,) = PdfFile(Content("doc.pdf", data=data)).load(PageRef("doc.pdf", 1, 1), RasterSpec(side))
+    (image,) = PdfFile(Content("doc.pdf", data=data)).load(PageRef("doc.pdf", 1, 1), RasterSpec(side, **spec))
     return image
 
 
@@ -88,10 +88,12 @@ CIRCLES = {
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("data", CIRCLES.values(), ids=CIRCLES)
 def test_a_structure_tree_with_a_circle_does_not_matter(data: bytes) -> None:
-    """A page whose tags lead in a circle is drawn at once, and as it is with sound tags."""
-    image = load(data)
+    """A page whose tags lead in a circle is drawn and read at once, and as it is with sound tags."""
+    image, sound = (load(each, find_evidence=True) for each in (data, SOUND))
     assert image.findings == ()
-    assert image.data == load(SOUND).data
+    assert (image.data, image.evidence) == (sound.data, sound.evidence)
+    assert image.evidence is not None
+    assert len(image.evidence.text_layer) == 3
 
 
 @pytest.mark.timeout(20)

@@ -11,6 +11,8 @@ from visionocr.answers.print_check import judge_by_print
 from visionocr.answers.verdict import weigh
 from visionocr.boxes import Box, TextLine
 from visionocr.evidence import Doubt, Evidence, Reference, Source
+from visionocr.layout.lines import from_text_lines, to_text_line
+from visionocr.layout.order import blocks
 from visionocr.types import Finding, FindingKind, Severity
 
 READABLE = 0.95
@@ -18,7 +20,8 @@ READABLE = 0.95
 words."""
 FOREIGN = 0.1
 """Share of an answer's letters in scripts of which the second reader shows none, from which on it cannot read them."""
-
+PAPER = (595.0, 842.0)
+"""Width and height of a page whose own are not known."""
 MOST_TWINS = 20
 """Lines of the same text with which a line is compared, the last ones: bounds the time of hostile pages."""
 
@@ -46,6 +49,8 @@ def compare(
         return Comparison()
     findings: tuple[Finding, ...] = ()
     lines = lines_inside(reference, region) if reference else ()
+    if reference and reference.source is Source.SECOND_READER:
+        lines = _in_reading_order(lines, evidence)
     by_print = None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
     if reference and lines:
         alignment = align(text, lines, markdown=markdown)
@@ -75,6 +80,13 @@ def lines_inside(reference: Reference, region: Box) -> tuple[TextLine, ...]:
             twins.append(line)
             lines.append(line)
     return tuple(lines)
+
+
+def _in_reading_order(lines: tuple[TextLine, ...], evidence: Evidence | None) -> tuple[TextLine, ...]:
+    """The lines as they are read: engines give them in the order in which they found them."""
+    width, height = (evidence.width, evidence.height) if evidence else PAPER
+    ordered = blocks(from_text_lines(lines, width, height))
+    return tuple(to_text_line(line, width, height) for block in ordered for row in block for line in row)
 
 
 def _middle(box: Box) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from visionocr.answers.align import Alignment, AnswerWord, Role
+from visionocr.answers.align import Alignment, AnswerWord, PageWord, Role
 from visionocr.answers.numbers import differ_in_decimals, has_digit, is_read_alike
 from visionocr.answers.word_boxes import cover, word_boxes
 from visionocr.boxes import Box, TextLine
@@ -81,7 +81,15 @@ def kind_of(alignment: Alignment, word: AnswerWord, *, is_exact: bool) -> DoubtK
         return None
     if not is_exact and is_read_alike(word.letters, letters):
         return None
-    return DoubtKind.NUMBER if has_digit(word.text) and has_digit(there) else DoubtKind.DIFFERENT
+    is_number = has_digit(word.letters) and has_digit(letters)
+    # Engines join what stands close together, such as the ends of a word and of an amount.
+    if not is_exact and _drop_digits(word.letters) != _drop_digits(letters):
+        is_number = False
+    return DoubtKind.NUMBER if is_number else DoubtKind.DIFFERENT
+
+
+def _drop_digits(letters: str) -> str:
+    return "".join(char for char in letters if not char.isdigit())
 
 
 def _is_number(letters: str) -> bool:
@@ -133,7 +141,7 @@ def _of_lines(alignment: Alignment, is_exact: bool) -> Iterator[Observation]:
     for number, group in groupby(alignment.page_words, lambda word: word.line):
         line, words = alignment.lines[number], list(group)
         free = [word for word in words if not word.is_claimed]
-        if has_formulas and not any(len(word.letters) >= LEAST_WORD and word.letters.isalpha() for word in words):
+        if has_formulas and all(map(_fits_formula, words)):
             continue  # the answer has it as LaTeX
         if number in unclaimed:
             letters = sum(len(word.letters) for word in free)
@@ -145,6 +153,10 @@ def _of_lines(alignment: Alignment, is_exact: bool) -> Iterator[Observation]:
                 if _is_number(word.letters):
                     doubt = Doubt(DoubtKind.NUMBER, "", word.text, line.box)
                     yield Observation(doubt, line.confidence, len(word.letters), 1)
+
+
+def _fits_formula(word: PageWord) -> bool:
+    return not (_is_number(word.letters) or (word.letters.isalpha() and len(word.letters) >= LEAST_WORD))
 
 
 def _is_marginal(line: TextLine, letters: int) -> bool:

@@ -6,6 +6,8 @@ import re
 
 from visionocr.answers.letters import normalise
 
+LONGEST = 40
+"""Characters of a number; bounds the time of hostile texts."""
 _PLAIN = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d)['’\u00a0\u2009\u202f ](?=\d{3}(?!\d))")
 _EDGES = re.compile(r"^[^\d]+|[^\d]+$")
@@ -35,6 +37,8 @@ def differ_in_decimals(one: str, other: str) -> bool:
 
 def _count_decimals(text: str) -> set[int]:
     """How many decimals a number may have; empty when *text* is no plain number."""
+    if len(text) > LONGEST:
+        return set()
     core = _THOUSANDS.sub("", _EDGES.sub("", text))
     if not _PLAIN.fullmatch(core):
         return set()

@@ -157,14 +157,13 @@ class Placing:
         one, other = self.answer.text[start:end], self.page.text[left:right]
         if not one or not other or len(one) > 2 * len(other) + 40:
             return
-        before, behind = _common_ends(one, other)
-        inner = one[before : len(one) - behind], other[before : len(other) - behind]
-        blocks = [(0, 0, before), (len(one) - behind, len(other) - behind, behind)]
-        if len(inner[0]) * len(inner[1]) > MOST_PAIRS:
-            found = self._find_word_blocks(start + before, end - behind, left + before, right - behind)
+        if len(one) * len(other) <= MOST_PAIRS:
+            blocks = _find_blocks(one, other)
         else:
-            found = _find_blocks(*inner)
-        blocks += [(at + before, to + before, size) for at, to, size in found]
+            before, behind = _common_ends(one, other)
+            blocks = [(0, 0, before), (len(one) - behind, len(other) - behind, behind)]
+            found = self._find_word_blocks(start + before, end - behind, left + before, right - behind)
+            blocks += [(at + before, to + before, size) for at, to, size in found]
         shorter = min(len(one), len(other))
         # Single letters agree by chance in long gaps.
         least = 1 if shorter <= SHORT and max(len(one), len(other)) <= LENGTHS[1] * shorter else 3
@@ -176,6 +175,8 @@ class Placing:
     def _find_word_blocks(self, start: int, end: int, left: int, right: int) -> list[tuple[int, int, int]]:
         """Equal runs of words in the same order: of long gaps, where everything stands more than once."""
         one, other = self.answer, self.page
+        if start >= end or left >= right:
+            return []
         first, there = one.first_word(start), other.first_word(left)
         words, theirs = one.spell(first, one.words[end - 1]), other.spell(there, other.words[right - 1])
         if len(words) * len(theirs) > MOST_PAIRS:
@@ -233,9 +234,7 @@ def _common_ends(one: str, other: str) -> tuple[int, int]:
 
 
 def _find_blocks(one: str, other: str) -> list[tuple[int, int, int]]:
-    """Equal runs in the same order, letter by letter; none of long texts, or of those that share few trigrams."""
-    if len(one) * len(other) > MOST_PAIRS:
-        return []
+    """Equal runs in the same order, letter by letter; none of long texts that share few trigrams."""
     theirs = _trigrams(one), _trigrams(other)
     if min(len(one), len(other)) > FEW and 6 * len(theirs[0] & theirs[1]) < min(map(len, theirs)):
         return []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from visionocr.answers.numbers import is_read_alike
 from visionocr.answers.placing import LENGTHS, MOST_PAIRS, NOWHERE, SHORT, Placing
 
 ALIKE = 0.55
@@ -19,11 +20,12 @@ WORD_LENGTHS = (0.15, 6.0)
 
 
 def place_stray_words(placing: Placing) -> None:
-    """Let words none of whose letters has a place yet claim free letters of the page.
+    """Let words without a place claim free letters of the page.
 
     Free lines that have exactly their letters come first. What is then free between their neighbours' places may be the
     same words, altered.
     """
+    _release_chance_letters(placing)
     free: dict[str, list[int]] = {}
     for line, (begin, end) in enumerate(placing.lines):
         if end - begin <= LONGEST_CELL and all(owner == NOWHERE for owner in placing.owner[begin:end]):
@@ -37,6 +39,17 @@ def place_stray_words(placing: Placing) -> None:
             word = _place_line(placing, word, stop, free, lengths)
     for first, stop in _find_stray_runs(placing):
         _place_altered(placing, first, stop)
+
+
+def _release_chance_letters(placing: Placing) -> None:
+    """Take away the places of letters whose words have hardly any: they agree by chance."""
+    for word in range(len(placing.answer.starts) - 1):
+        span = placing.answer.span(word)
+        placed = [place for place in span if placing.home[place] != NOWHERE]
+        if 2 * len(placed) < len(span):
+            for place in placed:
+                placing.owner[placing.home[place]] = NOWHERE
+                placing.home[place] = NOWHERE
 
 
 def _find_stray_runs(placing: Placing) -> list[tuple[int, int]]:
@@ -124,7 +137,7 @@ def _may_stand_for(
     if not other or not lengths[0] <= len(other) / len(one) <= lengths[1]:
         return False
     if (one.isdigit() and other.isalpha()) or (one.isalpha() and other.isdigit()):
-        return False  # a page number, a note
+        return is_read_alike(one, other)  # else one is a word, the other the number of a page or a note
     if len(one) <= SHORT:
         return True
     if len(one) * len(other) > MOST_PAIRS:

@@ -13,6 +13,9 @@ SURE = 0.98
 """Confidence of a line from which a difference is a doubt. Of known good words, compared with what the embedded engine
 read on degraded renders, it would have accused 0.04 % in lines from 0.99 on, 0.75 % from 0.98, 1.9 % from 0.97, 6.8 %
 from 0.95, 16 % from 0.90."""
+SURE_OF_NUMBERS = 0.975
+"""The same for numbers: of 1,738 right ones in such lines, on 100 drawn and scanned pages, none was contradicted, and
+88 % of single altered amounts were found (80 % with 0.98)."""
 LEGIBLE = 0.9
 """Confidence of a line from which it is text, so that it must have words in the answer."""
 HINT = 0.97
@@ -25,6 +28,7 @@ LEAST = {Source.TEXT_LAYER: (8, 0.02), Source.SECOND_READER: (8, 0.03)}
 """Letters, and share of the letters, that must be missing, or added and different, before an answer is suspect."""
 OPTIONAL = 0.15
 """Share of a page's letters that headers, footers and labels in pictures have at the most."""
+_LEAST_SURE = {DoubtKind.MISSING: LEGIBLE, DoubtKind.NUMBER: SURE_OF_NUMBERS}
 _NAMES = {Source.TEXT_LAYER: "the page's text layer", Source.SECOND_READER: "the second reader"}
 
 
@@ -35,8 +39,8 @@ def weigh(
     every = find_disagreements(alignment, is_exact=source is Source.TEXT_LAYER)
     if is_partial:
         every = [each for each in every if each.doubt.kind is not DoubtKind.ADDED]
-    doubts = [each for each in every if each.sure >= (LEGIBLE if each.doubt.kind is DoubtKind.MISSING else SURE)]
-    hints = [each for each in every if HINT <= each.sure < SURE]
+    doubts = [each for each in every if each.sure >= _LEAST_SURE.get(each.doubt.kind, SURE)]
+    hints = [each for each in every if HINT <= each.sure < _LEAST_SURE.get(each.doubt.kind, SURE)]
     if _is_other_text(alignment) and not is_partial:
         message = f"The answer is not the text of this page: it shares hardly any words with {_NAMES[source]}."
         findings = [Finding(FindingKind.NOT_A_TRANSCRIPTION, message)]
@@ -103,8 +107,8 @@ def _find_numbers(doubts: Iterable[Observation], source: Source) -> Finding | No
         return None
     first = numbers[0]
     verb = "differs" if len(numbers) == 1 else "differ"
-    where = f"where it has {_quote(first.instead)}" if first.instead else "which it does not have"
-    example = f"{_quote(first.text)} {where}" if first.text else f"{_quote(first.instead)} is missing"
+    where = f" where it has {_quote(first.instead)}" if first.instead else ", which it does not have"
+    example = f"{_quote(first.text)}{where}" if first.text else f"{_quote(first.instead)} is missing"
     return Finding(
         FindingKind.NUMBERS_DIFFER, f"{_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, first: {example}."
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageFilter
 
-from visionocr.documents.edges import EdgePixels, find_print
+from visionocr.documents.edges import EdgePixels
 from visionocr.documents.images import Picture, Size
+from visionocr.documents.marks import find_print
 
 _LONG_SIDE = 1100
 """Pixels: about the size at which a page is looked at."""

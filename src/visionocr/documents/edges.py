@@ -1,8 +1,7 @@
-"""Distinguishes print and drawings from folds, dust, holes and staples by the edge pixels of a page.
+"""The edge pixels of a page, and what on paper makes them though it is neither print nor dust: folds, holes, staples.
 
-An *edge pixel* is one from which the next one differs sharply. Writing has such steps in both directions, close
-together and at the scale of letters. Folds, rules and the edges of sheets have them in one direction, in a straight
-line; dust and noise have them in scattered spots; punched holes in a circle.
+An *edge pixel* is one from which the next one differs sharply. Folds, rules and the edges of sheets have them in one
+direction, in a straight line; punched holes in a circle.
 """
 
 from __future__ import annotations
@@ -10,20 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from visionocr.documents.components import SET, Component, find_runs, join_runs
+from visionocr.documents.components import Component, find_runs, join_runs
 
 _PAGE_LENGTH = 297.0
 """Millimetres of the long side of a page. Its true size is not known; A4 is near enough."""
-_CROWDED = 0.05
-"""Share of edge pixels that is too much for a blank page, and for looking at each component."""
-_SPECK = 1.25
-"""Millimetres: a grain of dust. The digits of a footnote are 1.5 high."""
-_BLOCK = 10
-"""Pixels: what a bad JPEG makes of a grain of dust or noise covers one of its blocks."""
-_LETTERS = (1.0, 1), (0.8, 4)
-"""How large (in largest grains) how many spots must be to be letters: grains of a millimetre are rare."""
-_STRONG_STEP = 60
-"""Levels of the strongest step of a letter of dark print; what JPEG makes of a scanner's noise stays below."""
 _RULE = 8.0
 """Millimetres from which on a straight line is a fold, a rule or an edge, and not a stroke of a letter."""
 _RULE_GAP = 2.0
@@ -44,14 +33,6 @@ _HOLE = 2.0, 5.0
 """Millimetres: radius of punched holes, torn ones among them; print has smaller rings."""
 _HOLE_PLACE = 25.0
 """Millimetres from an edge, at most."""
-_LETTER_GAP = 0.7
-"""Millimetres between the letters of a word, at most."""
-_ROW_SPREAD = 2
-"""Pixels by which the boxes of like signs in a row may differ."""
-_DUSTY = 40
-"""Number of spots from which on those within two blocks of a JPEG are no word."""
-_CHANCE = 0.01
-"""Expected number of random clusters on a page above which a cluster is taken for chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +64,6 @@ class EdgePixels:
         return max(self.width, self.height) / _PAGE_LENGTH
 
 
-def find_print(edges: EdgePixels) -> Component | None:
-    """Something that could be writing or drawing; ``None`` when all edge pixels have another explanation."""
-    if edges.mask.count(SET) > _CROWDED * edges.width * edges.height:
-        return Component(find_runs(edges.mask, edges.width))
-    spots: list[Component] = []
-    shapes: list[Component] = []
-    for component in join_runs(find_runs(_erase_rules(edges), edges.width)):
-        (spots if _is_spot(component, edges) else shapes).append(component)
-    doubtful = []
-    for shape in shapes:
-        if _is_certain(shape, edges) and not (_is_stroke(shape, edges) or _is_hole(shape, edges)):
-            if not _may_be_spots(shape, spots, edges):
-                return shape
-            doubtful.append(shape)
-    spots += doubtful
-    certain = [spot for spot in spots if _is_certain(spot, edges)]
-    return (
-        _find_letters(certain, edges)
-        or _find_row(certain, edges)
-        or _find_cluster(spots, edges)
-        or _find_cluster(certain, edges)
-    )
-
-
-def _is_certain(component: Component, edges: EdgePixels) -> bool:
-    """Whether it is more than noise."""
-    return component.count_in(edges.certain, edges.width) >= 2
-
-
-# --- what is no print -------------------------------------------------------------------------------------
-
-
 def _find_rules(mask: bytes, other: bytes, width: int, scale: float) -> list[Component]:
     """The lines along the rows of *mask*: long, thin and straight, with hardly a pixel of the *other* direction."""
     gap = max(4, round(_RULE_GAP * scale))
@@ -127,7 +76,7 @@ def _find_rules(mask: bytes, other: bytes, width: int, scale: float) -> list[Com
     ]
 
 
-def _erase_rules(edges: EdgePixels) -> bytes:
+def erase_rules(edges: EdgePixels) -> bytes:
     """All edge pixels but those of folds, rules, borders and edges nearly parallel to a side of the page."""
     width, height = edges.width, edges.height
     left = bytearray(edges.mask)
@@ -147,13 +96,19 @@ def _erase_rules(edges: EdgePixels) -> bytes:
     return bytes(left)
 
 
-def _is_stroke(component: Component, edges: EdgePixels) -> bool:
+def touches_border(component: Component, edges: EdgePixels) -> bool:
+    """Whether it lies at the border of the picture, where scanners show the edge of the sheet and their lid."""
+    left, top, right, bottom = component.box
+    return min(left, top, edges.width - right, edges.height - bottom) <= 2
+
+
+def is_stroke(component: Component, edges: EdgePixels) -> bool:
     """Whether it is one straight stroke: a piece of a fold or rule, a scratch, an edge's shadow, a corner's staple."""
     along, across = component.axes
     left, top, right, bottom = component.box
     fewer = min(component.count_in(mask, edges.width) for mask in (edges.right, edges.down))
     is_one_way = fewer <= _ONE_WAY * component.count
-    if is_one_way and min(left, top, edges.width - right, edges.height - bottom) <= 2:
+    if is_one_way and touches_border(component, edges):
         return min(right - left, bottom - top) <= _SHADOW * edges.scale
     if across > max(1.3, 0.5 * edges.scale):
         return False
@@ -167,7 +122,7 @@ def _is_stroke(component: Component, edges: EdgePixels) -> bool:
     return corner and component.extent <= _STAPLE * edges.scale and along >= 4 * max(across, 0.5)
 
 
-def _is_hole(component: Component, edges: EdgePixels) -> bool:
+def is_hole(component: Component, edges: EdgePixels) -> bool:
     """Whether it is the rim of something round and empty near an edge (a circle is fitted as Kåsa does it)."""
     points = [(x, y) for y, start, stop in component.runs for x in range(start, stop)]
     n = len(points)
@@ -192,105 +147,3 @@ def _is_hole(component: Component, edges: EdgePixels) -> bool:
     if len(parts) < 10:
         return len(parts) >= 5 and spread <= max(0.8, 0.1 * radius)
     return spread <= max(1.0, 0.13 * radius) and min(distances) >= 0.45 * radius
-
-
-# --- spots ------------------------------------------------------------------------------------------------
-
-
-def _speck_size(edges: EdgePixels) -> float:
-    """Pixels of the largest grain of dust. It has edge pixels on both sides, and half a pixel of blur is common."""
-    return _SPECK * edges.scale + 2.0
-
-
-def _is_spot(component: Component, edges: EdgePixels) -> bool:
-    """Whether it may be dust: it is small, and most of it weak where JPEG has spread it over a block."""
-    speck = _speck_size(edges)
-    if component.extent <= max(speck, _BLOCK):
-        return component.extent <= speck or _measure_core(component, edges) <= speck
-    return False
-
-
-def _measure_core(component: Component, edges: EdgePixels) -> int:
-    """Pixels over which it is about as strong as at its strongest, as letters are from top to foot; 0 if it is faint.
-
-    What JPEG makes of a grain is strong only where the grain is, and what it makes of noise is weak everywhere.
-    """
-    width = edges.width
-    pieces = [(y, start, edges.steps[y * width + start : y * width + stop]) for y, start, stop in component.runs]
-    peak = max(max(steps) for _, _, steps in pieces)
-    if peak < _STRONG_STEP:
-        return 0
-    core = [(y, x) for y, start, steps in pieces for x, step in enumerate(steps, start) if 2 * step >= peak]
-    rows, columns = [y for y, _ in core], [x for _, x in core]
-    return max(max(rows) - min(rows), max(columns) - min(columns)) + 1
-
-
-def _may_be_spots(shape: Component, spots: list[Component], edges: EdgePixels) -> bool:
-    """Whether on a page with so many spots a cluster of that size may occur by chance."""
-    if not spots:
-        return False
-    count = sum(spot.count for spot in spots) / len(spots)
-    breadth = sum(spot.extent for spot in spots) / len(spots)
-    return _expect_clusters(len(spots), shape.count / count, 2 * breadth + 1, edges) > _CHANCE
-
-
-def _find_letters(spots: list[Component], edges: EdgePixels) -> Component | None:
-    """One of several spots as large and strong as small letters, where so many grains of that size cannot be chance.
-
-    Grains that lie side by side look like a larger one. The more of the others there are, the more such pairs.
-    """
-    cores = [_measure_core(spot, edges) / _speck_size(edges) for spot in spots]
-    for size, least in _LETTERS:
-        letters = [spot for spot, core in zip(spots, cores, strict=True) if core > size]
-        if len(letters) >= least:
-            grains = [spot for spot, core in zip(spots, cores, strict=True) if core <= size]
-            side = 2 * sum(grain.extent for grain in grains) / max(1, len(grains)) + 1
-            pairs = _expect_clusters(len(grains), 2, side, edges) if grains else 0.0
-            if pairs ** len(letters) / math.factorial(min(len(letters), 100)) <= _CHANCE:
-                return letters[0]
-    return None
-
-
-def _find_cluster(spots: list[Component], edges: EdgePixels) -> Component | None:
-    """Spots that are too close together to be so by chance, like the letters of a faint word."""
-    if len(spots) < 2:
-        return None
-    reach = max(3, 1 + round(_LETTER_GAP * edges.scale))
-    side = 2 * (sum(spot.extent for spot in spots) / len(spots) + reach)
-    least = 2 * (_BLOCK if len(spots) > _DUSTY else _speck_size(edges))
-    if _expect_clusters(len(spots), len(spots), side, edges) > _CHANCE:
-        return None
-    for cluster in join_runs(sorted(run for spot in spots for run in spot.runs), reach, reach):
-        if cluster.extent >= least and not _is_stroke(cluster, edges):
-            members = len(join_runs(sorted(cluster.runs)))
-            if members >= 2 and _expect_clusters(len(spots), members, side, edges) <= _CHANCE:
-                return cluster
-    return None
-
-
-def _find_row(spots: list[Component], edges: EdgePixels) -> Component | None:
-    """Three or more spots of one size on a line, like asterisks or dashes, where chance would not put them there."""
-    tops = sorted(spots, key=lambda spot: spot.box[1])
-    for first, spot in enumerate(tops):
-        left, top, right, bottom = spot.box
-        row = [
-            other
-            for other in tops[first:]
-            if other.box[1] - top <= _ROW_SPREAD
-            and abs(other.box[3] - bottom) <= _ROW_SPREAD
-            and abs(other.box[2] - other.box[0] - right + left) <= _ROW_SPREAD
-        ]
-        if len(row) >= 3:
-            share = (2 * _ROW_SPREAD + 1) / edges.height
-            if math.comb(len(spots), len(row)) * len(row) * share ** (len(row) - 1) <= _CHANCE:
-                return spot
-    return None
-
-
-def _expect_clusters(spots: int, members: float, side: float, edges: EdgePixels) -> float:
-    """How many clusters of so many *members* to expect if the spots fall anywhere on the page.
-
-    Two are together when one lies within a square of so many pixels a *side* around the other.
-    """
-    neighbours = 2 * spots * side * side / (edges.width * edges.height)
-    return math.inf if neighbours >= 1 else spots * float(neighbours ** (members - 1))

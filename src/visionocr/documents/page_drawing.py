@@ -27,6 +27,7 @@ def load_sheet(pdf: Any, number: int) -> tuple[Any, tuple[Finding, ...]]:
     US Letter with the corner of the page on it, and of one beside the paper a sheet with nothing.
     """
     sheet = pdf.load_page(number - 1)
+    _forget_structure(pdf)  # for all who read the page
     page = _mupdf.pdf_lookup_page_obj(_mupdf.pdf_document_from_fz_document(pdf.this), number - 1)
     paper, crop = (_mupdf.pdf_dict_gets_inheritable(page, key) for key in ("MediaBox", "CropBox"))
     if not _mupdf.pdf_is_array(paper):
