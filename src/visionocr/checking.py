@@ -171,14 +171,10 @@ class PageCheck:
         """
         region = turn_box(image.region, image.turn)
 
-        def upright(reference: Reference | None) -> Reference | None:
-            """The lines where they stand in the image: those that run up or down the page run from left to right."""
-            if reference is None or not image.turn:
-                return reference
-            return replace(reference, lines=tuple(turn_line(line, image.turn) for line in reference.lines))
-
         def weigh(text: str, reference: Reference | None) -> Comparison:
-            found = compare(text, upright(reference), image.evidence, markdown=markdown, region=region)
+            seen = reference and _turn_reference(reference, image.turn)
+            evidence = image.evidence and _turn_size(image.evidence, image.turn)
+            found = compare(text, seen, evidence, markdown=markdown, region=region)
             doubts = (replace(doubt, box=doubt.box and turn_box(doubt.box, -image.turn)) for doubt in found.doubts)
             return replace(found, doubts=tuple(doubts))
 
@@ -195,7 +191,7 @@ class PageCheck:
             doubted = describe_distrust("it says something else than the page shows")
             return text, replace(comparison, findings=(doubted, *comparison.findings))
         if self._repair:
-            layer = upright(self._layer) or self._layer
+            layer = _turn_reference(self._layer, image.turn)
             text, repaired = repair_numbers(text, layer, markdown=markdown, region=region)
             if repaired is not None:
                 comparison = weigh(text, self._layer)
@@ -231,6 +227,16 @@ class PageCheck:
             if self._stop.is_requested:
                 return None
         return None if self._reading.cancelled() else self._reading.result()
+
+
+def _turn_reference(reference: Reference, turn: int) -> Reference:
+    """The lines where they stand in an image turned so: there they run from left to right."""
+    return replace(reference, lines=tuple(turn_line(line, turn) for line in reference.lines)) if turn else reference
+
+
+def _turn_size(evidence: Evidence, turn: int) -> Evidence:
+    """The evidence with width and height of the page as an image turned so shows it."""
+    return replace(evidence, width=evidence.height, height=evidence.width) if turn in {90, 270} else evidence
 
 
 def describe_layer(evidence: Evidence | None) -> tuple[Finding, ...]:
