@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from PIL import Image
 from fakes.stand_ins import QUESTION, FakeEngine, answer, image_of
 from layer_pages import as_png, new_page, write_lines
 from visionocr.asking import Asker
-from visionocr.boxes import Box, TextLine, turn_line
+from visionocr.boxes import Box, TextLine, turn_box, turn_line
 from visionocr.checking import Checker
 from visionocr.choices import TextLayer
 from visionocr.documents.content import Content
@@ -51,7 +51,7 @@ class TurnedPage:
     by: int
     evidence: Evidence = field(default_factory=known)
     texts: tuple[str, ...] = LINES
-    best: float = 0.97
+    best: float = 0.99
     """The confidence with which it is read upright."""
     worst: float = 0.5
     drawn: list[tuple[int, float]] = field(default_factory=list)
@@ -128,6 +128,17 @@ def test_a_turned_page_is_asked_for_upright(by: int) -> None:
     assert [line.box for line in result.lines] == [turn_line(line, by).box for line in UPRIGHT]
     # One small look where the first reading shows the side, one more after the page was drawn anew.
     assert page.read == ([0, -by % 360, -by % 360] if by else [0])
+
+
+@pytest.mark.parametrize("by", [90, 180, 270])
+def test_doubts_have_their_places_on_the_page_as_displayed(by: int) -> None:
+    """A wrong number is marked where it stands on the page that lies there."""
+    wrong = GOOD.replace("1,250.00", "1,350.00")
+    (doubt,), (other,) = (page.ask(page.checker(), says=wrong)[0].doubts for page in (TurnedPage(by), TurnedPage(0)))
+    assert (doubt.text, doubt.instead) == (other.text, other.instead) == ("1,350.00", "1,250.00")
+    assert doubt.box is not None
+    assert other.box is not None
+    assert astuple(doubt.box) == pytest.approx(astuple(turn_box(other.box, by)))
 
 
 @pytest.mark.parametrize("by", [90, 180])
