@@ -182,7 +182,7 @@ def test_a_page_that_is_hard_to_read_is_not_turned() -> None:
 def test_the_better_quarter_wins_where_neither_is_clear() -> None:
     """Of a noisy page on its side both quarters are tried."""
     for by in (90, 270):
-        page = TurnedPage(by, best=0.75, worst=0.4)
+        page = TurnedPage(by, best=0.85, worst=0.4)
         assert page.ask(page.checker())[0].turn == -by % 360
         assert len(page.drawn) == 3
 
@@ -217,8 +217,15 @@ def test_a_page_on_its_side_that_cannot_be_turned_is_suspect(when: str) -> None:
     assert "could not be turned" in result.findings[0].message
 
 
+def test_what_nobody_can_read_is_not_turned() -> None:
+    """Noise may read a little better the wrong way round, and have tall boxes."""
+    for by in (90, 180):
+        page = TurnedPage(by, best=0.62, worst=0.4)
+        assert page.ask(page.checker())[0].turn == 0
+
+
 def test_vertical_writing_stands_upright() -> None:
-    """Columns of Chinese are tall, too; where they read well in no direction there is nothing wrong."""
+    """Columns of Chinese are tall, too: where they read well in no direction there is nothing wrong."""
     page = TurnedPage(90, texts=("山高水長" * 5, "天地玄黃" * 5, "宇宙洪荒" * 5), best=0.5)
     result, turns = page.ask(page.checker())
     assert (result.turn, set(turns)) == (0, {0})

@@ -19,11 +19,13 @@ CLEAR = 0.9
 """Confidence of a reading from which on its lines do not stand on their head. Measured on six drawn pages, turned in
 all four ways and read at 1000 and 1600 pixels: at least 0.95 on those that the engine can read (upright, and turned by
 90 degrees, because it turns upright what is tall); at most 0.69 on the others, 0.83 with the small model."""
+LIKELY = 0.8
+"""Confidence without which no page is turned: noise that nobody can read reached 0.62."""
 BETTER = 0.1
 """By how much the confidence of a page that is turned by 180 degrees must be higher than without, which noise lowers
 for both."""
-LEAST = 10
-"""Letters that tell something."""
+LEAST = 8
+"""Letters that tell something: a sign whose letters stand on top of each other is tall, too."""
 SMALL_SIDE = 1000
 """Long side in pixels of pages that are only read to find out which way up they are."""
 
@@ -76,12 +78,12 @@ class Turner:
         if _lies_sideways(reading, image):
             # The engine itself turns tall boxes by a quarter to the left.
             turns = (270, 90) if reading.confidence >= CLEAR else (90, 270)
-            may_be_vertical = _may_be_vertical(text)
-            found = self._try_turns(check, turns, redraw, least=CLEAR if may_be_vertical else 0.0)
-            check.is_askew = not found and not may_be_vertical
+            found = self._try_turns(check, turns, redraw, least=LIKELY)
+            check.is_askew = not found and not _may_be_vertical(text)
             return found
-        is_clear = reading.confidence >= CLEAR
-        return 0 if is_clear else self._try_turns(check, (180,), redraw, least=reading.confidence + BETTER)
+        if reading.confidence >= CLEAR:
+            return 0
+        return self._try_turns(check, (180,), redraw, least=max(LIKELY, reading.confidence + BETTER))
 
     def _try_turns(self, check: PageCheck, turns: Sequence[int], redraw: Redraw | None, *, least: float) -> int:
         """The first of these turns with which the page reads well, else the best; 0 where none reaches *least*."""
