@@ -49,10 +49,11 @@ def test_another_number(one: str, other: str) -> None:
         ("INV-1I", "INV-11", True),
         ("być", "byc", True),
         ("wydział", "wydzial", True),
+        ("FU-144667。", "FU-14466 70", True),
         ("149", "194", False),
         ("8", "3", False),
     ],
 )
 def test_what_engines_take_for_each_other(one: str, other: str, alike: bool) -> None:
-    """O and 0, l, I and 1, letters with and without a stroke; but no digits."""
+    """O and 0, l, I and 1, letters with and without a stroke, the Chinese full stop and 0; but no digits."""
     assert is_read_alike(one, other) is alike

@@ -79,7 +79,7 @@ def kind_of(alignment: Alignment, word: AnswerWord, *, is_exact: bool) -> DoubtK
         return DoubtKind.NUMBER if differ_in_decimals(word.text, there) else None
     if word.is_same or _is_note_mark(word.letters, letters):
         return None
-    if not is_exact and is_read_alike(word.letters, letters):
+    if not is_exact and is_read_alike(word.text, there):
         return None
     is_number = has_digit(word.letters) and has_digit(letters)
     # Engines join what stands close together, such as the ends of a word and of an amount.

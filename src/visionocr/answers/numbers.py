@@ -13,6 +13,8 @@ _THOUSANDS = re.compile(r"(?<=\d)['’\u00a0\u2009\u202f ](?=\d{3}(?!\d))")
 _EDGES = re.compile(r"^[^\d]+|[^\d]+$")
 _ALIKE = str.maketrans("oilłøđı", "01110d1")
 """What OCR engines take for each other: O and 0, l, I and 1, and letters with and without a stroke."""
+_FULL_STOP = "。"
+"""Of Chinese and Japanese; engines take it for a 0, too."""
 
 
 def has_digit(text: str) -> bool:
@@ -22,7 +24,11 @@ def has_digit(text: str) -> bool:
 
 def is_read_alike(one: str, other: str) -> bool:
     """Whether two texts differ in nothing but what OCR engines take for each other."""
-    return normalise(one).translate(_ALIKE) == normalise(other).translate(_ALIKE)
+    return not _readings(one).isdisjoint(_readings(other))
+
+
+def _readings(text: str) -> set[str]:
+    return {normalise(each).translate(_ALIKE) for each in (text, text.replace(_FULL_STOP, "0"))}
 
 
 def differ_in_decimals(one: str, other: str) -> bool:
