@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from visionocr.choices import CrossCheck, LocalModel, PageBreaks, TextLayer, Wire
+from visionocr.choices import CrossCheck, LocalModel, PageBreaks, Rotate, TextLayer, Wire
 from visionocr.types import Headers, Tables
 
 SAMPLES: dict[str, tuple[str, Any]] = {
@@ -29,6 +29,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "text_layer": ("ignore", TextLayer.IGNORE),
     "cross_check": ("off", CrossCheck.OFF),
     "repair_numbers": ("true", True),
+    "rotate": ("90", Rotate.QUARTER),
     "keep_blank": ("true", True),
     "temperature": ("0.5", 0.5),
     "top_p": ("0.9", 0.9),

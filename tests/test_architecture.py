@@ -25,6 +25,7 @@ LAYERS = (
     {"engines", "evaluation"},
     {"server_info", "vision_check", "shape_check"},
     {"checking", "loaded", "page_answer", "transcript"},
+    {"upright"},
     {"asking", "record_answer"},
     {"reader", "extracting"},
     {"job"},

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from itertools import product
+from typing import Any
 
 import pytest
 
-from visionocr.job import choose_sampler
+from fakes.stand_ins import FakeEngine
+from visionocr.choices import Rotate
+from visionocr.job import Job, choose_sampler, decide
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings
 from visionocr.types import Sampler
@@ -63,3 +67,27 @@ def test_a_temperature_is_not_cancelled_by_a_greedy_preset(task: str) -> None:
     """A preset's ``top_k`` of 1 gives way to the user's temperature."""
     assert PRESETS["qwen2.5-vl"].reading_sampler.top_k == 1
     assert choose_sampler(Settings(temperature=0.5), PRESETS["qwen2.5-vl"], TASKS[task]).top_k == 0
+
+
+def decided(**settings: Any) -> Job:
+    """The job of a run with the embedded engine."""
+    engine = FakeEngine()
+    engine.server = replace(engine.server, reads_only=True)
+    return decide(engine, Settings(**settings), LIBRARY, TASKS["transcribe"])
+
+
+@pytest.mark.parametrize(("rotate", "turn", "is_found"), [("auto", 0, True), ("off", 0, False), ("90", 90, False)])
+def test_pages_are_turned_as_the_setting_says(rotate: str, turn: int, is_found: bool) -> None:
+    """All by the same angle, or each as it needs, or none."""
+    job = decided(rotate=Rotate(rotate))
+    assert (job.plan.spec.turn, job.checks.turn_pages) == (turn, is_found)
+
+
+def test_answers_to_turned_pages_are_others() -> None:
+    """A journal of another setting is not gone on with; one of a version that turned nothing is."""
+    prints = [decided(rotate=rotate).fingerprint for rotate in Rotate]
+    assert all(prints.count(one) == 1 for one in prints)
+    usual = decided().fingerprint
+    assert usual == prints[0]
+    assert "rotate" not in usual
+    assert "turn" not in usual["raster"]

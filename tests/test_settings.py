@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from setting_samples import SAMPLES
+from visionocr.choices import Rotate
 from visionocr.errors import ConfigurationError, UsageError, VisionOcrError
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
@@ -390,3 +391,12 @@ def test_invalid_list_of_addresses(written: str, config: Path) -> None:
     """An empty list, or one with something other than addresses, is an error."""
     with pytest.raises(ConfigurationError, match=r"config\.toml"):
         from_config(config, f"api_url = {written}\n")
+
+
+def test_a_choice_that_is_a_number_needs_no_quotes(config: Path) -> None:
+    """In a config file ``rotate = 90`` means what ``rotate = "90"`` does; another number is named in the error."""
+    config.write_text("rotate = 90\n")
+    assert load_settings(environment={}, config=config).rotate is Rotate.QUARTER
+    config.write_text("rotate = 45\n")
+    with pytest.raises(ConfigurationError, match="is not one of auto, off, 90, 180, 270"):
+        load_settings(environment={}, config=config)

@@ -14,7 +14,17 @@ from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
 from visionocr.loaded import Loaded, unreadable
-from visionocr.page_answer import PageAnswer, add_costs, add_known, drop_loop, make_failure, rate, take_share
+from visionocr.page_answer import (
+    PageAnswer,
+    add_costs,
+    add_earlier,
+    add_finding,
+    drop_loop,
+    join_answers,
+    make_failure,
+    rate,
+    take_share,
+)
 from visionocr.prompting.reask import Redraw, choose_image, resample, shrink
 from visionocr.prompting.render import Question, build_request
 from visionocr.transcript import convert_completion, write_blocks
@@ -34,6 +44,7 @@ from visionocr.types import (
     Status,
     ignore,
 )
+from visionocr.upright import Turner, describe_askew
 
 
 class Asker:
@@ -52,6 +63,7 @@ class Asker:
         self._engine = engine
         self._question = question
         self._max_asks = max_asks
+        self._turner = Turner(engine, question)
         self._observer = observer
 
     @property
@@ -66,43 +78,53 @@ class Asker:
         meet every page: a server that is unreachable, refuses requests, or stays busy.
         """
         settled = {loaded.page: result for loaded in group if (result := self._without_request(loaded)) is not None}
-        open_ = [loaded for loaded in group if loaded.page not in settled]
-        if len(open_) > 1 and all(len(loaded.images) == 1 for loaded in open_):
+        open_ = [self._begin(loaded, redraw) for loaded in group if loaded.page not in settled]
+        if len(open_) > 1 and all(len(loaded.images) == 1 for loaded, _ in open_):
             results = self._read_batch(open_, redraw)
         else:
-            results = [self._read_page(loaded, redraw) for loaded in open_]
+            results = [self._read_page(loaded, check, redraw) for loaded, check in open_]
         settled.update({result.page: result for result in results})
         return [settled[loaded.page] for loaded in group]
 
     def _read_page(
-        self,
-        loaded: Loaded,
-        redraw: Redraw | None,
-        check: PageCheck | None = None,
-        earlier: PageAnswer | None = None,
+        self, loaded: Loaded, check: PageCheck | None, redraw: Redraw | None, earlier: PageAnswer | None = None
     ) -> PageResult:
-        check = check or self._begin_check(loaded)
         # The parts of a strip were cut to fit; drawn smaller, they would be cut elsewhere.
         again = redraw if len(loaded.images) == 1 else None
         answers = [self._ask(image, again, check, earlier) for image in loaded.images]
-        return self._add_lines(self._result(loaded, answers), loaded, check)
+        return self._finish(loaded, check, redraw, answers)
+
+    def _finish(
+        self, loaded: Loaded, check: PageCheck | None, redraw: Redraw | None, answers: Sequence[PageAnswer]
+    ) -> PageResult:
+        """The result of a page; where it turns out not to stand upright, it is turned and asked for again."""
+        turned = None if check is None else self._turner.turn(loaded, check, redraw, wait=True)
+        if turned is not None:
+            return add_earlier(self._read_page(turned, self._begin_check(turned), redraw), answers)
+        result = self._add_lines(self._result(loaded, answers), loaded, check)
+        return result if check is None or not check.is_askew else add_finding(result, describe_askew())
+
+    def _begin(self, loaded: Loaded, redraw: Redraw | None) -> tuple[Loaded, PageCheck | None]:
+        """A page as it is to be asked for, upright as far as is known yet, and what its answers are compared with."""
+        check = self._begin_check(loaded)
+        turned = None if check is None else self._turner.turn(loaded, check, redraw, wait=False)
+        return (loaded, check) if turned is None else (turned, self._begin_check(turned))
 
     def _begin_check(self, loaded: Loaded) -> PageCheck | None:
         """What answers to a page will be compared with; ``None`` where they are no transcripts."""
         return self._checker.begin(loaded.images) if self._question.is_transcription else None
 
-    def _read_batch(self, group: Sequence[Loaded], redraw: Redraw | None) -> list[PageResult]:
-        images = [loaded.images[0] for loaded in group]
+    def _read_batch(self, group: Sequence[tuple[Loaded, PageCheck | None]], redraw: Redraw | None) -> list[PageResult]:
+        images = [loaded.images[0] for loaded, _ in group]
         if self._too_large(images):
-            return [self._read_page(loaded, redraw) for loaded in group]
+            return [self._read_page(loaded, check, redraw) for loaded, check in group]
         request = build_request(self._question, images)
-        checks = [self._begin_check(loaded) for loaded in group]
-        for loaded in group:
+        for loaded, _ in group:
             self._observer(Asked(loaded.page, 1))
         try:
             completion = self._engine.complete(request)
         except (AnswerUnusable, RequestRefused):
-            return [self._read_page(loaded, redraw, check) for loaded, check in zip(group, checks, strict=True)]
+            return [self._read_page(loaded, check, redraw) for loaded, check in group]
         whole = self._clean(completion.text, request)
         texts = split_by_marks(whole.text, len(group))
         if texts is None:
@@ -111,23 +133,20 @@ class Asker:
                 "the page marks of a batch were missing or out of order: its pages were read one by one",
                 Severity.INFO,
             )
-            return [
-                _with_finding(self._read_page(loaded, redraw, check), note)
-                for loaded, check in zip(group, checks, strict=True)
-            ]
+            pages = [self._read_page(loaded, check, redraw) for loaded, check in group]
+            return [replace(add_finding(page, note), asks=page.asks + 1) for page in pages]
         results = []
-        for index, (loaded, check, text) in enumerate(zip(group, checks, texts, strict=True)):
+        for index, ((loaded, check), text) in enumerate(zip(group, texts, strict=True)):
             # The finish reason concerns the last page only; the token counts are those of the whole request.
             own = completion if index == len(group) - 1 else replace(completion, finish_reason=FinishReason.STOP)
             cleaned = self._clean(text, request)
             cleaned = replace(cleaned, removed=whole.removed + cleaned.removed)
             answer = self._judge(own, cleaned, request, loaded.images[0], check)
             answer = take_share(answer, index, len(group))
-            good = answer.is_good
-            if good:
-                results.append(self._add_lines(self._result(loaded, [answer]), loaded, check))
+            if answer.is_good:
+                results.append(self._finish(loaded, check, redraw, [answer]))
             else:
-                results.append(self._read_page(loaded, redraw, check, answer))
+                results.append(self._read_page(loaded, check, redraw, answer))
         return results
 
     def _ask(
@@ -143,7 +162,7 @@ class Asker:
             image, answer, final = self._ask_once(image, redraw, sampler, ask, check)
             spent.append(answer)
             best = answer if best is None else max(best, answer, key=rate)
-            if answer.is_good or final:
+            if answer.is_good or final or (check is not None and redraw and self._turner.find_turn(check, redraw)):
                 break
         assert best is not None
         return drop_loop(add_costs(best, spent))
@@ -215,34 +234,13 @@ class Asker:
 
     def _result(self, loaded: Loaded, answers: Sequence[PageAnswer]) -> PageResult:
         image = loaded.images[0]
-        findings = (
-            *image.findings,
-            *describe_layer(image.evidence),
-            *(finding for answer in answers for finding in answer.findings),
-        )
-        status = status_of(findings)
-        joint = "\n\n" if self._question.task.markdown else "\n"
-        text = joint.join(answer.text for answer in answers if answer.text)
-        if status is Status.FAILED and text and any(answer.is_good for answer in answers):
-            status = Status.SUSPECT  # of a page in several parts some were read: they are not thrown away
-        return PageResult(
-            page=loaded.page,
-            text="" if status is Status.FAILED else text,
-            status=status,
-            findings=_unique(findings),
-            asks=sum(answer.asks for answer in answers),
-            retries=sum(answer.retries for answer in answers),
-            server=answers[-1].server or self._engine.server.url,
-            model=answers[-1].model or self._engine.server.model,
-            seconds=sum(answer.seconds for answer in answers),
-            prompt_tokens=add_known(answer.prompt_tokens for answer in answers),
-            completion_tokens=add_known(answer.completion_tokens for answer in answers),
-            width=image.width,
-            height=image.height,
-            blocks=tuple(block for answer in answers for block in answer.blocks),
-            lines=tuple(line for answer in answers for line in answer.lines) if self._checker.keeps_lines else (),
-            doubts=tuple(doubt for answer in answers for doubt in answer.doubts),
-            checked_with=answers[-1].checked_with,
+        findings = (*image.findings, *describe_layer(image.evidence))
+        result = join_answers(image, findings, answers, "\n\n" if self._question.task.markdown else "\n")
+        return replace(
+            result,
+            server=result.server or self._engine.server.url,
+            model=result.model or self._engine.server.model,
+            lines=result.lines if self._checker.keeps_lines else (),
         )
 
     def _add_lines(self, result: PageResult, loaded: Loaded, check: PageCheck | None) -> PageResult:
@@ -290,11 +288,3 @@ class Asker:
     def _too_large(self, images: Iterable[PageImage]) -> bool:
         limit = self._engine.server.max_body
         return limit is not None and sum(len(image.data) for image in images) * 4 // 3 > limit * 0.95
-
-
-def _with_finding(result: PageResult, finding: Finding) -> PageResult:
-    return replace(result, findings=(finding, *result.findings), asks=result.asks + 1)
-
-
-def _unique(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(dict.fromkeys(findings))

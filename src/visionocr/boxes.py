@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,31 @@ class TextLine:
     """The words of the line, where their boxes are known."""
 
 
-def place_box(box: Box, region: Box) -> Box:
-    """A box in fractions of a part of the page, as one in fractions of the page."""
+def turn_box(box: Box, turn: int) -> Box:
+    """A box in fractions of a picture, as one in fractions of the picture turned by so many degrees clockwise."""
+    match turn % 360:
+        case 90:
+            return Box(1 - box.bottom, box.left, 1 - box.top, box.right)
+        case 180:
+            return Box(1 - box.right, 1 - box.bottom, 1 - box.left, 1 - box.top)
+        case 270:
+            return Box(box.top, 1 - box.right, box.bottom, 1 - box.left)
+        case _:
+            return box
+
+
+def turn_line(line: TextLine, turn: int) -> TextLine:
+    """A line with its words, placed as ``turn_box`` does."""
+    words = tuple(replace(word, box=turn_box(word.box, turn)) for word in line.words)
+    return replace(line, box=turn_box(line.box, turn), words=words)
+
+
+def place_box(box: Box, region: Box, turn: int = 0) -> Box:
+    """A box in fractions of a picture, as one in fractions of the page.
+
+    The picture shows *region* of the page, turned by *turn* degrees clockwise.
+    """
+    box = turn_box(box, -turn)
     width, height = region.right - region.left, region.bottom - region.top
     return Box(
         region.left + box.left * width,

@@ -11,7 +11,7 @@ from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
 from visionocr.answers.repair import repair_numbers
 from visionocr.blocks import Block
-from visionocr.boxes import TextLine
+from visionocr.boxes import TextLine, turn_box, turn_line
 from visionocr.choices import CrossCheck, TextLayer
 from visionocr.engines import local
 from visionocr.engines.second_reader import MOST_READERS, NICENESS, SecondReader
@@ -35,6 +35,8 @@ class Checks:
     repair: bool = False
     keep_lines: bool = False
     """An output needs the places of words."""
+    turn_pages: bool = True
+    """Pages that do not stand upright are turned."""
 
 
 def open_checker(checks: Checks, stop: Stop, observer: Observer = ignore) -> Checker:
@@ -44,6 +46,7 @@ def open_checker(checks: Checks, stop: Stop, observer: Observer = ignore) -> Che
         _open_second_reader(checks.cross_check, observer),
         repair=checks.repair,
         keeps_lines=checks.keep_lines,
+        turns_pages=checks.turn_pages,
         stop=stop,
     )
 
@@ -67,13 +70,16 @@ class Checker:
         *,
         repair: bool = False,
         keeps_lines: bool = False,
+        turns_pages: bool = True,
         stop: Stop | None = None,
     ) -> None:
         """*repair*: set numbers right that a trusted text layer contradicts. *second_reader* is closed with this.
 
-        *keeps_lines*: results are to have the lines that they were compared with.
+        *keeps_lines*: results are to have the lines that they were compared with. *turns_pages*: pages that do not
+        stand upright are to be turned.
         """
         self.keeps_lines = keeps_lines
+        self._turns_pages = turns_pages
         self.text_layer = text_layer
         self._second_reader = second_reader
         self._repair = repair
@@ -93,14 +99,21 @@ class Checker:
         check = PageCheck(images, layer, self._second_reader, repair=self._repair, stop=self._stop)
         if layer is None:
             check.begin_reading()
+        if images[0].turn or not self._turns_pages:
+            check.turn = 0
         return check
 
     def take_layer(self, evidence: Evidence | None) -> tuple[Block, ...]:
         """The page from its text layer; nothing unless that is to be taken and can be trusted."""
         if self.text_layer is not TextLayer.USE or evidence is None or not evidence.is_layer_trusted:
             return ()
+        turn = evidence.layer_turn if self._turns_pages else 0
         width, height = evidence.width, evidence.height
-        return read_page(from_text_lines(evidence.text_layer, width, height), width, height)
+        if turn in {90, 270}:
+            width, height = height, width
+        lines = [turn_line(line, turn) for line in evidence.text_layer]
+        blocks = read_page(from_text_lines(lines, width, height), width, height)
+        return tuple(replace(block, box=block.box and turn_box(block.box, -turn)) for block in blocks)
 
     def close(self) -> None:
         """End what the second reader reads; from any thread."""
@@ -120,8 +133,14 @@ class PageCheck:
         repair: bool = False,
         stop: Stop,
     ) -> None:
-        self._images = images
+        self.images = images
+        self.turn: int | None = None
+        """Degrees clockwise by which the page has to be turned; ``None``: not known yet."""
+        self.is_askew = False
+        """It does not stand upright, and could not be turned."""
         self._layer = layer
+        self._own: list[Reference] = []
+        """What the engine itself saw."""
         self._second_reader = second_reader
         self._reading: Future[Reference | None] | None = None
         self._repair = repair
@@ -130,7 +149,7 @@ class PageCheck:
     def begin_reading(self) -> None:
         """Let the second reader begin, where there is one."""
         if self._second_reader is not None and self._reading is None:
-            self._reading = self._second_reader.begin(self._images)
+            self._reading = self._second_reader.begin(self.images)
 
     def references(self) -> Iterator[Reference]:
         """What is known of the page: its text layer, then what the second reader reads, which is waited for."""
@@ -150,10 +169,17 @@ class PageCheck:
 
         A text layer that disagrees with the answer is believed only if the second reader does not contradict it.
         """
+        region = turn_box(image.region, image.turn)
 
         def weigh(text: str, reference: Reference | None) -> Comparison:
-            return compare(text, reference, image.evidence, markdown=markdown, region=image.region)
+            seen = reference and _turn_reference(reference, image.turn)
+            evidence = image.evidence and _turn_size(image.evidence, image.turn)
+            found = compare(text, seen, evidence, markdown=markdown, region=region)
+            doubts = (replace(doubt, box=doubt.box and turn_box(doubt.box, -image.turn)) for doubt in found.doubts)
+            return replace(found, doubts=tuple(doubts))
 
+        if own is not None:
+            self._own.append(own)
         comparison = weigh(text, self._layer or self._wait_for_reading())
         if self._layer is None or status_of(comparison.findings) is Status.OK:
             return text, comparison
@@ -165,11 +191,29 @@ class PageCheck:
             doubted = describe_distrust("it says something else than the page shows")
             return text, replace(comparison, findings=(doubted, *comparison.findings))
         if self._repair:
-            text, repaired = repair_numbers(text, self._layer, markdown=markdown, region=image.region)
+            layer = _turn_reference(self._layer, image.turn)
+            text, repaired = repair_numbers(text, layer, markdown=markdown, region=region)
             if repaired is not None:
                 comparison = weigh(text, self._layer)
                 comparison = replace(comparison, findings=(repaired, *comparison.findings))
         return text, comparison
+
+    @property
+    def has_layer(self) -> bool:
+        """Whether the page has a text layer that is believed."""
+        return self._layer is not None
+
+    def find_reading(self, *, wait: bool) -> Reference | None:
+        """What the engine itself saw of the page, else what the second reader did: where it is ready, or *wait*."""
+        if self._own:
+            lines = tuple(line for reading in self._own for line in reading.lines)
+            return Reference(Source.SECOND_READER, lines, min(reading.confidence for reading in self._own))
+        is_ready = self._reading is not None and self._reading.done()
+        return self._wait_for_reading() if wait or is_ready else None
+
+    def read(self, images: Sequence[PageImage]) -> Reference | None:
+        """Another reading by the second reader, at once; ``None`` where there is none, or it could not be read."""
+        return None if self._second_reader is None else self._second_reader.read(images)
 
     def find_lines(self) -> tuple[TextLine, ...]:
         """The lines of the page: of the text layer that is believed, else of the second reader."""
@@ -183,6 +227,16 @@ class PageCheck:
             if self._stop.is_requested:
                 return None
         return None if self._reading.cancelled() else self._reading.result()
+
+
+def _turn_reference(reference: Reference, turn: int) -> Reference:
+    """The lines where they stand in an image turned so: there they run from left to right."""
+    return replace(reference, lines=tuple(turn_line(line, turn) for line in reference.lines)) if turn else reference
+
+
+def _turn_size(evidence: Evidence, turn: int) -> Evidence:
+    """The evidence with width and height of the page as an image turned so shows it."""
+    return replace(evidence, width=evidence.height, height=evidence.width) if turn in {90, 270} else evidence
 
 
 def describe_layer(evidence: Evidence | None) -> tuple[Finding, ...]:

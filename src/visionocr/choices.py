@@ -61,6 +61,18 @@ class TextLayer(StrEnum):
     IGNORE = "ignore"
 
 
+class Rotate(StrEnum):
+    """How pages are turned before they are read."""
+
+    AUTO = "auto"
+    """Upright, where the direction of their lines is known."""
+    OFF = "off"
+    QUARTER = "90"
+    """All of them, by so many degrees clockwise."""
+    HALF = "180"
+    THREE_QUARTERS = "270"
+
+
 class CrossCheck(StrEnum):
     """When a second reader reads beside the model."""
 

@@ -31,6 +31,10 @@ class Evidence:
 
     dpi: float = 0.0
     """Units of width and height an inch: 72 for points, 0 for pixels."""
+    layer_turn: int = 0
+    """Degrees clockwise by which the page has to be turned so that most letters of its text layer stand upright."""
+    may_lie_sideways: bool = False
+    """The pixels hold more print when they are looked at from the side; not looked for where the text layer is all."""
 
     @property
     def is_layer_trusted(self) -> bool:

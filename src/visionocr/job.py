@@ -10,7 +10,7 @@ from typing import Any
 from visionocr import vision_check
 from visionocr.asking import Asker
 from visionocr.checking import Checks, open_checker
-from visionocr.choices import CrossCheck, TextLayer
+from visionocr.choices import CrossCheck, Rotate, TextLayer
 from visionocr.engines import local
 from visionocr.engines.choose import VISION_HINT, open_engine
 from visionocr.engines.connect import servers_of, together
@@ -33,6 +33,7 @@ from visionocr.types import (
     PageResult,
     PageSource,
     Preset,
+    RasterSpec,
     Sampler,
     Server,
     Task,
@@ -69,10 +70,13 @@ class Job:
         question = self.question
         raster = asdict(self.plan.spec)
         del raster["find_evidence"]
+        if not raster["turn"]:
+            del raster["turn"]  # as in journals of versions that turned no page
         changes = {"text_layer": "use"} if self.checks.text_layer is TextLayer.USE else {}
         return (
             changes
             | ({"repair_numbers": True} if self.checks.repair else {})
+            | ({} if self.checks.turn_pages or "turn" in raster else {"rotate": "off"})
             | {
                 "model": self.engine.server.model,
                 "preset": question.preset.name,
@@ -231,14 +235,18 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
         max_side=settings.max_side,
         clamped_side=kept,
     )
-    if settings.keep_blank:
-        plan = replace(plan, spec=replace(plan.spec, find_blank=False))
-    if question.is_transcription:
-        plan = replace(plan, spec=replace(plan.spec, find_evidence=True))
+    plan = replace(plan, spec=_complete_spec(plan.spec, settings, question))
     for note in plan.notes:
         observer(Notice(note, warning=True))
     question = replace(question, max_length=plan.max_length)
     return Job(engine, question, plan, match, settings.max_asks, observer, kept, choose_checks(settings, question))
+
+
+def _complete_spec(spec: RasterSpec, settings: Settings, question: Question) -> RasterSpec:
+    """What is wanted of the pages' rasters besides their size."""
+    turn = 0 if settings.rotate in {Rotate.AUTO, Rotate.OFF} else int(settings.rotate)
+    find_blank = spec.find_blank and not settings.keep_blank
+    return replace(spec, find_blank=find_blank, find_evidence=question.is_transcription, turn=turn)
 
 
 def choose_checks(settings: Settings, question: Question) -> Checks:
@@ -247,7 +255,8 @@ def choose_checks(settings: Settings, question: Question) -> Checks:
     cross_check = settings.cross_check if question.is_transcription and not is_alone else CrossCheck.OFF
     if settings.needs_places and not is_alone:
         cross_check = _require_places(settings, question)
-    return Checks(settings.text_layer, cross_check, settings.repair_numbers, settings.needs_places)
+    turn_pages = settings.rotate is Rotate.AUTO
+    return Checks(settings.text_layer, cross_check, settings.repair_numbers, settings.needs_places, turn_pages)
 
 
 def _require_places(settings: Settings, question: Question) -> CrossCheck:

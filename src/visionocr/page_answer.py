@@ -10,7 +10,7 @@ from visionocr.answers.repetition import cut_loop, find_loop
 from visionocr.blocks import Block
 from visionocr.boxes import TextLine
 from visionocr.evidence import Doubt
-from visionocr.types import Finding, FindingKind, Severity, Status
+from visionocr.types import Finding, FindingKind, PageImage, PageResult, Severity, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,26 @@ def make_failure(message: str) -> PageAnswer:
     return PageAnswer("", (Finding(FindingKind.SERVER, message, Severity.FAILED),))
 
 
+def add_earlier(result: PageResult, earlier: Sequence[PageAnswer]) -> PageResult:
+    """*result* with the cost of answers that were given up before."""
+    return replace(
+        result,
+        asks=result.asks + sum(answer.asks for answer in earlier),
+        retries=result.retries + sum(answer.retries for answer in earlier),
+        seconds=result.seconds + sum(answer.seconds for answer in earlier),
+        prompt_tokens=add_known([result.prompt_tokens, *(answer.prompt_tokens for answer in earlier)]),
+        completion_tokens=add_known([result.completion_tokens, *(answer.completion_tokens for answer in earlier)]),
+    )
+
+
+def add_finding(result: PageResult, finding: Finding) -> PageResult:
+    """*result* with another finding, which may make its status worse."""
+    status = result.status
+    if status is Status.OK:
+        status = status_of([finding])
+    return replace(result, findings=(finding, *result.findings), status=status)
+
+
 def drop_loop(answer: PageAnswer) -> PageAnswer:
     """The answer with one copy of a loop's piece: the finding mentions the others."""
     if not any(finding.kind is FindingKind.REPETITION for finding in answer.findings):
@@ -60,6 +80,40 @@ def add_costs(best: PageAnswer, spent: Sequence[PageAnswer]) -> PageAnswer:
         seconds=sum(answer.seconds for answer in spent),
         prompt_tokens=add_known(answer.prompt_tokens for answer in spent),
         completion_tokens=add_known(answer.completion_tokens for answer in spent),
+    )
+
+
+def join_answers(
+    image: PageImage, findings: tuple[Finding, ...], answers: Sequence[PageAnswer], joint: str
+) -> PageResult:
+    """The result of a page: one answer for each of its images, of which *image* is the first.
+
+    *findings* are about the page itself. *joint* stands between the texts.
+    """
+    findings = (*findings, *(finding for answer in answers for finding in answer.findings))
+    status = status_of(findings)
+    text = joint.join(answer.text for answer in answers if answer.text)
+    if status is Status.FAILED and text and any(answer.is_good for answer in answers):
+        status = Status.SUSPECT  # of a page in several parts some were read: they are not thrown away
+    return PageResult(
+        page=image.page,
+        text="" if status is Status.FAILED else text,
+        status=status,
+        findings=tuple(dict.fromkeys(findings)),
+        asks=sum(answer.asks for answer in answers),
+        retries=sum(answer.retries for answer in answers),
+        server=answers[-1].server,
+        model=answers[-1].model,
+        seconds=sum(answer.seconds for answer in answers),
+        prompt_tokens=add_known(answer.prompt_tokens for answer in answers),
+        completion_tokens=add_known(answer.completion_tokens for answer in answers),
+        width=image.width,
+        height=image.height,
+        blocks=tuple(block for answer in answers for block in answer.blocks),
+        lines=tuple(line for answer in answers for line in answer.lines),
+        doubts=tuple(doubt for answer in answers for doubt in answer.doubts),
+        checked_with=answers[-1].checked_with,
+        turn=image.turn,
     )
 
 

@@ -66,11 +66,11 @@ def is_tall(line: TextLine, width: float, height: float) -> bool:
 def place_words(line: TextLine, width: float, height: float) -> tuple[Word, ...]:
     """The words of a line with their places, none of them empty.
 
-    Where the line has none, or runs down the page and they do not, its text is split at white space, and its box is
-    shared out by the number of letters. *width* and *height* are the page's, in any unit.
+    Where the line has none, or runs up or down the page and they do not, its text is split at white space, and its box
+    is shared out by the number of letters. *width* and *height* are the page's, in any unit.
     """
     down = is_tall(line, width, height)
-    if line.words and (not down or line.words[0].box.bottom < line.words[-1].box.bottom):
+    if line.words and (not down or line.words[0].box.bottom != line.words[-1].box.bottom):
         return tuple(word for word in line.words if word.text.strip())
     texts = line.text.split()
     share = 1 / max(1, len(" ".join(texts)))

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.loaded import Loaded
-from visionocr.prompting.reask import Redraw
+from visionocr.prompting.reask import Redraw, respecify
 from visionocr.stop import Stop
 from visionocr.types import (
     Answered,
@@ -189,14 +189,15 @@ class Reader:
 
     def _render(self, page: Loaded) -> Loaded:
         try:
-            return replace(page, images=self._source.load(page.page, self._spec))
+            # The lines of a known result are read as it was.
+            spec = self._spec if page.known is None else replace(self._spec, turn=page.known.turn)
+            return replace(page, images=self._source.load(page.page, spec))
         except DocumentError as error:
             return page if page.known is not None else replace(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float) -> tuple[PageImage, ...]:
-        """Render a page again, smaller; for the asking threads, in a rendering thread."""
-        side = max(1, int(max(image.width, image.height) * scale))
-        spec = replace(self._spec, dpi=None, max_side=side)
+        """Render a page again, smaller or turned; for the asking threads, in a rendering thread."""
+        spec = respecify(self._spec, image, scale)
         return self._result(self._rendering.submit(self._source.load, image.page, spec))
 
     def _read(self, loading: Future[list[Loaded]]) -> list[PageResult]:

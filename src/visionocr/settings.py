@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from enum import EnumType
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from visionocr.choices import PLACED, CrossCheck, Format, LocalModel, PageBreaks, TextLayer, Wire
+from visionocr.choices import PLACED, CrossCheck, Format, LocalModel, PageBreaks, Rotate, TextLayer, Wire
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.text import did_you_mean
 from visionocr.types import Headers, Tables
@@ -85,6 +86,11 @@ class Settings:
         "a core is to spare and it keeps up with the server.",
     )
     repair_numbers: bool = _setting(False, "Replace numbers that differ from a trusted text layer.")
+    rotate: Rotate = _setting(
+        Rotate.AUTO,
+        "Turn pages that lie on their side or stand on their head (needs a text layer or the embedded engine), or turn "
+        "all pages by so many degrees clockwise.",
+    )
     keep_blank: bool = _setting(False, "Send blank pages to the model, too.")
     temperature: float | None = _setting(None, "Sampling temperature, 0 to 5; 0 is greedy.", least=0, most=5)
     top_p: float | None = _setting(None, "Nucleus sampling threshold, 0 to 1.", least=0, most=1)
@@ -228,7 +234,10 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     """*value* as the type of the setting *name*, within its limits."""
     metadata = FIELDS[name].metadata
     where = f"{origin}: {'it' if 'secret' in metadata else repr(value)}"
-    result = convert(_parse(value, TYPES[name]) if isinstance(value, str) else value, TYPES[name], where)
+    kind = TYPES[name]
+    if isinstance(kind, EnumType) and type(value) is int:
+        value = str(value)  # a config file may have a number without quotes
+    result = convert(_parse(value, kind) if isinstance(value, str) else value, kind, where)
     if isinstance(result, float) and not math.isfinite(result):
         raise ConfigurationError(f"{where} is not a number")
     if isinstance(result, tuple):

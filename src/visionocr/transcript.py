@@ -28,7 +28,9 @@ def convert_completion(completion: Completion, text: str, image: PageImage, ques
         height=image.height,
         expected=question.answer_format,
     )
-    blocks = (replace(block, box=block.box and place_box(block.box, image.region)) for block in converted.blocks)
+    blocks = (
+        replace(block, box=block.box and place_box(block.box, image.region, image.turn)) for block in converted.blocks
+    )
     return replace(converted, blocks=tuple(blocks))
 
 

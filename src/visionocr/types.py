@@ -152,6 +152,8 @@ class RasterSpec:
     """Detect blank pages."""
     find_evidence: bool = False
     """Give the page's evidence with its images."""
+    turn: int = 0
+    """Degrees clockwise by which the picture is turned before it is cut and shrunk: 0, 90, 180 or 270."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ class PageImage:
     """The page is blank. All parts of a page have the same value."""
     region: Box = Box(0.0, 0.0, 1.0, 1.0)
     """The part of the page that it shows; reaches over the page where it was padded with white."""
+    turn: int = 0
+    """Degrees clockwise by which it was turned; *region* and *evidence* are those of the page as it is displayed."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
 
@@ -498,6 +502,8 @@ class PageResult:
     """The lines of the page with their places, where an output needs them: of its text layer or of a second reader."""
     size: PageSize | None = None
     """Of the page, where an output needs it."""
+    turn: int = 0
+    """Degrees clockwise by which its image was turned. All boxes are places on the page as it is displayed."""
 
 
 @dataclass(frozen=True, slots=True)

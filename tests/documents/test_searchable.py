@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from drawing import encrypted, pdf_bytes, picture_bytes
 from pdf_readers import READERS, check_with_qpdf, read_with_mupdf
 from visionocr.blocks import BlockKind
-from visionocr.boxes import Box, TextLine, Word
+from visionocr.boxes import Box, TextLine, Word, turn_line
 from visionocr.documents import searchable
 from visionocr.documents.content import Content
 from visionocr.documents.searchable import NO_RESULT, SearchablePdf, Written, write_searchable
@@ -192,6 +192,31 @@ def test_a_line_down_the_page(tmp_path: Path) -> None:
     assert (first[4], second[4]) == ("one", "three")
     assert (first[1], second[3]) == pytest.approx((0.1 * height, 0.9 * height), abs=1)
     assert first[3] < second[1]
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("reader", READERS)
+def test_lines_of_turned_pages_come_back_whole(reader: str, turn: int, tmp_path: Path) -> None:
+    """Text that runs up or down the page, or stands on its head, is found by its words and in its places."""
+    boxes = Box(0.2, 0.5, 0.4, 0.52), Box(0.45, 0.5, 0.7, 0.52)
+    words = tuple(Word(text, box) for text, box in zip(("found", "again"), boxes, strict=True))
+    line = turn_line(TextLine("found again", Box(0.2, 0.5, 0.7, 0.52), words=words), turn)
+    placed = PlacedPage(1, 1000, 1400, (PlacedBlock(BlockKind.TEXT, _PAGE, (line,)),))
+    path = _write(_scan(), placed, folder=tmp_path)
+    found = _words(READERS[reader](path))
+    assert found == (["again", "found"] if (reader, turn) == ("pdfium", 180) else ["found", "again"])  # by their places
+    with _mupdf.open(path) as pdf:
+        ((direction, text),) = [
+            (line["dir"], "".join(span["text"] for span in line["spans"]).strip())
+            for block in pdf[0].get_text("dict")["blocks"]
+            for line in block.get("lines", ())
+        ]
+        assert (direction, text) == ({90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn], "found again")
+        width, height = pdf[0].rect.width, pdf[0].rect.height
+        for (left, top, right, bottom, *_), word in zip(pdf[0].get_text("words"), line.words, strict=True):
+            box = word.box
+            expected = box.left * width, box.top * height, box.right * width, box.bottom * height
+            assert (left, top, right, bottom) == pytest.approx(expected, abs=1)
 
 
 @pytest.mark.parametrize("renderer", _RENDERERS)

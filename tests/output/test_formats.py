@@ -20,7 +20,18 @@ COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->
 """How a reader of our files finds a page: one line, no ``--`` and no ``>`` inside."""
 KEYS = {
     *("document", "page", "pages", "digest", "status", "text", "findings", "blocks", "doubts", "checked_with"),
-    *("asks", "retries", "server", "model", "seconds", "prompt_tokens", "completion_tokens", "width", "height"),
+    *(
+        "asks",
+        "retries",
+        "server",
+        "model",
+        "seconds",
+        "prompt_tokens",
+        "completion_tokens",
+        "width",
+        "height",
+        "turned",
+    ),
 }
 BREAKS = ("comment", "rule", "heading", "formfeed", "none")
 
@@ -202,7 +213,16 @@ def test_a_record_holds_the_result() -> None:
         "completion_tokens": 8,
         "width": 10,
         "height": 20,
+        "turned": 0,
     }
+
+
+def test_how_a_page_was_turned_is_told() -> None:
+    """Records and page comments say by how many degrees; the comment of a page that stood upright says nothing."""
+    turned = replace(page(), turn=270)
+    assert record(turned)["turned"] == 270
+    assert ' turned="270" ' in page_comment(turned)
+    assert "turned" not in page_comment(page())
 
 
 def test_what_is_unknown_is_null() -> None:

@@ -23,6 +23,7 @@ from visionocr.engines.choose import open_engine
 from visionocr.errors import DocumentError, VisionOcrError
 from visionocr.loaded import Loaded
 from visionocr.prompting.library import Library
+from visionocr.prompting.reask import respecify
 from visionocr.prompting.render import Question
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from visionocr.stop import Stop
@@ -128,8 +129,7 @@ class WorkerContext:
             return Loaded(page, error=error)
 
     def _redraw(self, image: PageImage, scale: float, spec: RasterSpec) -> tuple[PageImage, ...]:
-        side = max(1, int(max(image.width, image.height) * scale))
-        return self._documents.load(image.page, replace(spec, dpi=None, max_side=side))
+        return self._documents.load(image.page, respecify(spec, image, scale))
 
     def _watch(self, worker: Any, key: str) -> None:
         """Wait for the end of the run, then give everything back. *key* is the task that made this."""

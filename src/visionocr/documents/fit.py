@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from visionocr.boxes import Box
+from visionocr.boxes import Box, turn_box
 from visionocr.documents import images
 from visionocr.documents.blank import is_blank, is_even
 from visionocr.documents.damage import is_incomplete
@@ -179,17 +179,21 @@ def make_images(
     full_colour: bool = True,
     evidence: Evidence | None = None,
 ) -> tuple[PageImage, ...]:
-    """The images of a page, given its picture and its evidence.
+    """The images of a page, given its picture as the page is displayed and its evidence.
 
-    A strip that would have to be shrunk is cut at its emptiest lines; any other is padded with white. *full_colour*
-    keeps the resolution of colour. A page is blank when all its parts are, a picture to be described only when it is
-    of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer about it could be true.
+    It is turned as *spec* says. A strip that would have to be shrunk is cut at its emptiest lines; any other is padded
+    with white. *full_colour* keeps the resolution of colour. A page is blank when all its parts are, a picture to be
+    described only when it is of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer
+    about it could be true.
     """
     has_text = evidence is not None and evidence.is_layer_trusted
     blank = may_be_blank(spec, findings) and not has_text and (spec.split or is_even(picture))
     if is_incomplete(findings) and (is_even(picture) or (spec.find_blank and spec.split and is_blank(picture))):
         words = f"page {page.number} of {printable(page.document)} is damaged: nothing of it can be seen"
         raise DocumentError(words, "export it again with the program that made it")
+    if spec.turn:
+        picture = images.turn(picture, spec.turn)
+        findings = (*findings, adjustment(f"the page was turned by {spec.turn} degrees clockwise"))
     pieces = [(picture, Box(0.0, 0.0, 1.0, 1.0))]
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
@@ -204,9 +208,10 @@ def make_images(
             blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
         media_type, data = images.encode(fitted, spec.jpeg_quality, full_colour=full_colour)
         size, remarks = fitted.size, (*findings, *padding)
+        region = turn_box(region, -spec.turn)
         image = PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks, region=region)
         result.append(image)
-    return tuple(replace(image, blank=blank, evidence=evidence) for image in result)
+    return tuple(replace(image, blank=blank, evidence=evidence, turn=spec.turn) for image in result)
 
 
 def _fit(piece: Picture, spec: RasterSpec) -> tuple[Picture, tuple[Finding, ...]]:

@@ -132,6 +132,11 @@ _NOISE = 24
 """Differences between neighbouring pixels up to this are noise of scanning or compression."""
 _SMALL = 2**18
 """Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
+_TURNS = {
+    90: Image.Transpose.ROTATE_270,  # Pillow's are counterclockwise
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
 _LARGE = 1536
 """Long side in pixels from which on halved colour resolution is as fine as the full one of usual pictures."""
 
@@ -152,6 +157,11 @@ def pad(picture: Picture, size: Size) -> Picture:
     canvas = Image.new("RGB", size, "white")
     canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return canvas
+
+
+def turn(picture: Picture, degrees: int) -> Picture:
+    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return picture.transpose(_TURNS[degrees]) if degrees else picture
 
 
 def crop_lines(picture: Picture, start: int, stop: int, *, down: bool) -> Picture:

@@ -40,22 +40,36 @@ def _write_line(
     *heights* are those of all lines, sorted.
     """
     words = [(text, word.box) for word in place_words(line, *size) if (text := _prepare(word.text))]
-    down = is_tall(line, *size)
-    if down:  # the type stands on the left side of the line
+    is_vertical = is_tall(line, *size)
+    way = -1 if _runs_backwards(line, [box for _, box in words], is_vertical=is_vertical) else 1
+    if is_vertical:  # the type stands on the left side of a line that runs down
         font_size = max(_LEAST, (line.box.right - line.box.left) * size[0])
-        base = line.box.left * size[0] + DESCENT * font_size
+        middle = (line.box.left + line.box.right) / 2 * size[0]
+        sink = -(0.5 - DESCENT) * font_size
     else:
         font_size = max(_LEAST, _even_height((line.box.bottom - line.box.top) * size[1], heights))
         middle = (line.box.top + line.box.bottom) / 2 * size[1]
-        base = middle + (0.5 - DESCENT) * font_size
+        sink = (0.5 - DESCENT) * font_size
+    base = middle + way * sink
     operators = []
     for at, (text, box) in enumerate(words, 1):
-        start, length = _extent(box, size, down=down)
+        start, length = _extent(box, size, down=is_vertical)
         stretch = 100 * length / (WIDTH * font_size * len(text))
-        matrix = f"0 1 1 0 {base:.2f} {start:.2f}" if down else f"1 0 0 -1 {start:.2f} {base:.2f}"
+        start = start if way > 0 else start + length
+        matrix = (
+            f"0 {way} {way} 0 {base:.2f} {start:.2f}" if is_vertical else f"{way} 0 0 {-way} {start:.2f} {base:.2f}"
+        )
         space = " " if at < len(words) else ""
         operators.append(f"{stretch:.3f} Tz {matrix} Tm <{encode(text + space)}> Tj")
     return ["BT", f"/F {font_size:.2f} Tf", *operators, "ET"] if operators else []
+
+
+def _runs_backwards(line: TextLine, boxes: list[Box], *, is_vertical: bool) -> bool:
+    """Whether a line runs up the page, or stands on its head, as the places of its words tell."""
+    if len(boxes) < 2 or (not is_vertical and is_right_to_left(line.text)):
+        return False
+    first, last = boxes[0], boxes[-1]
+    return last.bottom < first.top if is_vertical else last.right < first.left
 
 
 def _extent(box: Box, size: tuple[float, float], *, down: bool) -> tuple[float, float]:

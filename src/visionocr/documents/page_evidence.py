@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from visionocr.boxes import TextLine
+from visionocr.boxes import Box, TextLine, turn_box
 from visionocr.documents import images
 from visionocr.documents.garbling import find_garbling
 from visionocr.documents.images import Picture
@@ -40,26 +41,32 @@ _SCAN_SIDE = 1100
 """Long side in pixels to which a scan is decoded to be measured."""
 
 
-def find_evidence(picture: Picture, layer: TextLayer | None = None) -> Evidence:
-    """The evidence of a page, given its picture and, of a PDF, its text layer."""
+def find_evidence(picture: Picture, layer: TextLayer | None = None, turn: int = 0) -> Evidence:
+    """The evidence of a page, given its picture as it is displayed and, of a PDF, its text layer.
+
+    Its print is counted when the picture is turned by *turn* degrees clockwise, which are multiples of 90.
+    """
     if layer is None:
-        return _add_print(Evidence(*picture.size), measure_print(picture))
+        return _look_for_print(Evidence(*picture.size), picture, turn)
     shown = [line for line in layer.lines if line.is_painted and not line.is_covered]
     seen = _find_seen(shown, picture, everywhere=layer.has_more)
     is_bare = len(shown) - len(seen) > _MOST_BARE * len(shown)
     believed = shown if is_bare else seen
     lines = tuple(line.line for line in believed or layer.lines)
     distrust = "the page shows no print in its place" if is_bare else _find_distrust(layer, believed)
-    evidence = Evidence(layer.width, layer.height, lines, distrust, dpi=72.0)
+    turn_of_layer = _find_turn(believed or layer.lines)
+    evidence = Evidence(layer.width, layer.height, lines, distrust, dpi=72.0, layer_turn=turn_of_layer)
     if not evidence.is_layer_trusted:
-        return _add_print(evidence, measure_print(picture))
+        return _look_for_print(evidence, picture, turn)
     own = _count_print(lines)
     if not layer.has_more:
         return _add_print(evidence, own)
-    elsewhere = measure_print(picture, [line.line.box for line in believed if not line.is_slanted])
+    boxes = [line.line.box for line in believed if not line.is_slanted]
+    elsewhere, aside = _measure(picture, turn, boxes), _measure(picture, turn + 90, boxes)
     is_complete = elsewhere.letters <= max(_LEAST_ELSEWHERE, _MOST_ELSEWHERE * own.letters)
     both = Print(own.lines + elsewhere.lines, own.letters + elsewhere.letters, own.height)
-    return _add_print(replace(evidence, is_complete=is_complete), both)
+    may_lie_sideways = aside.letters > own.letters + elsewhere.letters
+    return _add_print(replace(evidence, is_complete=is_complete, may_lie_sideways=may_lie_sideways), both)
 
 
 def add_scan_evidence(pages: tuple[PageImage, ...], layer: TextLayer) -> tuple[PageImage, ...]:
@@ -67,7 +74,7 @@ def add_scan_evidence(pages: tuple[PageImage, ...], layer: TextLayer) -> tuple[P
     lines = tuple(line.line for line in layer.lines)
     evidence = Evidence(layer.width, layer.height, lines, _find_distrust(layer, ()), dpi=72.0)
     with suppress(DocumentError):  # what was not measured stays unknown
-        evidence = _add_print(evidence, measure_print(_decode(pages[0])))
+        evidence = _look_for_print(evidence, _decode(pages[0]))
     return tuple(replace(image, evidence=evidence) for image in pages)
 
 
@@ -82,6 +89,25 @@ def _decode(image: PageImage) -> Picture:
         picture.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
         picture.load()
         return picture if picture.mode == "L" else picture.convert("L")
+
+
+def _look_for_print(evidence: Evidence, picture: Picture, turn: int = 0) -> Evidence:
+    """The evidence with the print of a turned picture, and whether there is more of it from the side."""
+    shown, aside = _measure(picture, turn), _measure(picture, turn + 90)
+    return replace(_add_print(evidence, shown), may_lie_sideways=aside.letters > shown.letters)
+
+
+def _measure(picture: Picture, turn: int, without: Sequence[Box] = ()) -> Print:
+    """The print of a turned picture, leaving out boxes on the page as it is displayed."""
+    return measure_print(images.turn(picture, turn % 360), [turn_box(box, turn) for box in without])
+
+
+def _find_turn(lines: Sequence[LayerLine]) -> int:
+    """How most of the letters of these lines are turned."""
+    letters = Counter[int]()
+    for line in lines:
+        letters[line.turn] += len(line.line.text)
+    return max(letters, key=lambda turn: letters[turn], default=0)
 
 
 def _add_print(evidence: Evidence, amount: Print) -> Evidence:

@@ -106,7 +106,8 @@ class PdfFile:
         damage = self._find_damage(incomplete)
         # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
         self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
-        evidence = find_evidence(picture, _read_text_layer(sheet, recording)) if spec.find_evidence else None
+        layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
+        evidence = None if layer is None else find_evidence(picture, layer, spec.turn)
         result = make_images(picture, page, spec, (*damage, *remarks), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             return tuple(replace(image, blank=False) for image in result)

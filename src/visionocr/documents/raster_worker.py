@@ -79,6 +79,7 @@ def _encode_images(images: Sequence[PageImage]) -> Frame:
             "blank": image.blank,
             "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
             "region": astuple(image.region),
+            "turn": image.turn,
             "size": len(image.data),
         }
         for image in images

@@ -177,7 +177,11 @@ def load_scan(
             if image.size != (scan.width, scan.height) or needs_split(image.size, spec) or not _is_plain(image):
                 return None
             inner, outer = compute_layout(image.size, spec)
-            fits = inner == outer == image.size and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
+            fits = (
+                not spec.turn
+                and inner == outer == image.size
+                and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
+            )
             fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
             if not (fits and _is_baseline(image, scan.data) and _is_complete(image, scan.data)):
                 picture = convert(image, lambda size: compute_scale(size, spec))

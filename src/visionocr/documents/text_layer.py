@@ -66,6 +66,8 @@ class LayerLine:
     """A picture lies over it."""
     is_slanted: bool = False
     """It goes along no side of the page, so that its box holds much else."""
+    turn: int = 0
+    """Degrees clockwise by which it has to be turned to run from left to right: 0, 90, 180 or 270."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,12 @@ class _Style(NamedTuple):
     is_painted: bool
     is_doubtful: bool
     is_slanted: bool
+    turn: int
     order: int
     """Its place among all that is painted on the page."""
 
 
-_UNKNOWN_STYLE = _Style(None, "", is_painted=True, is_doubtful=False, is_slanted=False, order=sys.maxsize)
+_UNKNOWN_STYLE = _Style(None, "", is_painted=True, is_doubtful=False, is_slanted=False, turn=0, order=sys.maxsize)
 """Of a line that was not looked at."""
 
 
@@ -154,7 +157,9 @@ def read_text_layer(drawing: Any) -> TextLayer:
     for line, row, style in zip(msgspec.convert(rows, list[TextLine]), rows, found, strict=True):
         is_painted = style.is_painted and line.box.bottom - line.box.top > smallest
         is_covered = any(order > style.order and _is_within(row["box"], box) for order, box in covers)
-        lines.append(LayerLine(line, style.font, is_painted, style.is_doubtful, is_covered, style.is_slanted))
+        lines.append(
+            LayerLine(line, style.font, is_painted, style.is_doubtful, is_covered, style.is_slanted, style.turn)
+        )
     return TextLayer(width, height, tuple(lines), has_more)
 
 
@@ -223,7 +228,18 @@ def _read_style(line: Any, order: int) -> _Style:
     is_painted = bool(flags & _INKED and colour >> 24) or bool(flags & _mupdf.FZ_STEXT_CLIPPED)
     is_doubtful = not flags & _INKED or all(colour >> shift & 0xFF >= _LIGHT for shift in (0, 8, 16))
     is_slanted = min(abs(line.dir.x), abs(line.dir.y)) > _LEVEL
-    return _Style(line, _mupdf.ll_fz_font_name(letter.font), is_painted, is_doubtful, is_slanted, order)
+    font = _mupdf.ll_fz_font_name(letter.font)
+    return _Style(line, font, is_painted, is_doubtful, is_slanted, _find_turn(line), order)
+
+
+def _find_turn(line: Any) -> int:
+    """How far a line is turned, by its direction on the page, whose vertical axis points down."""
+    if line.wmode:
+        return 0  # written from top to bottom, as Chinese and Japanese may be
+    across, down = line.dir.x, line.dir.y
+    if abs(down) > abs(across):
+        return 270 if down > 0 else 90
+    return 180 if across < 0 else 0
 
 
 def _read_glyphs(line: Any) -> Iterator[Glyph]:

@@ -144,7 +144,7 @@ class LocalEngine:
             raise RequestRefused("the embedded engine reads pictures, and there is none in the request")
         readings = [self.read_lines(picture.data, deep=request.deep) for picture in pictures]
         blocks = tuple(
-            replace(block, box=block.box and place_box(block.box, picture.region))
+            replace(block, box=block.box and place_box(block.box, picture.region, picture.turn))
             for picture, reading in zip(pictures, readings, strict=True)
             for block in read_page(reading.lines, picture.width, picture.height)
         )
@@ -250,4 +250,4 @@ def place_line(line: Line, image: PageImage) -> TextLine:
     """A line of *image*, which is in its pixels, as a line of the page."""
     width, height = image.width, image.height
     box = Box(line.left / width, line.top / height, line.right / width, line.bottom / height)
-    return TextLine(line.text, place_box(box, image.region), line.confidence)
+    return TextLine(line.text, place_box(box, image.region, image.turn), line.confidence)

@@ -53,6 +53,10 @@ class SecondReader:
         future.add_done_callback(lambda _: self._count_down())
         return future
 
+    def read(self, images: Sequence[PageImage]) -> Reference | None:
+        """Read the images of a page in the caller's thread; ``None`` where they could not be read."""
+        return None if self._broken else self._read(images)
+
     def close(self) -> None:
         """End what it reads, for good; from any thread."""
         self._engine.close()

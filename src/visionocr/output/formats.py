@@ -200,6 +200,7 @@ def record(result: PageResult) -> dict[str, Any]:
         "completion_tokens": result.completion_tokens,
         "width": result.width or None,
         "height": result.height or None,
+        "turned": result.turn,
     }
 
 
@@ -242,11 +243,13 @@ def _record_box(box: Box | None) -> list[float] | None:
 
 
 def page_comment(result: PageResult) -> str:
-    """The HTML comment that stands for a page: its number, status, document and, where there is one, what is wrong."""
+    """The HTML comment that stands for a page: its number, status and document, what is wrong, how it was turned."""
     attributes = {"page": str(result.page.number), "status": result.status.value}
     wrong = [finding for finding in result.findings if finding.severity is not Severity.INFO]
     if wrong:
         attributes["findings"] = reasons(wrong)
+    if result.turn:
+        attributes["turned"] = str(result.turn)
     attributes["document"] = printable(result.page.document)
     # "--" must not stand inside a comment, so hyphens in values become entities when they could end it.
     inner = " ".join(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from visionocr.answers.align import align
 from visionocr.answers.word_boxes import word_boxes
 from visionocr.blocks import Block, BlockKind
-from visionocr.boxes import Box, PageSize, TextLine, Word
+from visionocr.boxes import Box, PageSize, TextLine, Word, turn_box, turn_line
 from visionocr.layout import order
 from visionocr.layout.lines import box_around, from_text_lines
 from visionocr.output.arrange import find_blocks
@@ -42,11 +42,16 @@ def place_page(result: PageResult) -> PlacedPage:
     )
     if not result.text:
         return page
+    if result.turn in {90, 270}:
+        size = PageSize(size.height, size.width, size.dpi)
+    # What runs up or down the page as it is displayed is put in order where it runs from left to right.
     if result.lines:
-        blocks = tuple(_group(list(_fill_lines(result.text, result.lines)), size))
+        lines = [turn_line(line, result.turn) for line in result.lines]
+        blocks = tuple(_group(list(_fill_lines(result.text, lines)), size))
     else:
-        blocks = tuple(_fill_block(block, block.box, size) for block in find_blocks(result) if block.box is not None)
-    return replace(page, blocks=blocks)
+        found = ((block, block.box) for block in find_blocks(result))
+        blocks = tuple(_fill_block(block, turn_box(box, result.turn), size) for block, box in found if box is not None)
+    return replace(page, blocks=tuple(_turn_back(block, result.turn) for block in blocks))
 
 
 def count_homeless(result: PageResult) -> int:
@@ -79,6 +84,12 @@ def _group(lines: list[TextLine], size: PageSize) -> Iterator[PlacedBlock]:
         found = tuple(lines[numbers[id(place)]] for place in members if id(place) in numbers)
         if found:
             yield PlacedBlock(BlockKind.TEXT, box_around(members, size.width, size.height), found)
+
+
+def _turn_back(block: PlacedBlock, turn: int) -> PlacedBlock:
+    """A block of a page that was turned clockwise, placed on the page as it is displayed."""
+    lines = tuple(turn_line(line, -turn) for line in block.lines)
+    return replace(block, box=turn_box(block.box, -turn), lines=lines)
 
 
 def _fill_block(block: Block, box: Box, size: PageSize) -> PlacedBlock:

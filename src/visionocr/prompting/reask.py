@@ -19,10 +19,10 @@ from dataclasses import replace
 
 from visionocr.errors import DocumentError
 from visionocr.prompting.budget import LEAST_SIDE
-from visionocr.types import Finding, FindingKind, PageImage, Sampler
+from visionocr.types import Finding, FindingKind, PageImage, RasterSpec, Sampler
 
 Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
-"""Makes the images of an image's page again, at a scale below 1. Raises ``DocumentError``."""
+"""Makes the images of an image's page again with its turn, at a scale of 1 or below. Raises ``DocumentError``."""
 
 _STEP = 0.2
 """Temperature added by each step."""
@@ -34,6 +34,14 @@ _MAX_SEED = 999_999
 """Servers take seeds modulo a million."""
 _SCALES = (0.75, 0.87, 0.6)
 """Scales of the image from the third ask on, in turn."""
+
+
+def respecify(spec: RasterSpec, image: PageImage, scale: float) -> RasterSpec:
+    """What is required of *image*, which was made as *spec* says, at another *scale* (1 or below) or turn."""
+    spec = replace(spec, turn=image.turn)
+    if scale < 1.0:
+        spec = replace(spec, dpi=None, max_side=max(1, int(max(image.width, image.height) * scale)))
+    return spec
 
 
 def rescale(ask: int) -> float:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from visionocr.asking import Asker
+from visionocr.checking import Checker
 from visionocr.engines.choose import open_engine
 from visionocr.errors import UsageError
 from visionocr.job import Job, decide
 from visionocr.loaded import Loaded
 from visionocr.prompting.library import Library
-from visionocr.prompting.reask import resample
+from visionocr.prompting.reask import resample, respecify
 from visionocr.settings import Settings, load_settings
 from visionocr.stop import Stop
 from visionocr.types import Engine, Observer, PageImage, PageRef, PageResult, RasterSpec, ignore
@@ -112,9 +113,11 @@ class Questions:
         sampler = resample(question.sampler, self._asked[page] + 1, ())
         if ask.seed is not None:
             sampler = replace(question.sampler, seed=ask.seed)
-        asker = Asker(job.engine, replace(question, sampler=sampler), max_asks=1, observer=self._observer)
-        images = load(replace(job.plan.spec, find_blank=False))
-        return asker.read([Loaded(page, images)])[0]
+        question = replace(question, sampler=sampler)
+        checker = Checker(turns_pages=job.checks.turn_pages)
+        asker = Asker(job.engine, question, max_asks=1, checker=checker, observer=self._observer)
+        spec = replace(job.plan.spec, find_blank=False)
+        return asker.read([Loaded(page, load(spec))], lambda image, scale: load(respecify(spec, image, scale)))[0]
 
     def _decide(self, ask: Ask) -> Job:
         """The job for a question: the same for questions that differ in their seed only."""
