@@ -43,6 +43,7 @@ import pymupdf
 from PIL import Image, ImageDraw
 
 from peak import peak_of_this_process
+from setting_samples import UNCHECKED
 
 PATIENCE = 20.0
 """Seconds that a case may take."""
@@ -928,7 +929,8 @@ class Runner:
     def _start(self) -> subprocess.Popen[str]:
         folder = self._folder / f"child{next(self._numbers)}"
         folder.mkdir()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
+        environment = kept | UNCHECKED  # a second reader would start for each case
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve()), "--child", str(folder), "--memory", str(self._limit)],
             stdin=subprocess.PIPE,
