@@ -20,7 +20,7 @@ from visionocr.engines.dialects.koboldcpp import parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
-QUICK, ALL = 100, 6000
+QUICK, ALL = 100, 3000
 """Cases in the fast test, and in the slow one."""
 
 
