@@ -26,6 +26,7 @@ from fakes.loopback import Arrival
 from fakes.pictures import encode as encode_picture
 from fakes.pictures import make_image, picture
 from fakes.words import page_text
+from setting_samples import UNCHECKED
 from visionocr.cli.app import app
 from visionocr.engines.dialects import probe
 from visionocr.engines.dialects.llamacpp import LlamaServer
@@ -611,7 +612,9 @@ def test_command(era: Era, tmp_path: Path) -> None:
     with FakeLlama(era, key="k3y") as fake:
         fake.says = _ignore_pictures
         done = CliRunner().invoke(
-            app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url], env={"VISIONOCR_API_KEY": "k3y"}
+            app,
+            ["image", str(tmp_path / "a.png"), "--api-url", fake.url],
+            env={**UNCHECKED, "VISIONOCR_API_KEY": "k3y"},
         )
     assert done.exit_code == 0, done.output
     assert page_text(5).splitlines()[0] in done.stdout
@@ -628,6 +631,6 @@ def test_command_detects_ignored_pictures(tmp_path: Path) -> None:
     make_image(tmp_path / "a.png", 5)
     with FakeLlama(counts_images=False) as fake:
         fake.says = lambda numbers: NO_PICTURE
-        done = CliRunner().invoke(app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url])
+        done = CliRunner().invoke(app, ["image", str(tmp_path / "a.png"), "--api-url", fake.url], env=UNCHECKED)
     assert done.exit_code == 7
     assert "did not use the picture" in done.stderr
