@@ -20,7 +20,7 @@ from visionocr.engines.dialects.koboldcpp import parse_version
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
-QUICK, ALL = 100, 3000
+QUICK, ALL = 100, 1500
 """Cases in the fast test, and in the slow one."""
 
 
@@ -33,10 +33,10 @@ def test_first_cases() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # two minutes on two free cores
+@pytest.mark.timeout(1200)  # two to three minutes on two free cores
 @pytest.mark.parametrize("seed", [1])
 def test_many_cases(seed: int) -> None:
-    """Thousands of cases hold as well; enough of them get through the parsers, and enough do not, to mean something."""
+    """Many more cases hold as well; enough of them get through the parsers, and enough do not, to mean something."""
     report = fuzz.fuzz(ALL, seed=seed)
     print(report)
     assert not report.failures, report

@@ -282,3 +282,10 @@ def test_the_sample_set_is_balanced() -> None:
     assert (len(BLANK) + len(WRITTEN)) * EACH >= 240
     assert min(blank_pages.SIDES) <= 600
     assert max(blank_pages.SIDES) >= 2500
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (40, 1), (40, 20_000), (20_000, 40), (64, 9000), (300, 3000)])
+def test_pictures_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
+    """A tiny picture, or a strip that is too thin to be looked at as a whole, is not called blank, and is no error."""
+    is_thin = min(size) < 100
+    assert is_blank(Image.new("RGB", size, "white")) is not is_thin

@@ -56,6 +56,8 @@ def is_blank(picture: Picture) -> bool:
         return False
     factor = max(1, round(max(picture.size) / _LONG_SIDE))
     small = picture.reduce(factor) if factor > 1 else picture
+    if min(small.size) < 4 * _CELL:
+        return False  # of a long strip, too little is left to be looked at
     if _has_content(small.convert("L")):
         return False
     if small.mode == "L":
