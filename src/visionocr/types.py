@@ -504,6 +504,10 @@ class PageResult:
     """Of the page, where an output needs it."""
     turn: int = 0
     """Degrees clockwise by which its image was turned. All boxes are places on the page as it is displayed."""
+    keywords: tuple[str, ...] = ()
+    """What a picture shows, for photo libraries and data sets, where they were asked for."""
+    alt_text: str = ""
+    """A caption of at most 250 characters for people who cannot see the picture, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
