@@ -63,6 +63,7 @@ HOMES = {
     "typer": {
         *(
             "cli/app.py",
+            "cli/caption_options.py",
             "cli/check.py",
             "cli/eval.py",
             "cli/extract.py",

@@ -79,3 +79,20 @@ class CrossCheck(StrEnum):
     AUTO = "auto"
     OFF = "off"
     ON = "on"
+
+
+class Existing(StrEnum):
+    """What becomes of a caption that is there already."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+    APPEND = "append"
+
+
+class MetadataPlace(StrEnum):
+    """Where captions are written as metadata."""
+
+    XMP = "xmp"
+    """Into the picture file itself."""
+    SIDECAR = "sidecar"
+    """To an XMP file beside it."""

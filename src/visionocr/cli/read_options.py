@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.options import config_folder
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.selection import PageSelection
@@ -44,6 +45,11 @@ class ReadOptions:
     prefix: str = ""
     suffix: str = ""
     force: bool = False
+    write: MetadataPlace | None = None
+    existing: Existing = Existing.KEEP
+    """What becomes of captions that are there already: of pictures with *write*, of files with *sidecar*."""
+    only_missing: bool = False
+    no_backup: bool = False
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
@@ -92,6 +98,11 @@ class ReadOptions:
         """Raise ``UsageError`` for options that do not make sense together."""
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
+        if self.write is None:
+            existing = self.existing is not Existing.KEEP and self.sidecar is None
+            needs = {"--existing": existing, "--only-missing": self.only_missing, "--no-backup": self.no_backup}
+            if needless := [name for name, value in needs.items() if value]:
+                raise UsageError(f"{needless[0]} needs --write")
         if self.sidecar is None:
             given = {"--prefix": self.prefix, "--suffix": self.suffix, "--force": self.force}
             if needless := [name for name, value in given.items() if value]:
