@@ -15,6 +15,7 @@ import typer
 
 from visionocr.choices import Format
 from visionocr.cli.listing import list_files
+from visionocr.cli.metadata_sink import MetadataSink
 from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
@@ -25,7 +26,7 @@ from visionocr.console import Console
 from visionocr.errors import ExitCode
 from visionocr.output.arrange import arrange
 from visionocr.output.formats import Formatter
-from visionocr.output.writer import Sink
+from visionocr.output.writer import SeveralSinks, Sink
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
@@ -72,10 +73,10 @@ def run(
         tally = Tally(settings.strict)
         may_ask = "-" not in (*options.files, options.files_from)
         passwords = Passwords(options.password_file, console, may_ask=may_ask)
-        sidecars = _make_sidecars(options, console)
-        found = _find(options, sidecars, console)
+        captions = _make_captions(options, console)
+        found = _find(options, captions, console)
         if not options.dry_run:
-            found = _require_some(found, console)
+            found = _require_some(found, console, "--force" if options.sidecar else "--existing replace")
         with contextlib.ExitStack() as stack:
             stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
@@ -98,7 +99,8 @@ def run(
             if options.dry_run:
                 from visionocr.cli.dry_run import show_plan
 
-                raise typer.Exit(show_plan(source, prepare, probe=options.probe_pages))
+                plan = captions.plan if isinstance(captions, MetadataSink) else None
+                raise typer.Exit(show_plan(source, prepare, plan_document=plan, probe=options.probe_pages))
             if options.kind == "pdf":
                 source.warm()
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
@@ -106,9 +108,12 @@ def run(
             kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
-            sink: Sink | None = sidecars or resume.folder_sink
+            sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
                 sink = make_sink(options, settings, source, console, several=several, formatter=formatter)
+            if isinstance(captions, MetadataSink):
+                captions.changed = resume.renew
+                sink = sink if sink is captions else SeveralSinks([sink, captions])
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
@@ -133,7 +138,10 @@ def _choose_prepare(settings: Settings) -> Callable[..., Job]:
     return job.prepare
 
 
-def _make_sidecars(options: ReadOptions, console: Console) -> SidecarSink | None:
+def _make_captions(options: ReadOptions, console: Console) -> SidecarSink | MetadataSink | None:
+    """What puts captions into pictures or beside them."""
+    if options.write is not None:
+        return MetadataSink(options, console)
     if options.sidecar is None:
         return None
     return SidecarSink(
@@ -145,7 +153,7 @@ def _make_sidecars(options: ReadOptions, console: Console) -> SidecarSink | None
     )
 
 
-def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) -> Iterator[Found]:
+def _find(options: ReadOptions, captions: SidecarSink | MetadataSink | None, console: Console) -> Iterator[Found]:
     """The files to read: each once, however often it is named."""
     from visionocr.documents.discovery import discover
     from visionocr.documents.kinds import Kind
@@ -154,18 +162,22 @@ def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) 
     files = itertools.chain(options.files, list_files(options.files_from))
     for item in discover(files, recursive=options.recursive, kinds=map(Kind, options.kinds)):
         if item.problem is None and not item.pipe:
-            path = hash(os.path.abspath(item.path))
+            # A file that is written into is described once, however many links lead to it.
+            path = hash((os.path.abspath if options.write is None else os.path.realpath)(item.path))
             if path in seen:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue
             seen.add(path)
-            if sidecars is not None and not sidecars.is_wanted(item.path):
+            if captions is not None and not captions.is_wanted(item.path):
                 continue
         yield item
 
 
-def _require_some(found: Iterator[Found], console: Console) -> Iterator[Found]:
-    """The same files. Where there is nothing to read among them, the command ends before a server is asked."""
+def _require_some(found: Iterator[Found], console: Console, remedy: str) -> Iterator[Found]:
+    """The same files. Where there is nothing to read among them, the command ends before a server is asked.
+
+    *remedy* is the option with which pictures that have captions are described again.
+    """
     first: list[Found] = []
     for item in found:
         first.append(item)
@@ -175,7 +187,7 @@ def _require_some(found: Iterator[Found], console: Console) -> Iterator[Found]:
         if item.problem is not None:
             console.error(item.problem.message, item.problem.hint)
     if not first:
-        console(Notice("nothing to do: every picture has its caption (--force writes them again)"))
+        console(Notice(f"nothing to do: every picture has its caption ({remedy} writes them again)"))
     raise typer.Exit(ExitCode.DOCUMENT if first else ExitCode.OK)
 
 
@@ -188,7 +200,7 @@ def _write(
     resume: Resume,
 ) -> None:
     # A caption that cannot be written is reported on the console, which must not be held for it.
-    writing = call if isinstance(sink, SidecarSink) else console.writing
+    writing = call if isinstance(sink, SidecarSink | MetadataSink) else console.writing
     try:
         for result in arranged:
             tally.add(result)
