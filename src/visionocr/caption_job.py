@@ -7,7 +7,7 @@ from typing import Any
 
 from visionocr import job as reading
 from visionocr.asking import Asker
-from visionocr.captioning import Captioner, CaptionQuestions, LookUp
+from visionocr.captioning import NOTES, Captioner, CaptionQuestions, LookUp
 from visionocr.captions.forms import AltForm, CaptionForm, KeywordsForm
 from visionocr.captions.keywords import RECORD
 from visionocr.captions.order import CaptionOrder
@@ -28,8 +28,6 @@ from visionocr.vision_check import count_prompt
 
 KEYWORDS, TAGS, ALT = "keywords", "tags", "alt-text"
 """Names of tasks."""
-_NOTES = ("caption", "keywords", "folder")
-"""Placeholders whose values only the command knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +92,7 @@ def prepare_captions(
 def _complete(job: Job, settings: Settings, library: Library, order: CaptionOrder, look_up: LookUp) -> Job:
     """The job with its further questions; the same one where there is nothing but a caption to ask for."""
     main = job.question
-    if order.is_plain and not main.uses(*_NOTES):
+    if order.is_plain and not main.uses(*NOTES):
         return job
     if settings.batch > 1:
         job.observer(Notice("pictures are asked for one by one: --batch is not used", warning=True))
@@ -127,7 +125,7 @@ def _fit(job: Job, settings: Settings, order: CaptionOrder, questions: CaptionQu
     plans: list[budget.Plan] = []
 
     def fit(question: Question) -> Question:
-        longest = tuple((note, "word " * (LONGEST_NOTE // 5)) for note in _NOTES)
+        longest = tuple((note, "word " * (LONGEST_NOTE // 5)) for note in NOTES)
         plan = budget.plan(
             question.preset,
             job.engine.server,

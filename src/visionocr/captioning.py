@@ -17,6 +17,9 @@ from visionocr.types import Finding, FindingKind, PageResult, Severity, Status
 LookUp = Callable[[str], Mapping[str, str]]
 """What is known of a picture, by its name: values of the placeholders of prompts."""
 
+NOTES = ("folder", "caption", "keywords")
+"""Placeholders whose values nobody else knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionQuestions:
@@ -57,7 +60,8 @@ class Captioner:
 
     def _describe(self, loaded: Loaded, redraw: Redraw | None) -> PageResult:
         questions = self._questions
-        notes = tuple(self._look_up(loaded.page.document).items())
+        is_needed = loaded.known is None and questions.main.uses(*NOTES)
+        notes = tuple(self._look_up(loaded.page.document).items()) if is_needed else ()
 
         def ask(question: Question) -> PageResult:
             (result,) = self._make_asker(replace(question, notes=notes)).read([loaded], redraw)

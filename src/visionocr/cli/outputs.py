@@ -29,7 +29,7 @@ def check_outputs(options: ReadOptions, settings: Settings) -> None:
     _check_parts(options, settings)
     is_folder = options.folder is not None
     several = len(settings.formats) > 1
-    if options.sidecar is not None or is_folder:
+    if options.goes_to_pictures or is_folder:
         return
     if several:
         raise UsageError("several formats need a folder", "Give --output DIR/ with a slash at its end.")

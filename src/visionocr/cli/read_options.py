@@ -70,7 +70,17 @@ class ReadOptions:
     @property
     def is_open_ended(self) -> bool:
         """Whether more or fewer documents may be read than are named."""
-        return self.recursive or self.files_from is not None or self.sidecar is not None
+        return self.recursive or self.files_from is not None or self.sidecar is not None or self.write is not None
+
+    @property
+    def goes_to_pictures(self) -> bool:
+        """Whether captions go to their pictures only, into them or beside them."""
+        return self.sidecar is not None or (self.write is not None and self.output is None)
+
+    @property
+    def needs_missing_only(self) -> bool:
+        """Whether nothing would be done with the caption of a picture that has one."""
+        return self.write is not None and self.output is None and self.existing is Existing.KEEP
 
     @property
     def folder(self) -> Path | None:
@@ -112,8 +122,12 @@ class ReadOptions:
                 raise UsageError(f"{needless[0]} needs --sidecar")
         elif self.output is not None:
             raise UsageError("--sidecar and --output exclude each other")
+        elif self.write is not None:
+            raise UsageError("--write and --sidecar exclude each other", "Run the command once for each.")
         elif "-" in self.files:
             raise UsageError("standard input has no place for a --sidecar")
+        if self.write is not None and "-" in self.files:
+            raise UsageError("standard input has no place for a caption (--write)")
         if self.probe_pages and not self.dry_run:
             raise UsageError("--probe-pages needs --dry-run")
         if self.output == "":

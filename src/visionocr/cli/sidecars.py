@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from visionocr.captions.lines import LineStyle
-from visionocr.choices import Existing
+from visionocr.choices import Existing, MetadataPlace
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import OutputError, UsageError
+from visionocr.metadata.caption_writer import CaptionWriter
+from visionocr.metadata.texts import Texts
 from visionocr.output.files import AtomicFile, read_head, remove_leftovers
 from visionocr.output.image_folder import has_caption
 from visionocr.output.writer import Sink
@@ -127,10 +129,15 @@ def sidecar_path(picture: Path, ending: str) -> Path:
 def look_up(sidecars: SidecarSink | None, picture: str) -> dict[str, str]:
     """What is known of the picture at this path: values of the placeholders of prompts.
 
-    The caption is that of its sidecar, or of the ``.txt`` beside it where no sidecars are written.
+    The caption is that of its sidecar (of the ``.txt`` beside it where no sidecars are written), else the description
+    in its metadata; the keywords are those of its metadata.
     """
+    texts = Texts()
+    with contextlib.suppress(OutputError):
+        texts = CaptionWriter(MetadataPlace.SIDECAR).plan(Path(picture), texts).texts
     sidecars = sidecars or SidecarSink(".txt", lambda error: None)  # noqa: ARG005
     return {
         "folder": os.path.basename(os.path.dirname(os.path.abspath(picture))),
-        "caption": sidecars.read_caption(picture),
+        "caption": sidecars.read_caption(picture).strip() or texts.description,
+        "keywords": ", ".join(texts.keywords),
     }
