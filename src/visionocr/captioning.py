@@ -107,7 +107,7 @@ class Captioner:
     def _write_line(self, text: str) -> str:
         if not self._questions.asks_for_tags:
             return " ".join(text.split())
-        return ", ".join(keyword.replace(",", " ") for keyword in text.splitlines())
+        return ", ".join(" ".join(keyword.replace(",", " ").split()) for keyword in text.splitlines())
 
 
 def _say(message: str) -> Finding:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 
 from visionocr.answers.clean import neutralise
-from visionocr.answers.phrases import is_description
 from visionocr.extraction.kinds import Field, ListOf, Record, Text
 
 MOST = 20
@@ -15,7 +14,7 @@ MOST = 20
 LONGEST = 64
 """Bytes of a keyword: IPTC has no room for more."""
 _MOST_WORDS = 6
-"""Words of a keyword: what has more is a sentence."""
+"""Words of a keyword in a list without JSON: what has more is a part of a sentence."""
 RECORD = Record((Field("keywords", ListOf(Text(1, LONGEST), 1, MOST)),))
 """The answer where a server enforces its form: the list is an object's, for some servers enforce objects only."""
 
@@ -38,13 +37,10 @@ def parse_keywords(text: str, *, is_cut: bool = False) -> tuple[str, ...]:
     opening = _LIST.search(text)
     if opening is not None:
         return tuple(filter(None, map(_trim, _read_strings(text, opening.end()))))
-    if is_description(text):
-        return ()
-    body = _LABEL.sub("", text.strip())
-    items = [_trim(_MARKER.sub("", item)) for item in _SEPARATOR.split(body)]
-    items = [item for item in items[: -1 if is_cut else None] if item]
-    words = [item for item in items if not _CODE.search(item) and len(item.split()) <= _MOST_WORDS]
-    return tuple(words) if len(words) * 2 > len(items) else ()
+    parts = _SEPARATOR.split(_LABEL.sub("", text.strip()))
+    items = [item for part in parts[: -1 if is_cut else None] if (item := _trim(_MARKER.sub("", part)))]
+    is_list = len(parts) > 1 and not any(_CODE.search(item) or len(item.split()) > _MOST_WORDS for item in items)
+    return tuple(items) if is_list else ()
 
 
 def choose_keywords(items: Iterable[str]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ ForDataSet = Annotated[
     DataSet | None,
     typer.Option(
         "--for",
+        metavar="kohya|imagefolder",
         help="Write what a training program reads: a file of tags beside each picture, or metadata.jsonl.",
         show_default=False,
         rich_help_panel=_PANEL,

@@ -158,7 +158,8 @@ class PictureFile:
                 return develop(stream, self._content.name, compute_scale), ""
         image = self._open()
         image.seek(frame)
-        picture, taken = convert(image, compute_scale), read_date(image)
+        taken = read_date(image)  # what converting leaves of the image may have no EXIF data
+        picture = convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
         if self.pages == 1 or math.prod(image.size) >= _LARGE:
             self.close()
