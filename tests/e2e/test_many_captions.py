@@ -67,7 +67,7 @@ def test_a_thousand_pictures_outlive_kills_and_a_full_disk(tmp_path: Path) -> No
     seed = random.randrange(2**32)
     print("seed", seed)  # shown where the test fails
     chance = random.Random(seed)
-    with FakeKoboldCpp(model="Qwen2.5-VL-7B-Instruct-Q4_K_M", max_images=1) as server:
+    with FakeKoboldCpp(model="Qwen2.5-VL-7B-Instruct-Q4_K_M") as server:
         for turn in range(KILLS):
             most = PICTURES // (2 * KILLS)
             kill_after(start(folder, server.url), server, chance.randint(1, most), chance.random() / 10)
