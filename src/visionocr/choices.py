@@ -96,3 +96,12 @@ class MetadataPlace(StrEnum):
     """Into the picture file itself."""
     SIDECAR = "sidecar"
     """To an XMP file beside it."""
+
+
+class DataSet(StrEnum):
+    """Who reads captions for training."""
+
+    KOHYA = "kohya"
+    """Kohya's sd-scripts and programs around them: a text file of tags beside each picture."""
+    IMAGEFOLDER = "imagefolder"
+    """The loader of that name in Hugging Face's datasets: ``metadata.jsonl`` beside or above the pictures."""

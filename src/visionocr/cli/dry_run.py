@@ -6,7 +6,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 
-from visionocr.asking import Asker
 from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
@@ -95,7 +94,7 @@ def _show_forecast(job: Job, source: PageSource, pages: list[PageRef]) -> None:
 def _ask(job: Job, source: PageSource, pages: list[PageRef]) -> list[PageResult]:
     """The results of two of *pages*: best of those at a third and two thirds of the way."""
     best = {len(pages) // 3, 2 * len(pages) // 3}
-    asker = Asker(job.engine, job.question, max_asks=job.max_asks)
+    asker = job.make_asker()
     results: list[PageResult] = []
     for index in sorted(range(len(pages)), key=lambda index: index not in best):
         page = pages[index]

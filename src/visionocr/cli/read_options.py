@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visionocr.captions.order import CaptionOrder
 from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.options import config_folder
 from visionocr.documents.kinds import HEAD, sniff
@@ -50,6 +51,8 @@ class ReadOptions:
     """What becomes of captions that are there already: of pictures with *write*, of files with *sidecar*."""
     only_missing: bool = False
     no_backup: bool = False
+    order: CaptionOrder = CaptionOrder()
+    """What is wanted of each picture."""
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""

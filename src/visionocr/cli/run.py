@@ -9,11 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from operator import call
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from visionocr.choices import Format
+from visionocr.choices import DataSet, Existing, Format
+from visionocr.cli.data_set_options import choose_style
 from visionocr.cli.listing import list_files
 from visionocr.cli.metadata_sink import MetadataSink
 from visionocr.cli.options import check_key_file, config_folder, settings_from
@@ -21,11 +23,12 @@ from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
-from visionocr.cli.sidecars import SidecarSink
+from visionocr.cli.sidecars import SidecarSink, look_up
 from visionocr.console import Console
-from visionocr.errors import ExitCode
+from visionocr.errors import ExitCode, UsageError
 from visionocr.output.arrange import arrange
 from visionocr.output.formats import Formatter
+from visionocr.output.image_folder import find_name
 from visionocr.output.writer import SeveralSinks, Sink
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
@@ -91,7 +94,7 @@ def run(
             )
             stack.enter_context(source)
             prepare = partial(
-                prepare_job or partial(_choose_prepare(settings), task=options.task),
+                prepare_job or partial(_choose_prepare(options, settings, captions), task=options.task),
                 settings,
                 Library(config_folder()),
                 stop=stop,
@@ -127,12 +130,21 @@ def run(
             raise typer.Exit(tally.code)
 
 
-def _choose_prepare(settings: Settings) -> Callable[..., Job]:
+def _choose_prepare(
+    options: ReadOptions, settings: Settings, captions: SidecarSink | MetadataSink | None
+) -> Callable[..., Job]:
     """The function that prepares the job, here or on a cluster."""
     if settings.cluster is not None:
         from visionocr.cluster import cluster
 
+        if not options.order.is_plain:
+            raise UsageError("on a cluster there is one caption a picture", "Leave out --cluster, or the options.")
         return cluster.prepare
+    if options.command == "describe":
+        from visionocr.caption_job import prepare_captions
+
+        sidecars = captions if isinstance(captions, SidecarSink) else None
+        return partial(prepare_captions, order=options.order, look_up=partial(look_up, sidecars))
     from visionocr import job
 
     return job.prepare
@@ -149,7 +161,8 @@ def _make_captions(options: ReadOptions, console: Console) -> SidecarSink | Meta
         lambda error: console.error(error.message, error.hint),
         prefix=options.prefix,
         suffix=options.suffix,
-        force=options.force,
+        existing=Existing.REPLACE if options.force else options.existing,
+        style=choose_style(options.order),
     )
 
 
@@ -170,6 +183,8 @@ def _find(options: ReadOptions, captions: SidecarSink | MetadataSink | None, con
             seen.add(path)
             if captions is not None and not captions.is_wanted(item.path):
                 continue
+            if options.order.data_set is DataSet.IMAGEFOLDER:
+                find_name(Path(str(options.output)).parent, item.path)  # told before anything is asked
         yield item
 
 
