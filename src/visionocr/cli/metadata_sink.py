@@ -27,7 +27,7 @@ class MetadataSink(Sink):
         assert options.write is not None
         self._writer = CaptionWriter(options.write, options.existing, backup=not options.no_backup)
         self._existing = options.existing
-        self._leaves_described = options.only_missing or options.needs_missing_only
+        self._leaves_described = options.leaves_described
         self._console = console
         self.changed: Callable[[PageRef], None] = lambda page: None  # noqa: ARG005
         """Is called with each picture whose file was changed."""

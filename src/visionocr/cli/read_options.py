@@ -70,7 +70,7 @@ class ReadOptions:
     @property
     def is_open_ended(self) -> bool:
         """Whether more or fewer documents may be read than are named."""
-        return self.recursive or self.files_from is not None or self.sidecar is not None or self.write is not None
+        return self.recursive or self.files_from is not None or self.sidecar is not None or self.leaves_described
 
     @property
     def goes_to_pictures(self) -> bool:
@@ -78,9 +78,17 @@ class ReadOptions:
         return self.sidecar is not None or (self.write is not None and self.output is None)
 
     @property
-    def needs_missing_only(self) -> bool:
-        """Whether nothing would be done with the caption of a picture that has one."""
-        return self.write is not None and self.output is None and self.existing is Existing.KEEP
+    def again(self) -> str:
+        """How to describe pictures again that have captions."""
+        if self.write is None:
+            return "--force writes them again"
+        return "leave out --only-missing" if self.only_missing else "--existing replace writes them again"
+
+    @property
+    def leaves_described(self) -> bool:
+        """Whether pictures that have a description are left out: nothing would be done with another one."""
+        is_needless = self.output is None and self.existing is Existing.KEEP
+        return self.write is not None and (self.only_missing or is_needless)
 
     @property
     def folder(self) -> Path | None:

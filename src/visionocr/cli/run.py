@@ -79,7 +79,7 @@ def run(
         captions = _make_captions(options, console)
         found = _find(options, captions, console)
         if not options.dry_run:
-            found = _require_some(found, console, "--force" if options.sidecar else "--existing replace")
+            found = _require_some(found, console, options.again)
         with contextlib.ExitStack() as stack:
             stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
@@ -191,7 +191,7 @@ def _find(options: ReadOptions, captions: SidecarSink | MetadataSink | None, con
 def _require_some(found: Iterator[Found], console: Console, remedy: str) -> Iterator[Found]:
     """The same files. Where there is nothing to read among them, the command ends before a server is asked.
 
-    *remedy* is the option with which pictures that have captions are described again.
+    *remedy* says how to describe pictures that have captions.
     """
     first: list[Found] = []
     for item in found:
@@ -202,7 +202,7 @@ def _require_some(found: Iterator[Found], console: Console, remedy: str) -> Iter
         if item.problem is not None:
             console.error(item.problem.message, item.problem.hint)
     if not first:
-        console(Notice(f"nothing to do: every picture has its caption ({remedy} writes them again)"))
+        console(Notice(f"nothing to do: every picture has its caption ({remedy})"))
     raise typer.Exit(ExitCode.DOCUMENT if first else ExitCode.OK)
 
 

@@ -115,7 +115,7 @@ class CaptionWriter:
     def _plan_picture(self, path: Path, content: bytes, caption: Texts) -> Edit:
         """Raises ``CannotHold``."""
         if (kind := find_kind(content)) not in _EDITABLE:
-            raise CannotHold(f"is a {kind or 'file'}, which cannot be written into")
+            raise CannotHold(f"is in a format that cannot be written into ({kind or 'unknown'})")
         new = pictures.write_caption(content, caption, self._existing)
         edit = Edit(path, content, new, pictures.read_texts(content))
         if new == content:

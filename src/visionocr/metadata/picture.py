@@ -80,7 +80,7 @@ def _opened(data: bytes) -> Iterator[Any]:
             finally:
                 image.close()
         except (RuntimeError, ValueError) as error:
-            raise CannotHold(f"has metadata that cannot be edited: {printable(str(error))[:200]}") from error
+            raise CannotHold(f"has metadata that cannot be edited: {printable(str(error).strip())[:200]}") from error
 
 
 def _load_library() -> Any:
