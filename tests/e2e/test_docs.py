@@ -92,7 +92,7 @@ def test_the_number_of_presets_and_the_tasks_are_true() -> None:
 
 def test_links_name_existing_files() -> None:
     """Links to files of the repository name files that exist."""
-    for document in ("README.md", "CONTRIBUTING.md", "examples/README.md", "docs/extraction.md", "docs/captions.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "examples/README.md", "docs/captions.md", "docs/extraction.md"):
         text = (ROOT / document).read_text("utf-8")
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             if "://" not in target:

@@ -19,6 +19,7 @@ from fakes.pictures import make_frames, make_image
 from metadata_files import make_exif, read_frames
 from visionocr.cli.app import app
 from visionocr.metadata.picture import read_texts
+from visionocr.metadata.texts import Texts
 from visionocr.metadata.xmp_file import XmpFile
 
 pytest.importorskip("pyexiv2", reason="the extra [metadata] is not installed")
@@ -89,6 +90,18 @@ def test_captions_are_written_beside_their_pictures() -> None:
     assert sorted(os.listdir()) == ["a.jpg", "a.jpg.xmp"]
 
 
+def test_keywords_and_alternative_texts_are_written_too(server: FakeKoboldCpp) -> None:
+    """Beside a description that is kept: it is no reason to leave the picture out."""
+    make_image("a.jpg", 1, "JPEG")
+    with Image.open("a.jpg") as image:
+        image.save("a.jpg", exif=make_exif("mine"), quality=95)
+    answers = "A dog.", '{"keywords": ["Dog", "black and white"]}', "A dog on the grass."
+    server.plan[1] = [faults.FixedText(text) for text in answers]
+    describe("a.jpg", "--write", "xmp", "--keywords", "--alt", "-q")
+    words = "Dog", "black and white"
+    assert read_texts(Path("a.jpg").read_bytes()) == Texts("mine", words, words, "A dog on the grass.")
+
+
 def test_only_missing_does_not_ask_for_pictures_with_a_description(server: FakeKoboldCpp) -> None:
     """Also where all captions go to a file besides; what a camera writes into every photo is none."""
     for name, number, text in (("mine.jpg", 1, "mine"), ("camera.jpg", 2, "SONY DSC")):
@@ -97,7 +110,7 @@ def test_only_missing_does_not_ask_for_pictures_with_a_description(server: FakeK
     make_image("new.jpg", 3, "JPEG")
     names = "mine.jpg", "camera.jpg", "new.jpg"
     said = describe(*names, "--write", "xmp", "--only-missing", "-o", "all.jsonl", "-f", "jsonl")[1]
-    assert "1 picture has a description already: left out" in said
+    assert "pictures left out because they have a description already: 1" in said
     assert pages_asked(server) == {2: 1, 3: 1}
     assert [description(name) for name in names] == ["mine", caption_of(2), caption_of(3)]
     assert len(Path("all.jsonl").read_text().splitlines()) == 2
@@ -155,7 +168,7 @@ def test_suspect_and_failed_captions_are_written_into_no_file(server: FakeKobold
     server.plan[1], server.plan[2] = faults.Empty(), faults.Loop("rows")
     for place in ("xmp", "sidecar"):
         said = describe("1.jpg", "2.jpg", "3.jpg", "--write", place, code=7)[1]
-        assert "2 captions are suspect or failed: not written into any file" in said
+        assert "pictures not written because their captions are suspect or failed: 2" in said
     assert {name: Path(name).read_bytes() for name in before} == before
     assert sorted(os.listdir()) == ["1.jpg", "2.jpg", "3.jpg", "3.jpg_original"]
 
@@ -194,7 +207,7 @@ def test_a_backup_that_is_named_is_left_out(server: FakeKoboldCpp) -> None:
     make_image("a.jpg", 1, "JPEG")
     make_image("a.jpg_original", 2, "JPEG")
     said = describe("a.jpg", "a.jpg_original", "--write", "xmp")[1]
-    assert "a.jpg_original is the backup of another picture: left out" in said
+    assert "pictures left out because they are backups of others: 1" in said
     assert pages_asked(server) == {1: 1}
 
 
@@ -236,6 +249,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
 
 USAGE = {
     "with text files": (["--write", "xmp", "--sidecar", ".txt"], "--write and --sidecar exclude each other"),
+    "of several captions": (["--write", "xmp", "--captions", "2"], "--write takes one caption a picture"),
     "of a pipe": (["-", "--write", "xmp"], "standard input has no place for a caption"),
     "only missing alone": (["--only-missing"], "--only-missing needs --write"),
     "no backup alone": (["--no-backup"], "--no-backup needs --write"),

@@ -113,6 +113,18 @@ def test_a_description_in_exif_alone_is_kept() -> None:
     assert read(after, "xmp")["Xmp.dc.description"] == {'lang="x-default"': "mine\nnew"}
 
 
+def test_descriptions_that_differ_are_all_kept_where_one_is_appended() -> None:
+    """Programs show one or the other; a text that is part of another one is not repeated."""
+    before = edit(
+        make_picture(exif=make_exif("from EXIF")),
+        xmp={"Xmp.dc.description": {'lang="x-default"': "from XMP, whole"}},
+        iptc={"Iptc.Application2.Caption": "from XMP"},
+    )
+    after = write_caption(before, Texts("new"), Existing.APPEND)
+    assert read(after, "xmp")["Xmp.dc.description"] == {'lang="x-default"': "from EXIF\nfrom XMP, whole\nnew"}
+    assert write_caption(after, Texts("new"), Existing.APPEND) == after
+
+
 def test_iptc_is_kept_in_step_where_a_picture_has_it() -> None:
     """In UTF-8, and said to be; cut to the lengths of its fields; other fields stay."""
     caption = Texts("ä" * 1500, ("ö" * 40, "cat"))

@@ -28,12 +28,14 @@ WriteMetadata = Annotated[
     MetadataPlace | None,
     typer.Option(
         "--write",
+        metavar="xmp|sidecar",
         help="Write each caption where photo programs look for it: into its picture, or to an XMP file beside it.",
         show_default=False,
     ),
 ]
 ExistingCaptions = Annotated[
-    Existing, typer.Option("--existing", help="What becomes of captions that are there already.")
+    Existing,
+    typer.Option("--existing", metavar="keep|replace|append", help="What becomes of captions that are there already."),
 ]
 OnlyMissing = Annotated[
     bool, typer.Option("--only-missing", help="With --write: leave out pictures that have a description.")

@@ -12,7 +12,6 @@ from visionocr.errors import OutputError
 from visionocr.metadata.caption_writer import CaptionWriter, Edit, is_backup
 from visionocr.metadata.texts import Texts, read_result
 from visionocr.output.writer import Sink
-from visionocr.text import printable
 from visionocr.types import Notice, PageRef, PageResult, Status
 
 _MOST_SHOWN = 60
@@ -33,7 +32,7 @@ class MetadataSink(Sink):
         """Is called with each picture whose file was changed."""
         self._waiting: PageResult | None = None
         """The first frame of a picture whose other frames are still read: until then its file stays as it is."""
-        self._left_out = self._unfit = self._failures = 0
+        self._left_out = self._backups = self._unfit = self._failures = 0
         if options.write is MetadataPlace.SIDECAR and not self._writer.reads_pictures:
             words = 'descriptions inside of pictures are not seen without pyexiv2 (pip install "visionocr[metadata]")'
             console(Notice(words))
@@ -42,7 +41,7 @@ class MetadataSink(Sink):
         """Whether the picture at this path is to be described: no backup, nor one that has a description already."""
         path = Path(picture)
         if is_backup(path):
-            self._console(Notice(f"{picture} is the backup of another picture: left out"))
+            self._backups += 1
             return False
         if self._leaves_described and self._writer.has_description(path):
             self._left_out += 1
@@ -66,17 +65,18 @@ class MetadataSink(Sink):
     def finish(self) -> None:
         """Raise ``OutputError`` when there are captions that could not be written."""
         self._write_waiting()
-        if self._left_out:
-            pictures = "1 picture has" if self._left_out == 1 else f"{self._left_out} pictures have"
-            self._console(Notice(f"{pictures} a description already: left out"))
-        if self._unfit:
-            captions = "1 caption is" if self._unfit == 1 else f"{self._unfit} captions are"
-            self._console(Notice(f"{captions} suspect or failed: not written into any file"))
+        counts = {
+            "left out because they have a description already": self._left_out,
+            "left out because they are backups of others": self._backups,
+            "not written because their captions are suspect or failed": self._unfit,
+        }
+        for what, count in counts.items():
+            if count:
+                self._console(Notice(f"pictures {what}: {count}"))
         if self._failures:
             captions = "1 caption" if self._failures == 1 else f"{self._failures} captions"
-            raise OutputError(
-                f"{captions} could not be written", "Repeat the command to describe those pictures again."
-            )
+            remedy = "Repeat the command to describe those pictures again."
+            raise OutputError(f"{captions} could not be written", remedy)
 
     def plan(self, document: str) -> str:
         """What would become of the description of a picture, in one line."""
@@ -107,6 +107,6 @@ class MetadataSink(Sink):
             self._console.error(error.message, error.hint)
             return
         if edit.note:
-            self._console(Notice(printable(edit.note)))
+            self._console(Notice(edit.note))
         if edit.new != edit.old:
             self.changed(result.page)

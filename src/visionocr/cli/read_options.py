@@ -87,8 +87,8 @@ class ReadOptions:
     @property
     def leaves_described(self) -> bool:
         """Whether pictures that have a description are left out: nothing would be done with another one."""
-        is_needless = self.output is None and self.existing is Existing.KEEP
-        return self.write is not None and (self.only_missing or is_needless)
+        adds_more = self.order.keywords or self.order.alt or self.output is not None
+        return self.write is not None and (self.only_missing or (self.existing is Existing.KEEP and not adds_more))
 
     @property
     def folder(self) -> Path | None:
@@ -119,6 +119,14 @@ class ReadOptions:
         """Raise ``UsageError`` for options that do not make sense together."""
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
+        self._check_captions()
+        if self.probe_pages and not self.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
+        if self.output == "":
+            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
+
+    def _check_captions(self) -> None:
+        """Raise ``UsageError`` for options of ``describe`` that do not make sense together."""
         if self.write is None:
             existing = self.existing is not Existing.KEEP and self.sidecar is None
             needs = {"--existing": existing, "--only-missing": self.only_missing, "--no-backup": self.no_backup}
@@ -134,12 +142,10 @@ class ReadOptions:
             raise UsageError("--write and --sidecar exclude each other", "Run the command once for each.")
         elif "-" in self.files:
             raise UsageError("standard input has no place for a --sidecar")
+        if self.write is not None and self.order.captions > 1:
+            raise UsageError("--write takes one caption a picture", "Leave out --captions.")
         if self.write is not None and "-" in self.files:
             raise UsageError("standard input has no place for a caption (--write)")
-        if self.probe_pages and not self.dry_run:
-            raise UsageError("--probe-pages needs --dry-run")
-        if self.output == "":
-            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
 
     def check_files(self) -> None:
         """Raise ``UsageError`` where the output or the state would overwrite something.

@@ -17,7 +17,6 @@ from visionocr.metadata import picture as pictures
 from visionocr.metadata.texts import CannotHold, Texts, choose_changes
 from visionocr.metadata.xmp_file import MAX_SIZE, NEW, XmpFile
 from visionocr.output.files import AtomicFile, remove_leftovers
-from visionocr.text import printable
 
 BACKUP = "_original"
 """The end of the names of files as they were before, as exiftool has it."""
@@ -94,7 +93,7 @@ class CaptionWriter:
         if edit.new == edit.old:
             return edit
         if hashlib.sha256(content).hexdigest() != digest:
-            raise OutputError(f"{printable(str(picture))} was changed after it was read", "Run the command again.")
+            raise OutputError(f"{picture} was changed after it was read", "Run the command again.")
         is_picture = edit.old is content
         if is_picture and (links := _count_links(edit.path)) > 1:
             names = f"{links} names (hard links)"

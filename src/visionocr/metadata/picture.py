@@ -109,14 +109,21 @@ def _decode(read: Callable[..., _Fields]) -> _Fields:
 
 
 def _find_texts(xmp: _Fields, exif: _Fields, iptc: _Fields) -> Texts:
-    """The description that readers see which follow the Metadata Working Group."""
-    descriptions = drop_camera_text(exif.get(_EXIF_DESCRIPTION, "")), _find_default(xmp.get(_DESCRIPTION))
+    """What the fields say. Descriptions that differ are joined, so that none is lost where one is appended."""
+    exif_description = drop_camera_text(exif.get(_EXIF_DESCRIPTION, ""))
+    iptc_caption = str(iptc.get(_IPTC_CAPTION, "")).strip()
     return Texts(
-        description=next(filter(None, descriptions), "") or str(iptc.get(_IPTC_CAPTION, "")).strip(),
+        description=_join(exif_description, _find_default(xmp.get(_DESCRIPTION)), iptc_caption),
         keywords=tuple(xmp.get(_SUBJECT) or iptc.get(_IPTC_KEYWORDS, ())),
         tags=tuple(xmp.get(_TAGS, ())),
         alt_text=_find_default(xmp.get(_ALT_TEXT)),
     )
+
+
+def _join(*texts: str) -> str:
+    """*texts* on lines of their own, without those that are part of another one."""
+    unique = dict.fromkeys(filter(None, texts))
+    return "\n".join(text for text in unique if not any(text in other for other in unique if other != text))
 
 
 def _find_default(alternatives: Any) -> str:
