@@ -73,3 +73,8 @@ def test_tags_are_appended_to_their_line() -> None:
 def test_further_lines_of_tags_are_added() -> None:
     """With more captions than the file has lines."""
     assert KOHYA.append_lines(["dog"], ["cat", "bird"]) == ["dog, cat", "bird"]
+
+
+def test_lines_without_new_tags_stay() -> None:
+    """An empty line at the end gets no trigger word."""
+    assert LineStyle(DataSet.KOHYA, "x").append_lines(["dog", "", "Old"], ["x, cat"]) == ["x, dog, cat", "", "Old"]
