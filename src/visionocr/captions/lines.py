@@ -59,11 +59,13 @@ class LineStyle:
         return f"{trigger}, {line}" if line else trigger
 
     def _merge_tags(self, old: str, new: str) -> str:
+        """The tags of both lines without the trigger word, each once, as the first of them is written."""
         trigger = {tag.strip().casefold() for tag in self._escaped_trigger.split(",")}
-        tags = [tag for part in old.split(",") if (tag := part.strip())]
-        known = {tag.casefold() for tag in tags} | trigger
-        more = [tag for part in new.split(",") if (tag := part.strip()) and tag.casefold() not in known]
-        return ", ".join([*tags, *more])
+        tags = [tag for part in f"{old},{new}".split(",") if (tag := part.strip()) and tag.casefold() not in trigger]
+        unique: dict[str, str] = {}
+        for tag in tags:
+            unique.setdefault(tag.casefold(), tag)
+        return ", ".join(unique.values())
 
 
 def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
