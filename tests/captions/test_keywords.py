@@ -22,6 +22,7 @@ DOG = ("dog", "beach at sunset", "Golden Retriever")
         '{"keywords": ["dog", "beach at sunset", "Golden Retriever"]}',
         '["dog", "beach at sunset", "Golden Retriever"]',
         '```json\n{"tags": [\n  "dog",\n  "beach at sunset",\n  "Golden Retriever"\n]}\n```',
+        '{"keywords": ["dog, beach at sunset, Golden Retriever"]}',
         "dog, beach at sunset, Golden Retriever",
         "Keywords: dog, beach at sunset, Golden Retriever.",
         "Here are the keywords:\n\n1. dog\n2. beach at sunset\n3. Golden Retriever",
@@ -59,8 +60,9 @@ def test_what_is_no_list_gives_no_keywords(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ['{"keywords": ["dog", "bea', "dog, bea"])
 def test_half_a_word_is_no_keyword(answer: str) -> None:
-    """What an answer ends with that was cut off is left out."""
+    """What an answer ends with that was cut off is left out, also where the form of answers cut a string off."""
     assert parse_keywords(answer, is_cut=True) == ("dog",)
+    assert parse_keywords(json.dumps([f"dog, beach, {'x' * (LONGEST + 1 - len('dog, beach, '))}"])) == ("dog", "beach")
 
 
 def test_each_keyword_comes_once_in_its_first_spelling() -> None:

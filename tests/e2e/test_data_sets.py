@@ -262,6 +262,7 @@ MISTAKES = {
     "keywords twice": (["--keywords", "--for", "kohya"], "--for kohya asks for keywords already"),
     "sentences for kohya": (["--for", "kohya", "--task", "describe"], "--for kohya writes tags"),
     "kohya elsewhere": (["--for", "kohya", "-o", "x"], "--for kohya writes files beside the pictures"),
+    "kohya into pictures": (["--for", "kohya", "--write", "xmp"], "--for kohya and --write exclude each other"),
     "tags in a prefix": (["--for", "kohya", "--existing", "append", "--prefix", "x"], "would stand between tags"),
     "imagefolder without a file": (["--for", "imagefolder"], "needs --output FOLDER/metadata.jsonl"),
     "another name": (["--for", "imagefolder", "-o", "captions.jsonl"], "needs --output FOLDER/metadata.jsonl"),

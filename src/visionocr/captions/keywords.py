@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from visionocr.answers.clean import neutralise
 from visionocr.extraction.kinds import Field, ListOf, Record, Text
@@ -37,7 +37,10 @@ def parse_keywords(text: str, *, is_cut: bool = False) -> tuple[str, ...]:
     """
     opening = _LIST.search(text)
     if opening is not None:
-        return tuple(filter(None, map(_trim, _read_strings(text, opening.end()))))
+        said = tuple(_read_strings(text, opening.end()))
+        if len(said) == 1 and _SEPARATOR.search(said[0]):  # the whole list in one string
+            return parse_keywords(said[0], is_cut=len(said[0]) > LONGEST)
+        return tuple(filter(None, map(_trim, said)))
     parts = _SEPARATOR.split(_LABEL.sub("", text.strip()))
     items = [item for part in parts[: -1 if is_cut else None] if (item := _trim(_MARKER.sub("", part)))]
     is_list = len(parts) > 1 and not any(_CODE.search(item) or len(item.split()) > _MOST_WORDS for item in items)
@@ -53,7 +56,7 @@ def choose_keywords(items: Iterable[str]) -> tuple[str, ...]:
     return tuple(unique.values())[:MOST]
 
 
-def _read_strings(text: str, at: int) -> Iterable[str]:
+def _read_strings(text: str, at: int) -> Iterator[str]:
     """The strings of a JSON list from *at* on, as far as they are complete."""
     while match := _ITEM.match(text, at):
         at = match.end()

@@ -116,6 +116,8 @@ def check_data_set(options: ReadOptions) -> ReadOptions:
     if order.data_set is DataSet.KOHYA:
         if options.output is not None:
             raise UsageError("--for kohya writes files beside the pictures", "Leave out --output.")
+        if options.write is not None:
+            raise UsageError("--for kohya and --write exclude each other", "Run the command once for each.")
         if options.existing is Existing.APPEND and (options.prefix or options.suffix):
             raise UsageError("--prefix and --suffix would stand between tags", "Use --trigger.")
         options.sidecar = options.sidecar or ".txt"
