@@ -65,7 +65,7 @@ def test_sentences_are_appended_once() -> None:
 def test_tags_are_appended_to_their_line() -> None:
     """Old tags stay as somebody wrote them, new ones follow, the trigger word comes first; again changes nothing."""
     style = LineStyle(DataSet.KOHYA, "ohwx")
-    once = style.append_lines(["My_Tag, {{x}}"], style.write_lines("my_tag, dog, {x}"))
+    once = style.append_lines(["My_Tag, {{x}}, Ohwx"], style.write_lines("my_tag, dog, {x}"))
     assert once == ["ohwx, My_Tag, {{x}}, my tag, dog"]
     assert style.append_lines(once, style.write_lines("my_tag, dog, {x}")) == once
 
@@ -73,3 +73,8 @@ def test_tags_are_appended_to_their_line() -> None:
 def test_further_lines_of_tags_are_added() -> None:
     """With more captions than the file has lines."""
     assert KOHYA.append_lines(["dog"], ["cat", "bird"]) == ["dog, cat", "bird"]
+
+
+def test_lines_without_new_tags_stay() -> None:
+    """An empty line at the end gets no trigger word."""
+    assert LineStyle(DataSet.KOHYA, "x").append_lines(["dog", "", "Old"], ["x, cat"]) == ["x, dog, cat", "", "Old"]

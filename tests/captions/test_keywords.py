@@ -46,6 +46,7 @@ def test_lists_of_all_kinds_are_understood(answer: str) -> None:
         "This picture shows a dog that runs along the beach at sunset, and its owner, who throws a ball.",
         "A dog.",
         "A brown dog is running along a beach while the sun goes down behind the hills.",
+        '{"keywords": ["a dog that is running along a beach", "' + "x" * 65 + '"]}',
         '{"name": "dog", "place": {"kind": "beach"}}',
     ],
 )

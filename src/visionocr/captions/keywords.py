@@ -14,9 +14,10 @@ MOST = 20
 LONGEST = 64
 """Bytes of a keyword: IPTC has no room for more."""
 _MOST_WORDS = 6
-"""Words of a keyword in a list without JSON: what has more is a part of a sentence."""
-RECORD = Record((Field("keywords", ListOf(Text(1, LONGEST), 1, MOST)),))
-"""The answer where a server enforces its form: the list is an object's, for some servers enforce objects only."""
+"""Words of a keyword: what has more is a sentence."""
+RECORD = Record((Field("keywords", ListOf(Text(1, LONGEST + 1), 1, MOST)),))
+"""The answer where a server enforces its form: the list is an object's, for some servers enforce objects only. What the
+form cuts off is too long, and is left out."""
 
 _LIST = re.compile(r'\[\s*(?=")')
 _ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*,?')
@@ -47,7 +48,7 @@ def choose_keywords(items: Iterable[str]) -> tuple[str, ...]:
     """Each keyword once, in its first spelling, in the order in which they came; at most ``MOST``, none too long."""
     unique: dict[str, str] = {}
     for item in items:
-        if len(item.encode()) <= LONGEST:
+        if len(item.encode()) <= LONGEST and len(item.split()) <= _MOST_WORDS:
             unique.setdefault(item.casefold(), item)
     return tuple(unique.values())[:MOST]
 

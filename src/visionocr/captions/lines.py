@@ -40,7 +40,7 @@ class LineStyle:
             known = {" ".join(line.split()) for line in old}
             return [*old, *(line for line in new if " ".join(line.split()) not in known)]
         pairs = zip_longest(old, new, fillvalue="")
-        return [self._add_trigger(_merge_tags(before, after, self._escaped_trigger)) for before, after in pairs]
+        return [self._add_trigger(self._merge_tags(before, after)) if after else before for before, after in pairs]
 
     @property
     def _escaped_trigger(self) -> str:
@@ -58,6 +58,15 @@ class LineStyle:
             return line
         return f"{trigger}, {line}" if line else trigger
 
+    def _merge_tags(self, old: str, new: str) -> str:
+        """The tags of both lines without the trigger word, each once, as the first of them is written."""
+        trigger = {tag.strip().casefold() for tag in self._escaped_trigger.split(",")}
+        tags = [tag for part in f"{old},{new}".split(",") if (tag := part.strip()) and tag.casefold() not in trigger]
+        unique: dict[str, str] = {}
+        for tag in tags:
+            unique.setdefault(tag.casefold(), tag)
+        return ", ".join(unique.values())
+
 
 def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
     """Keywords as tags with commas: lower case, no underscores, none twice, none that is the *trigger*."""
@@ -74,10 +83,3 @@ def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
 def escape_braces(text: str) -> str:
     """*text* without braces that would be a choice."""
     return text.replace("{", "{{").replace("}", "}}")
-
-
-def _merge_tags(old: str, new: str, trigger: str) -> str:
-    tags = [tag for part in old.split(",") if (tag := part.strip())]
-    known = {tag.casefold() for tag in tags} | {tag.strip().casefold() for tag in trigger.split(",")}
-    more = [tag for part in new.split(",") if (tag := part.strip()) and tag.casefold() not in known]
-    return ", ".join([*tags, *more])

@@ -65,7 +65,7 @@ class SidecarSink(Sink):
 
     def read_caption(self, picture: str) -> str:
         """The caption that the picture at this path has already; empty where it has none that can be read."""
-        with contextlib.suppress(OutputError):
+        with contextlib.suppress(OutputError, UsageError):
             return read_sidecar(self._path_of(picture))
         return ""
 
@@ -133,7 +133,7 @@ def look_up(sidecars: SidecarSink | None, picture: str) -> dict[str, str]:
     in its metadata; the keywords are those of its metadata.
     """
     texts = Texts()
-    with contextlib.suppress(OutputError):
+    with contextlib.suppress(OutputError, OSError):
         texts = CaptionWriter(MetadataPlace.SIDECAR).plan(Path(picture), texts).texts
     sidecars = sidecars or SidecarSink(".txt", lambda error: None)  # noqa: ARG005
     return {
