@@ -10,7 +10,7 @@ import resource
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from PIL import Image, ImageSequence
 NOBODY = 65534
 """The user who owns nothing."""
 SIZE = (48, 32)
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
 
 DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 <?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -63,6 +62,12 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- kept as well -->
 """
 """A sidecar of the shape that darktable writes."""
+
+
+def needs_exiftool(test: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Skip a test where there is no exiftool; it starts in a quarter of a second, so that the test is slow."""
+    skip = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+    return skip(pytest.mark.slow(test))
 
 
 def make_picture(

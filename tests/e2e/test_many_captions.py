@@ -1,4 +1,4 @@
-"""A thousand pictures captioned in place, with kills at random moments and a full disk in between."""
+"""A thousand pictures captioned in place by two servers, with kills at random moments and a full disk in between."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,11 @@ PATIENCE = 150
 """Seconds for a whole run on a loaded machine."""
 
 
-def start(folder: Path, url: str, disk: int | None = None) -> subprocess.Popen[bytes]:
+def start(folder: Path, urls: str, disk: int | None = None) -> subprocess.Popen[bytes]:
     """The command in a process of its own, where no file may become larger than *disk* bytes."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VISIONOCR_")}
     environment |= UNCHECKED | {"HOME": str(folder.parent), "XDG_CONFIG_HOME": str(folder.parent)}
-    environment |= {"VISIONOCR_API_URL": url, "VISIONOCR_RASTER_WORKERS": "1"}
+    environment |= {"VISIONOCR_API_URL": urls, "VISIONOCR_RASTER_WORKERS": "1"}
 
     def fill() -> None:
         if disk is not None:
@@ -44,10 +45,14 @@ def start(folder: Path, url: str, disk: int | None = None) -> subprocess.Popen[b
     return subprocess.Popen(command, env=environment, preexec_fn=fill, stderr=subprocess.PIPE)
 
 
-def kill_after(process: subprocess.Popen[bytes], server: FakeKoboldCpp, answers: int, more: float) -> None:
-    """Kill *process* when the server was asked so many times more, and then a moment later."""
-    until, deadline = len(server.generated) + answers, time.monotonic() + PATIENCE
-    while len(server.generated) < until and process.poll() is None and time.monotonic() < deadline:
+def kill_after(process: subprocess.Popen[bytes], servers: Sequence[FakeKoboldCpp], answers: int, more: float) -> None:
+    """Kill *process* when the servers were asked so many times more, and then *more* seconds later."""
+
+    def count() -> int:
+        return sum(len(server.generated) for server in servers)
+
+    until, deadline = count() + answers, time.monotonic() + PATIENCE
+    while count() < until and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(more)
     process.kill()
@@ -67,16 +72,18 @@ def test_a_thousand_pictures_outlive_kills_and_a_full_disk(tmp_path: Path) -> No
     seed = random.randrange(2**32)
     print("seed", seed)  # shown where the test fails
     chance = random.Random(seed)
-    with FakeKoboldCpp(model="Qwen2.5-VL-7B-Instruct-Q4_K_M") as server:
+    model = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
+    with FakeKoboldCpp(model=model) as one, FakeKoboldCpp(model=model) as other:
+        servers, urls = (one, other), f"{one.url} {other.url}"
         for turn in range(KILLS):
             most = PICTURES // (2 * KILLS)
-            kill_after(start(folder, server.url), server, chance.randint(1, most), chance.random() / 10)
+            kill_after(start(folder, urls), servers, chance.randint(1, most), chance.random() / 10)
             if turn == KILLS // 2:
-                full = start(folder, server.url, FULL)
+                full = start(folder, urls, FULL)
                 said = full.communicate(timeout=PATIENCE)[1]
                 assert full.returncode == 6, said
                 assert b"File too large" in said
-        last = start(folder, server.url)
+        last = start(folder, urls)
         said = last.communicate(timeout=PATIENCE)[1]
         assert (last.returncode, said) == (0, b"")
     names = {path.name for path in folder.iterdir()}

@@ -231,6 +231,8 @@ def test_a_dry_run_shows_old_and_new_state(existing: str, line: str, server: Fak
     assert "new.jpg: has no description; the new one goes into " in out
     assert f"old.jpg: {line}" in out
     assert "a.gif.xmp (a.gif is in a format that cannot be written into (GIF)" in out
+    said = describe(*names, "--write", "xmp", "--existing", existing, "--dry-run")[1]
+    assert ("left out because they have a description already: 1" in said) == (existing == "keep")
     assert {name: Path(name).read_bytes() for name in os.listdir()} == before
     assert pages_asked(server) == {}
 

@@ -174,6 +174,14 @@ def test_a_picture_that_is_changed_while_it_is_written_is_left_alone(
     assert len(contents(photo.parent)) == 2
 
 
+def test_a_picture_that_goes_away_while_it_is_written_is_an_error(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No exception of the system comes through."""
+    monkeypatch.setattr(caption_writer, "_keep_original", Path.unlink)
+    with pytest.raises(OutputError, match="No such file"):
+        write(photo)
+    assert contents(photo.parent) == {}
+
+
 def test_a_write_protected_picture_gets_a_sidecar(photo: Path) -> None:
     """Renaming would not ask; also root heeds the wish."""
     photo.chmod(0o444)

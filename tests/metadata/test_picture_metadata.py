@@ -197,14 +197,45 @@ def test_what_stands_behind_a_jpeg_is_kept() -> None:
     assert after.endswith(film)
 
 
+def break_exif(at: int = 18) -> bytes:
+    """A JPEG with nonsense in its EXIF block; at 18, where a text's offset should stand."""
+    data = make_picture(exif=make_exif("mine" * 30))
+    at += data.index(b"MM\0*")
+    return data[:at] + b"\xff\xff\xff\x7f" + data[at + 4 :]
+
+
 @pytest.mark.parametrize("at", [4, 8, 14, 18], ids=["directory", "number of entries", "length", "offset"])
 def test_a_picture_with_broken_exif_is_refused(at: int) -> None:
     """exiv2 could drop what is broken, and with it what it did not understand."""
-    data = make_picture(exif=make_exif("mine" * 30))
-    at += data.index(b"MM\0*")
-    broken = data[:at] + b"\xff\xff\xff\x7f" + data[at + 4 :]
     with pytest.raises(CannotHold):
-        write_caption(broken, CAPTION, Existing.REPLACE)
+        write_caption(break_exif(at), CAPTION, Existing.REPLACE)
+
+
+def test_a_refused_picture_does_no_harm_to_the_next_one() -> None:
+    """pyexiv2 keeps its complaints about a picture that is broken in two places, and raises them for another one."""
+    broken = break_exif()
+    cut = broken[: broken.index(b"\xff\xdb") + 3]
+    with pytest.raises(RuntimeError):
+        pyexiv2.ImageData(cut)
+    assert read_texts(write_caption(make_picture(), CAPTION, Existing.KEEP)) == CAPTION
+    with pytest.raises(CannotHold):
+        read_texts(cut)
+    assert read_texts(write_caption(make_picture(), CAPTION, Existing.KEEP)) == CAPTION
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for the memory that is used")
+def test_refused_pictures_leave_no_memory_allocated() -> None:
+    """Thousands of photos of a camera whose metadata are not understood would fill it."""
+    broken = break_exif() + bytes(10_000_000)
+
+    def used() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    before = used()
+    for _ in range(20):
+        with pytest.raises(CannotHold):
+            read_texts(broken)
+    assert used() - before < 5 * len(broken)
 
 
 @pytest.mark.parametrize("fmt", ["GIF", "BMP"])

@@ -65,6 +65,14 @@ class MetadataSink(Sink):
     def finish(self) -> None:
         """Raise ``OutputError`` when there are captions that could not be written."""
         self._write_waiting()
+        self.report()
+        if self._failures:
+            captions = "1 caption" if self._failures == 1 else f"{self._failures} captions"
+            remedy = "Repeat the command to describe those pictures again."
+            raise OutputError(f"{captions} could not be written", remedy)
+
+    def report(self) -> None:
+        """Say how many pictures were left out up to now, and why."""
         counts = {
             "left out because they have a description already": self._left_out,
             "left out because they are backups of others": self._backups,
@@ -73,10 +81,6 @@ class MetadataSink(Sink):
         for what, count in counts.items():
             if count:
                 self._console(Notice(f"pictures {what}: {count}"))
-        if self._failures:
-            captions = "1 caption" if self._failures == 1 else f"{self._failures} captions"
-            remedy = "Repeat the command to describe those pictures again."
-            raise OutputError(f"{captions} could not be written", remedy)
 
     def plan(self, document: str) -> str:
         """What would become of the description of a picture, in one line."""

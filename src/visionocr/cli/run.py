@@ -102,8 +102,11 @@ def run(
             if options.dry_run:
                 from visionocr.cli.dry_run import show_plan
 
-                plan = captions.plan if isinstance(captions, MetadataSink) else None
-                raise typer.Exit(show_plan(source, prepare, plan_document=plan, probe=options.probe_pages))
+                if not isinstance(captions, MetadataSink):
+                    raise typer.Exit(show_plan(source, prepare, probe=options.probe_pages))
+                code = show_plan(source, prepare, plan_document=captions.plan, probe=options.probe_pages)
+                captions.report()
+                raise typer.Exit(code)
             if options.kind == "pdf":
                 source.warm()
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))

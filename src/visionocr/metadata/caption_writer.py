@@ -79,7 +79,7 @@ class CaptionWriter:
 
     def plan(self, picture: Path, caption: Texts) -> Edit:
         """What *caption* would do to the picture or the file beside it. Raises ``OutputError`` where nothing can be."""
-        return self._plan(picture, _read_input(picture), caption)
+        return self._plan(picture, _read_input(picture), caption, compares=False)
 
     def write(self, picture: Path, digest: str, caption: Texts) -> Edit:
         """Put *caption* in its place; returns what was done.
@@ -89,40 +89,43 @@ class CaptionWriter:
         """
         self._sweep(picture)
         content = _read_input(picture)
-        edit = self._plan(picture, content, caption)
+        edit = self._plan(picture, content, caption, compares=True)
         if edit.new == edit.old:
             return edit
         if hashlib.sha256(content).hexdigest() != digest:
             raise OutputError(f"{picture} was changed after it was read", "Run the command again.")
         is_picture = edit.old is content
-        if is_picture and (links := _count_links(edit.path)) > 1:
-            names = f"{links} names (hard links)"
-            edit = replace(edit, note=f"{edit.path} has {names}: under the others it stays as it was")
-        self._replace(edit, keeps_attributes=is_picture)
+        try:
+            if is_picture and (links := _count_links(edit.path)) > 1:
+                names = f"{links} names (hard links)"
+                edit = replace(edit, note=f"{edit.path} has {names}: under the others it stays as it was")
+            self._replace(edit, keeps_attributes=is_picture)
+        except OSError as error:
+            raise OutputError(f"cannot write {edit.path}: {error.strerror}") from None
         return edit
 
-    def _plan(self, picture: Path, content: bytes, caption: Texts) -> Edit:
+    def _plan(self, picture: Path, content: bytes, caption: Texts, *, compares: bool) -> Edit:
         if self._place is MetadataPlace.SIDECAR:
             return self._plan_sidecar(picture, content, caption)
         try:
-            return self._plan_picture(Path(os.path.realpath(picture)), content, caption)
+            return self._plan_picture(Path(os.path.realpath(picture)), content, caption, compares=compares)
         except CannotHold as error:
             edit = self._plan_sidecar(picture, content, caption)
             where = f"its caption stands in {edit.path}" if edit.new != edit.old else ""
             return replace(edit, note=f"{picture} {error}: {where}" if where else "")
 
-    def _plan_picture(self, path: Path, content: bytes, caption: Texts) -> Edit:
-        """Raises ``CannotHold``."""
+    def _plan_picture(self, path: Path, content: bytes, caption: Texts, *, compares: bool) -> Edit:
+        """*compares*: decode both pictures, which takes half a second with 12 megapixels. Raises ``CannotHold``."""
         if (kind := find_kind(content)) not in _EDITABLE:
             raise CannotHold(f"is in a format that cannot be written into ({kind or 'unknown'})")
         new = pictures.write_caption(content, caption, self._existing)
         edit = Edit(path, content, new, pictures.read_texts(content))
         if new == content:
             return edit
-        if not (path.stat().st_mode & stat.S_IWUSR and os.access(path, os.W_OK)):
+        if _is_protected(path):
             raise CannotHold("is write-protected")
         try:
-            if not is_same_picture(str(path), content, new):
+            if compares and not is_same_picture(str(path), content, new):
                 raise CannotHold("would not keep its pixels, which is a bug in visionocr")
         except DocumentError as error:
             raise CannotHold(f"cannot be written into ({error.message})") from None
@@ -189,6 +192,13 @@ def find_sidecar(picture: Path) -> Path:
     others = (SUFFIXES[Kind.IMAGE] | _RAW) - {picture.suffix.lower()}
     names = (picture.with_suffix(case) for suffix in others for case in (suffix, suffix.upper()))
     return path if any(name.exists() for name in names) else by_stem
+
+
+def _is_protected(path: Path) -> bool:
+    """Whether somebody wants the file to stay as it is: also from root, who may write to it."""
+    with contextlib.suppress(OSError):
+        return not path.stat().st_mode & stat.S_IWUSR or not os.access(path, os.W_OK)
+    return False
 
 
 def is_backup(picture: Path) -> bool:

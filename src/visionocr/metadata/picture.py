@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from visionocr.choices import Existing
@@ -57,8 +57,10 @@ def write_caption(data: bytes, caption: Texts, existing: Existing) -> bytes:
         new_iptc = _without_equal(_make_iptc(changes) if iptc else {}, iptc)
         if not (new_xmp or new_exif or new_iptc):
             return data
-        image.modify_xmp(new_xmp)
-        image.modify_exif(new_exif)
+        if new_xmp:
+            image.modify_xmp(new_xmp)
+        if new_exif:
+            image.modify_exif(new_exif)
         if new_iptc:
             image.modify_iptc(new_iptc | _declare_utf_8(iptc))
         written: bytes = image.get_bytes()
@@ -73,12 +75,17 @@ def _opened(data: bytes) -> Iterator[Any]:
     """A picture in memory; what pyexiv2 raises within the block becomes ``CannotHold``."""
     pyexiv2 = _load_library()
     with _lock:
+        with suppress(RuntimeError):
+            pyexiv2.convert_exif_to_xmp({})  # raises, and so forgets, what an earlier picture left in its log
         try:
-            image = pyexiv2.ImageData(data)
+            image = pyexiv2.ImageData.__new__(pyexiv2.ImageData)
             try:
+                image.__init__(data)
                 yield image
+                image.close()  # raises what went wrong meanwhile
             finally:
-                image.close()
+                if image.buffer is not None:  # a constructor that fails leaves it allocated
+                    image.buffer.destroy()
         except (RuntimeError, ValueError) as error:
             raise CannotHold(f"has metadata that cannot be edited: {printable(str(error).strip())[:200]}") from error
 
