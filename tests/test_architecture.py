@@ -65,6 +65,7 @@ HOMES = {
             "cli/app.py",
             "cli/check.py",
             "cli/eval.py",
+            "cli/export.py",
             "cli/extract.py",
             "cli/gguf.py",
             "cli/options.py",

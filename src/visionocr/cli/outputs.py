@@ -9,7 +9,7 @@ from pathlib import Path
 from visionocr.choices import Format
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
-from visionocr.documents.source import Source
+from visionocr.documents.source import Place
 from visionocr.errors import UsageError
 from visionocr.output import alto, page_xml
 from visionocr.output.files import remove_leftovers
@@ -46,7 +46,7 @@ def check_outputs(options: ReadOptions, settings: Settings) -> None:
 def make_kinds(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -54,21 +54,26 @@ def make_kinds(
 ) -> list[OutputKind]:
     """The files that each document gets. *several*: more than one document may come.
 
-    *formatter* replaces those of the settings.
+    *place* tells where the document of a page can be opened. *formatter* replaces those of the settings.
     """
     if formatter is not None:
         return [OutputKind(formatter().suffix, partial(_make_file, formatter))]
     captions = options.command == "describe"
-    return [_make_kind(kind, settings, source, console, captions, several) for kind in settings.formats]
+    return [_make_kind(kind, settings, place, console, captions, several) for kind in settings.formats]
 
 
 def _make_kind(
-    kind: Format, settings: Settings, source: Source, console: Console, captions: bool, several: bool
+    kind: Format,
+    settings: Settings,
+    place: Callable[[PageRef], Place],
+    console: Console,
+    captions: bool,
+    several: bool,
 ) -> OutputKind:
     if kind is Format.PDF:
         from visionocr.cli.searchable import SearchableSink
 
-        return OutputKind(".pdf", partial(SearchableSink, source=source, console=console))
+        return OutputKind(".pdf", partial(SearchableSink, place=place, console=console))
     if kind in _PAGE_FILES:
         suffix, render = _PAGE_FILES[kind]
         return OutputKind(suffix, lambda path, _: PageFilesSink(path, suffix, render))
@@ -79,7 +84,7 @@ def _make_kind(
 def make_sink(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -93,7 +98,7 @@ def make_sink(
     path = Path(str(options.output))
     remove_leftovers(path.parent)
     if kind is Format.PDF:
-        return _LateOutput(path, make_kinds(options, settings, source, console, several=several)[0])
+        return _LateOutput(path, make_kinds(options, settings, place, console, several=several)[0])
     if kind in _PAGE_FILES:
         return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
     return FileSink(path, formatter())

@@ -22,15 +22,6 @@ Outputs = Annotated[
     list[Path],
     typer.Argument(metavar="OUTPUT", help="Results: Markdown, JSON or JSON Lines files, or folders of them."),
 ]
-Documents = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--document",
-        metavar="FILE|DIR",
-        help="Where the documents are, if not beside the results. Repeat it for several.",
-        show_default=False,
-    ),
-]
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write one HTML file to look at or send, and end.", show_default=False),
@@ -69,7 +60,7 @@ _HTML_SUFFIXES = (".html", ".htm")
 @options.with_settings(*_SETTINGS)
 def review(
     outputs: Outputs,
-    documents: Documents = None,
+    documents: options.Documents = None,
     html: Html = None,
     open_browser: Open = False,
     port: Port = 0,

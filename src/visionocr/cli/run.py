@@ -103,12 +103,12 @@ def run(
                 source.warm()
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
             several = len(options.files) > 1 or options.is_open_ended
-            kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
+            kinds = make_kinds(options, settings, source.place, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = sidecars or resume.folder_sink
             if sink is None:
-                sink = make_sink(options, settings, source, console, several=several, formatter=formatter)
+                sink = make_sink(options, settings, source.place, console, several=several, formatter=formatter)
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))

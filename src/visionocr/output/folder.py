@@ -31,6 +31,8 @@ class Origin:
     """How it was before it was opened."""
     below: str = ""
     """The folder that it was found in, relative to the one that was named."""
+    stem: str = ""
+    """What its other outputs are called, without their suffixes, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class FolderSink(Sink):
         return inside
 
     def _candidates(self, document: str, digest: str, origin: Origin | None) -> Iterator[str]:
+        if origin is not None and origin.stem:
+            yield safe_name(origin.stem) + self._suffix
         path = Path(document)
         stem = safe_name(path.stem)
         yield stem + self._suffix

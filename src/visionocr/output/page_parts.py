@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -35,6 +35,8 @@ _CAPTION = re.compile(
 class FilePage:
     """A page in a file of results."""
 
+    is_caption: ClassVar[bool] = False
+    """Its text is what a model says about a picture."""
     document: str
     """As the file names it."""
     number: int
@@ -142,6 +144,7 @@ def find_pages(text: str, *, is_markdown: bool) -> Iterator[FilePage]:
 class _Caption(FilePage):
     """A line ``**picture**: caption``."""
 
+    is_caption: ClassVar[bool] = True
     label: str = ""
     """What stands before the caption, without a comment."""
 

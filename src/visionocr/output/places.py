@@ -57,7 +57,7 @@ def place_page(result: PageResult) -> PlacedPage:
 def count_homeless(result: PageResult) -> int:
     """How many words of the text stand in no line."""
     if not result.lines:
-        return 0
+        return 0 if any(block.box is not None for block in result.blocks) else len(result.text.split())
     return sum(word.line is None for word in align(result.text, result.lines).words)
 
 
