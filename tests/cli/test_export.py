@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from typer.testing import CliRunner
 from fakes import faults
 from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image, make_pdf
+from result_files import result, write_results
 from review_client import serving
 from visionocr.boxes import Box, TextLine
 from visionocr.cli.app import app
+from visionocr.documents.content import Content
 from visionocr.engines import local
 from visionocr.evidence import Reference, Source
-from visionocr.output.stored import Store
+from visionocr.output.state import FOLDER_STATE, State
 from visionocr.review.places import Lines
-from visionocr.types import PageImage
+from visionocr.types import FileSignature, PageImage
 
 _mupdf: Any = pymupdf
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -33,18 +36,32 @@ def command(*arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout_bytes.decode(), done.stderr_bytes.decode()
 
 
-@pytest.fixture
-def read(koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Reads documents with a server; whoever asks it later fails the test."""
+def make_results(
+    *documents: Path, says: Callable[[int], str] = page_text, task: str = "transcribe", **settings: object
+) -> None:
+    """What a run leaves in the folder ``out``: a state, and a Markdown file for each document."""
+    folder = Path("out")
+    folder.mkdir(exist_ok=True)
+    state = State(folder / FOLDER_STATE, {"task": task, **settings})
+    for document in documents:
+        content = Content(document.name, str(document))
+        _, digest = content.identify()
+        with _mupdf.open(document) as opened:
+            count = opened.page_count
+        signature = FileSignature(*content.state()[:2])
+        state.register_file(str(document), signature, digest, count)
+        pages = [result(n, says(n), document=document.name, pages=count, digest=digest) for n in range(1, count + 1)]
+        for page in pages:
+            state.record(page)
+        path = write_results(folder / f"{document.stem}.md", pages)
+        state.register_output(path.name, str(document), signature, "job")
+    state.close()
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are drawn without child processes."""
     monkeypatch.setenv("VISIONOCR_RASTER_WORKERS", "0")
-
-    def run(*arguments: str, command_: str = "pdf", code: int = 0) -> None:
-        asking = ["--api-url", koboldcpp.url, "--max-side", "500", "--max-asks", "1"]
-        done = command(command_, *arguments, *asking)
-        assert done[0] == code, done[2]
-        monkeypatch.setattr(FakeKoboldCpp, "handle", None, raising=False)
-
-    return run
 
 
 def make_scan(path: Path, pages: int = 1) -> Path:
@@ -84,13 +101,13 @@ def listed(folder: str) -> list[str]:
 
 
 def test_a_folder_is_written_in_every_format(
-    read: Any, koboldcpp: FakeKoboldCpp, tmp_path: Path, second_reader: list[str]
+    koboldcpp: FakeKoboldCpp, tmp_path: Path, second_reader: list[str]
 ) -> None:
     """Beside what is there, under the same names; places are looked for once, and nobody is asked anything."""
     make_scan(tmp_path / "a.pdf", 2)
     (tmp_path / "in" / "sub").mkdir(parents=True)
     make_scan(tmp_path / "in" / "sub" / "a.pdf")
-    read("a.pdf", "in", "-r", "-o", "out/", "-f", "md")
+    assert command("pdf", "a.pdf", "in", "-r", "-o", "out/", "--api-url", koboldcpp.url, "--max-side", "500")[0] == 0
     asked = koboldcpp.asked.copy()
     koboldcpp.close()
     assert listed("out") == ["a.md", "sub/a.md"]
@@ -108,18 +125,16 @@ def test_a_folder_is_written_in_every_format(
     assert (first["document"], first["page"], first["text"]) == ("a.pdf", 1, page_text(1))
     seen = len(second_reader)
     assert seen == 3
-    assert command("export", "out", "-f", "pdf,md", "-o", "other/")[0] == 0
+    assert command("export", "out", "-f", "txt,md", "-o", "other/")[0] == 0
     assert (len(second_reader), koboldcpp.asked) == (seen, asked)
-    assert listed("other") == ["a.md", "a.pdf", "sub/a.md", "sub/a.pdf"]
-    # What a run wrote stays its own: it finds everything in the journal.
+    assert listed("other") == ["a.md", "a.txt", "sub/a.md", "sub/a.txt"]
     assert Path("out/a.md").read_bytes() == Path("other/a.md").read_bytes()
 
 
-def test_corrections_are_used(read: Any, tmp_path: Path, second_reader: list[str]) -> None:
-    """Of a folder and of a file, also where the run's own results are gone."""
-    make_scan(tmp_path / "a.pdf", 2)
-    read("a.pdf", "-o", "out/")
-    read("a.pdf", "-o", "one.md")
+def test_corrections_are_used(tmp_path: Path) -> None:
+    """Of a folder, and of a file whose run left no state."""
+    make_results(make_scan(tmp_path / "a.pdf", 2))
+    write_results(Path("one.md"), [result(number, page_text(number)) for number in (1, 2)])
     for path in ("out/a.md", "one.md"):
         with serving([Path(path)]) as client:
             mark = client.ask("pages/1").json["mark"]
@@ -132,11 +147,11 @@ def test_corrections_are_used(read: Any, tmp_path: Path, second_reader: list[str
         assert [record["status"] for record in records] == ["ok", "checked"]
 
 
-def test_a_file_without_a_state(read: Any, tmp_path: Path, second_reader: list[str]) -> None:
+@pytest.mark.usefixtures("second_reader")
+def test_a_file_without_a_state(tmp_path: Path) -> None:
     """Its texts, also where they were edited since; the document is found beside it."""
     make_scan(tmp_path / "a.pdf", 2)
-    read("a.pdf", "-o", "one.md")
-    assert not Path("one.md.journal").exists()
+    write_results(Path("one.md"), [result(number, page_text(number)) for number in (1, 2)])
     Path("one.md").write_text(Path("one.md").read_text().replace("Here ends page 1.", "Here ends the first page."))
     assert command("export", "one.md", "-f", "pdf", "-o", "one.pdf")[0] == 0
     with _mupdf.open("one.pdf") as pdf:
@@ -147,11 +162,10 @@ def test_a_file_without_a_state(read: Any, tmp_path: Path, second_reader: list[s
     assert {path.name for path in tmp_path.glob("x*.xml")} == {"x.0001.xml", "x.0002.xml"}
 
 
-def test_documents_that_are_gone_or_changed_are_named(read: Any, tmp_path: Path, second_reader: list[str]) -> None:
+@pytest.mark.usefixtures("second_reader")
+def test_documents_that_are_gone_or_changed_are_named(tmp_path: Path) -> None:
     """The rest is written; what does not need the documents is written of all."""
-    for name in "abc":
-        make_scan(tmp_path / f"{name}.pdf", "abc".index(name) + 1)
-    read("a.pdf", "b.pdf", "c.pdf", "-o", "out/")
+    make_results(*(make_scan(tmp_path / f"{name}.pdf", pages) for pages, name in enumerate("abc", 1)))
     (tmp_path / "a.pdf").unlink()
     make_scan(tmp_path / "b.pdf", 5)
     code, out, err = command("export", "out", "-f", "pdf,md", "-o", "new/")
@@ -169,27 +183,24 @@ def test_documents_that_are_gone_or_changed_are_named(read: Any, tmp_path: Path,
     assert "c.pdf" in listed("out")
 
 
-def test_bad_pages_decide_the_code(read: Any, koboldcpp: FakeKoboldCpp, tmp_path: Path) -> None:
+def test_bad_pages_decide_the_code(koboldcpp: FakeKoboldCpp, tmp_path: Path) -> None:
     """As after the run itself: failed pages, and with --strict suspect ones; pages that nobody read are counted."""
     make_scan(tmp_path / "a.pdf", 3)
     koboldcpp.plan[2] = faults.Refusal()
-    read("a.pdf", "--pages", "1-2", "-o", "out/", code=7)
+    run = ["--api-url", koboldcpp.url, "--max-side", "500", "--max-asks", "1"]
+    assert command("pdf", "a.pdf", "--pages", "1-2", "-o", "out/", *run)[0] == 7
     code, _, err = command("export", "out", "-f", "jsonl")
     assert code == 7
-    assert "failed: a.pdf page 2" in err or "failed: page 2" in err
+    assert "failed: page 2 of a.pdf" in err
     assert "a.pdf: 1 of 3 pages were never read" in err
     records = [json.loads(line) for line in Path("out/a.jsonl").read_text().splitlines()]
     assert [record["status"] for record in records] == ["ok", "failed"]
 
 
-@pytest.mark.parametrize("kind", ["pdf", "hocr", "alto", "page"])
-def test_without_places_both_ways_out_are_said(
-    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+@pytest.mark.parametrize("kind", ["pdf", "md,alto"])
+def test_without_places_both_ways_out_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Before anything is written, also where an earlier document has them."""
-    make_pdf(tmp_path / "a.pdf", 1)
-    make_scan(tmp_path / "b.pdf")
-    read("a.pdf", "b.pdf", "-o", "out/")
+    make_results(make_pdf(tmp_path / "a.pdf", 1), make_scan(tmp_path / "b.pdf"))
     monkeypatch.setattr(local, "installed", lambda: False)
     code, out, err = command("export", "out", "-f", kind, "-o", "new/")
     assert (code, out) == (3, "")
@@ -200,34 +211,36 @@ def test_without_places_both_ways_out_are_said(
     assert command("export", "out", "-f", "txt")[0] == 0
 
 
-def test_descriptions_have_no_places(read: Any, tmp_path: Path) -> None:
+def test_descriptions_have_no_places(tmp_path: Path) -> None:
     """What a model says about pictures stands nowhere on them; it is written as captions."""
-    make_image(tmp_path / "a.png", 1)
-    make_image(tmp_path / "b.png", 2)
-    read("a.png", "b.png", "-o", "out/", command_="describe")
+    make_results(*(make_image(tmp_path / f"{name}.png", pages) for pages, name in enumerate("ab")), task="describe")
     code, _, err = command("export", "out", "-f", "pdf")
     assert code == 3
     assert "needs the page's own text" in err
     assert command("export", "out", "-f", "md", "-o", "-")[1].startswith("**a.png**: ")
 
 
-def test_moved_and_renamed_documents(read: Any, tmp_path: Path, second_reader: list[str]) -> None:
+def test_documents_with_two_names(tmp_path: Path) -> None:
     """A document that was read under two names is written once for each that is still there."""
-    make_scan(tmp_path / "a.pdf")
-    read("a.pdf", "-o", "out/")
-    (tmp_path / "a.pdf").rename(tmp_path / "b.pdf")
-    read("b.pdf", "-o", "out/")
-    assert command("export", "out", "-f", "pdf")[0] == 0
-    assert listed("out") == ["a.md", "b.md", "b.pdf"]
+    document = make_scan(tmp_path / "a.pdf")
+    make_results(document)
+    document = document.rename(tmp_path / "b.pdf")
+    make_results(document)
+    assert command("export", "out", "-f", "txt")[0] == 0
+    assert listed("out") == ["a.md", "b.md", "b.txt"]
+    document.with_name("c.pdf").write_bytes(document.read_bytes())
+    make_results(document.with_name("c.pdf"))
+    assert command("export", "out", "-f", "jsonl")[0] == 0
+    assert listed("out") == ["a.md", "b.jsonl", "b.md", "b.txt", "c.jsonl", "c.md"]
 
 
-def test_the_newest_answers_count(read: Any, koboldcpp: FakeKoboldCpp, tmp_path: Path) -> None:
-    """Of a folder with results of several settings, those that were asked for last."""
-    make_scan(tmp_path / "a.pdf")
-    read("a.pdf", "-o", "out/")
-    koboldcpp.plan[1] = faults.Answer("Another answer with enough words in it.")
-    read("a.pdf", "-o", "out/", "--temperature", "0.5")
-    assert command("export", "out", "-f", "txt", "-o", "-")[1].strip() == "Another answer with enough words in it."
+def test_the_newest_answers_count(tmp_path: Path) -> None:
+    """Of a folder with results of several settings, those that were asked for last; records have no pages."""
+    document = make_scan(tmp_path / "a.pdf")
+    make_results(document, model="a")
+    make_results(document, says=lambda number: f"the newest of page {number}", model="b")
+    make_results(document, says=lambda _: "{}", schema="s")
+    assert command("export", "out", "-f", "txt", "-o", "-")[1].strip() == "the newest of page 1"
 
 
 @pytest.mark.parametrize(
@@ -246,13 +259,11 @@ def test_the_newest_answers_count(read: Any, koboldcpp: FakeKoboldCpp, tmp_path:
         (["out", "-o", "nowhere/x.md"], 6, "there is no folder"),
     ],
 )
-def test_mistakes(read: Any, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_mistakes(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
     """Each is one line, and nothing is written."""
-    make_pdf(tmp_path / "a.pdf", 1)
-    make_pdf(tmp_path / "b.pdf", 2)
+    make_results(make_pdf(tmp_path / "a.pdf", 1), make_pdf(tmp_path / "b.pdf", 2))
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.md").write_text("mine")
-    read("a.pdf", "b.pdf", "-o", "out/")
     before = listed(".")
     found, out, err = command("export", *arguments)
     assert (found, out) == (code, "")
@@ -260,12 +271,11 @@ def test_mistakes(read: Any, tmp_path: Path, arguments: list[str], code: int, wo
     assert listed(".") == before
 
 
-def test_a_folder_in_use_is_left_alone(read: Any, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     """A run is writing there."""
-    make_pdf(tmp_path / "a.pdf", 1)
-    read("a.pdf", "-o", "out/")
-    store = Store(tmp_path / "out" / ".visionocr.journal")
+    make_results(make_pdf(tmp_path / "a.pdf", 1))
+    state = State(tmp_path / "out" / FOLDER_STATE, {})
     code, _, err = command("export", "out", "-f", "txt")
-    store.close()
+    state.close()
     assert code == 6
     assert "another visionocr" in err
