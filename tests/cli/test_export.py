@@ -183,6 +183,23 @@ def test_documents_that_are_gone_or_changed_are_named(tmp_path: Path) -> None:
     assert "c.pdf" in listed("out")
 
 
+@pytest.mark.usefixtures("second_reader")
+def test_an_older_text_layer_is_replaced_on_request(tmp_path: Path) -> None:
+    """Else the page is left, and the message says how."""
+    document = make_scan(tmp_path / "a.pdf")
+    with _mupdf.open(document) as pdf:
+        pdf[0].insert_text((72, 72), "olden words", render_mode=3)
+        data = pdf.tobytes()
+    document.write_bytes(data)
+    make_results(document)
+    code, _, err = command("export", "out", "-f", "pdf")
+    assert (code, "--replace-layer" in err) == (0, True)
+    assert _mupdf.open("out/a.pdf")[0].get_text().split() == ["olden", "words"]
+    code, _, err = command("export", "out", "-f", "pdf", "--replace-layer")
+    assert (code, "--replace-layer" in err) == (0, False)
+    assert _mupdf.open("out/a.pdf")[0].get_text().split()[:3] == page_text(1).split()[:3]
+
+
 def test_bad_pages_decide_the_code(koboldcpp: FakeKoboldCpp, tmp_path: Path) -> None:
     """As after the run itself: failed pages, and with --strict suspect ones; pages that nobody read are counted."""
     make_scan(tmp_path / "a.pdf", 3)

@@ -73,7 +73,8 @@ def _make_kind(
     if kind is Format.PDF:
         from visionocr.cli.searchable import SearchableSink
 
-        return OutputKind(".pdf", partial(SearchableSink, place=place, console=console))
+        make = partial(SearchableSink, place=place, console=console, replaces_layer=settings.replace_layer)
+        return OutputKind(".pdf", make)
     if kind in _PAGE_FILES:
         suffix, render = _PAGE_FILES[kind]
         return OutputKind(suffix, lambda path, _: PageFilesSink(path, suffix, render))

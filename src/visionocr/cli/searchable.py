@@ -25,8 +25,13 @@ class SearchableSink(Sink):
     A document that cannot get text (signed, protected, damaged) is reported and gets no file; the run goes on.
     """
 
-    def __init__(self, path: Path, page: PageRef, place: Callable[[PageRef], Place], console: Console) -> None:
-        """*page* is the first one that will come; *place* tells where its document is."""
+    def __init__(
+        self, path: Path, page: PageRef, place: Callable[[PageRef], Place], console: Console, *, replaces_layer: bool
+    ) -> None:
+        """*page* is the first one that will come; *place* tells where its document is.
+
+        *replaces_layer*: see ``SearchablePdf``.
+        """
         self._console = console
         self._name = printable(page.document)
         self._writer: SearchableWriter | None = None
@@ -36,7 +41,9 @@ class SearchableSink(Sink):
         if page.number:
             try:
                 found = place(page)
-                self._writer = SearchableWriter(page.document, found.path, found.password)
+                self._writer = SearchableWriter(
+                    page.document, found.path, found.password, replaces_layer=replaces_layer
+                )
             except DocumentError as error:
                 self._console.error(error.message, error.hint)
 
