@@ -20,7 +20,10 @@ from visionocr.types import Notice
 
 Outputs = Annotated[
     list[Path],
-    typer.Argument(metavar="OUTPUT", help="Results: Markdown, JSON or JSON Lines files, or folders of them."),
+    typer.Argument(
+        metavar="OUTPUT",
+        help="Results: Markdown, JSON or JSON Lines files, folders of them, or of pictures with captions beside them.",
+    ),
 ]
 Html = Annotated[
     Path | None,

@@ -37,6 +37,8 @@ class FilePage:
 
     is_caption: ClassVar[bool] = False
     """Its text is what a model says about a picture."""
+    is_sidecar: ClassVar[bool] = False
+    """The file is a caption and nothing else."""
     document: str
     """As the file names it."""
     number: int
@@ -170,6 +172,29 @@ def find_captions(text: str) -> Iterator[FilePage]:
             found.start(),
             label=f"**{found['name']}**: ",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sidecar(FilePage):
+    """The caption in a file of its own."""
+
+    is_caption: ClassVar[bool] = True
+    is_sidecar: ClassVar[bool] = True
+
+    def contain(self, text: str) -> str:
+        return " ".join(text.split())
+
+    def rewrite(self, text: str) -> str:
+        line = self.part.rstrip("\r\n")
+        end = self.part[len(line) :] if self.part else "\n"
+        return (line if text == self.text else self.contain(text)) + end
+
+
+def find_sidecar(text: str, picture: str) -> Iterator[FilePage]:
+    """The caption that is a whole file: one line, as ``describe --sidecar`` writes it beside *picture*."""
+    caption = text.strip()
+    if "\n" not in caption:
+        yield _Sidecar(picture, 1, Status.OK, "", caption, text, 0)
 
 
 # --- JSON and JSON Lines -------------------------------------------------------------------------------
