@@ -427,3 +427,8 @@ def test_a_thousand_pages_are_shown_at_once(show: Callable[..., Page]) -> None:
     assert page.run("document.querySelectorAll('#list button').length") == 1000
     assert page.run("performance.getEntriesByType('resource').length") <= 12
     assert min(times) < 500
+    page.run("[...document.querySelectorAll('#list button')].at(-1).click()")
+    page.wait("document.querySelector('#source-text').value.startsWith('text 1000 ')")
+    page.type("the end")
+    page.press("CONTROL", "s")
+    page.wait("document.querySelectorAll('#list .checked').length === 1")

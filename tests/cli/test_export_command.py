@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pymupdf
 import pytest
@@ -22,6 +27,7 @@ from visionocr.documents.content import Content
 from visionocr.engines import local
 from visionocr.evidence import Reference, Source
 from visionocr.output.state import FOLDER_STATE, State
+from visionocr.output.stored import Store
 from visionocr.review.places import Lines
 from visionocr.types import FileSignature, PageImage
 
@@ -296,3 +302,31 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     state.close()
     assert code == 6
     assert "another visionocr" in err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_kill_leaves_whole_files(tmp_path: Path) -> None:
+    """At any moment: each file is the one before, the new one, or not there; the next export is complete."""
+    make_results(make_scan(tmp_path / "a.pdf", 3))
+    lines = tuple(TextLine(f"line {at}", Box(0.1, at / 40, 0.9, at / 40 + 0.01)) for at in range(1, 40))
+    store = Store(tmp_path / "out" / FOLDER_STATE)
+    (stored,) = store.list_documents()
+    for number in stored.numbers:
+        page = stored.read(number)
+        assert page is not None
+        stored.keep(replace(page, text="\n".join(line.text for line in lines), lines=lines))
+    store.close()
+    command_line = [sys.executable, "-m", "visionocr", "export", "out", "-f", "pdf,jsonl,hocr"]
+    for number in range(20):
+        with subprocess.Popen(command_line, stderr=subprocess.DEVNULL) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.3 + number / 10)
+            process.kill()
+        if (tmp_path / "out" / "a.pdf").exists():
+            with _mupdf.open("out/a.pdf") as pdf:
+                assert ["line 39" in page.get_text() for page in pdf] == [True] * 3
+        if (tmp_path / "out" / "a.hocr").exists():
+            ET.parse("out/a.hocr")
+    assert subprocess.run(command_line, stderr=subprocess.DEVNULL).returncode == 0
+    assert listed("out") == ["a.hocr", "a.jsonl", "a.md", "a.pdf"]
