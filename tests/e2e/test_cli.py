@@ -384,6 +384,7 @@ SERVERS: dict[str, tuple[dict[str, Any], list[str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SERVERS)
 def test_unsuitable_servers_are_exit_code_5(run: Run, case: str) -> None:
     """A run, its dry run and the check say what is wrong and what to do, with code 5 and no output."""
