@@ -40,12 +40,11 @@ def test_public_names_exist() -> None:
 
 @pytest.mark.source_tree
 def test_every_package_is_listed_for_the_wheel() -> None:
-    """The list of packages has every folder with code: an editable installation does not show what a wheel lacks."""
+    """The list of packages has every folder with files: an editable installation does not show what a wheel lacks."""
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
-    packages = {
-        ".".join(path.parent.relative_to(ROOT / "src").parts) for path in (ROOT / "src/visionocr").rglob("__init__.py")
-    }
-    assert set(packed) == {*packages, "visionocr.prompts"}
+    files = [path.relative_to(ROOT / "src") for path in (ROOT / "src/visionocr").rglob("*") if path.is_file()]
+    files += [Path("visionocr") / path.relative_to(ROOT) for path in (ROOT / "prompts").rglob("*") if path.is_file()]
+    assert set(packed) == {".".join(path.parent.parts) for path in files if "__pycache__" not in path.parts}
 
 
 @pytest.mark.slow
