@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from visionocr import extras
 from visionocr.extras import explain_missing_build, install_command, install_hint
@@ -158,6 +159,22 @@ def test_systems_without_a_build(
     assert ("install" in hint) == (not words)
     assert ("--api-url" in hint) == bool(words)
     assert hint.startswith("To do it: ") or words
+
+
+@pytest.mark.parametrize("extra", extras.BUILDS)
+def test_nothing_is_installed_where_there_is_no_build(extra: str) -> None:
+    """On a Mac or Windows without a wheel, pip leaves the package out instead of failing to build it."""
+    wanted = [Requirement(text) for text in metadata.requires("visionocr") or ()]
+    markers = [one.marker for one in wanted if one.name == extras.BUILDS[extra].package and one.marker]
+    for system, python, processor in (
+        ("Darwin", "darwin", "arm64"),
+        ("Darwin", "darwin", "x86_64"),
+        ("Windows", "win32", "AMD64"),
+        ("Windows", "win32", "ARM64"),
+    ):
+        here = {"sys_platform": python, "platform_machine": processor, "extra": extra}
+        has_build = (system, processor.lower()) in extras.BUILDS[extra].oldest
+        assert [marker.evaluate(here) for marker in markers] == [has_build]
 
 
 def test_this_system_is_judged_by_its_own_facts() -> None:

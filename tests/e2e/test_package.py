@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -71,3 +74,24 @@ def test_the_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
     static = {f"visionocr/review/static/{path.name}" for path in (ROOT / "src/visionocr/review/static").iterdir()}
     assert modules | data | static | {"visionocr/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"visionocr"}  # no tests
+
+
+@pytest.mark.slow
+@pytest.mark.source_tree
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="needs the repository")
+def test_the_sdist_holds_every_file(tmp_path: Path) -> None:
+    """A source distribution has every file of the repository, with tests and examples; its build warns of nothing."""
+    source = tmp_path / "source"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=source, check=True, capture_output=True, text=True).stdout
+    build = [sys.executable, "-m", "build", "--sdist", "--outdir", str(tmp_path), str(source)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    built = subprocess.run(build, check=True, capture_output=True, text=True, env=environment)
+    said = built.stdout + built.stderr
+    assert "!!" not in said
+    assert not re.search(r"\bwarning\b", said, re.IGNORECASE)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        packed = {member.name.partition("/")[2] for member in tar if member.isfile()}
+    assert set(filter(None, listed.split("\0"))) <= packed
