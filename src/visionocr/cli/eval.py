@@ -73,7 +73,7 @@ def evaluate(
         try:
             from visionocr.evaluation import compare
         except ImportError:
-            raise ConfigurationError("scoring needs the package rapidfuzz", install_hint("eval")) from None
+            raise ConfigurationError("scoring needs rapidfuzz, which is not installed", install_hint("eval")) from None
         truths = compare.find_truths(truth)
         folders = {str(result): result} if result is not None else {}
         if runs:

@@ -33,7 +33,7 @@ def gguf(
     as_json: options.AsJson = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Show what model files contain, and which projector works with which model.
+    """Show what model files contain, and which belong together.
 
     Reads the headers only. Exit code 3: a file is broken, or no pair can be loaded.
     """

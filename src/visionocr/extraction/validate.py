@@ -50,7 +50,7 @@ class Validator:
             from referencing.jsonschema import EMPTY_REGISTRY
         except ImportError:
             raise ConfigurationError(
-                "records are validated with the package jsonschema", install_hint("extract")
+                "records are validated with jsonschema, which is not installed", install_hint("extract")
             ) from None
         kind = validator_for(schema, default=jsonschema.Draft202012Validator)
         try:
