@@ -43,9 +43,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
     def pretend(files: Mapping[str, str] = {}, *, folder: str = ".venv", origin: dict[str, Any] | None = None) -> Path:
         prefix = tmp_path / folder
         prefix.mkdir(parents=True)
-        for name, text in files.items():
+        for name, text in {"pyvenv.cfg": "", **files}.items():
             (prefix / name).write_text(text)
-        monkeypatch.setattr(sys, "prefix", str(prefix))
         monkeypatch.setattr(sys, "executable", str(prefix / "bin" / "python"))
         monkeypatch.setattr(metadata, "distribution", lambda _name: Distribution(origin))
         return prefix

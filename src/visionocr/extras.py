@@ -89,7 +89,7 @@ def explain_missing_build(extra: str) -> str:
 
 def install_command(extra: str) -> str:
     """The command that adds an *extra* to this installation, with the tool that made it."""
-    prefix, (source, is_editable) = Path(sys.prefix), _find_source()
+    prefix, (source, is_editable) = _find_environment(), _find_source()
     receipt = prefix / "uv-receipt.toml"
     extras = {*(_read_receipt(receipt) if receipt.is_file() else ()), extra}
     wanted = f'{"-e " if is_editable else ""}"{_add_extras(source, extras)}"'
@@ -100,11 +100,17 @@ def install_command(extra: str) -> str:
         return f"pipx inject {prefix.name} {wanted}" if is_kept else f"pipx run --spec {wanted} {_NAME}"
     if prefix.parent.name.startswith("archive-v"):  # the cache of uv
         return f"uvx --from {wanted} {_NAME}"
-    is_active = sys.prefix in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
+    is_active = str(prefix) in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
     python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
     if find_spec("pip") is None:
         return f"uv pip install {'' if is_active else f'--python {python} '}{wanted}"
     return f"{'pip' if is_active else f'{python} -m pip'} install {wanted}"
+
+
+def _find_environment() -> Path:
+    """The folder of the environment; child processes run without ``site``, and ``sys.prefix`` is another in them."""
+    folder = Path(sys.executable).parent.parent
+    return folder if (folder / "pyvenv.cfg").is_file() else Path(sys.prefix)
 
 
 def _find_source() -> tuple[str, bool]:

@@ -196,7 +196,7 @@ def _explain_engines() -> str:
     from visionocr.engines import local
 
     if local.installed():
-        return f"The embedded engine needs no server: visionocr check local: {VISION_HINT}"
+        return f"{VISION_HINT} The embedded engine needs no server: visionocr check local:"
     return f"{VISION_HINT} {install_hint('local', 'To read text without a server')}"
 
 
