@@ -20,7 +20,7 @@ LAYERS = (
     {"prompting", "answers"},
     {"formats", "extraction"},
     {"worker_main"},
-    {"workers", "stop", "settings", "console"},
+    {"workers", "stop", "settings", "console", "paths"},
     {"output", "documents"},
     {"gguf"},
     {"engines", "evaluation"},

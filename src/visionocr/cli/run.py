@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -26,6 +25,7 @@ from visionocr.errors import ExitCode
 from visionocr.output.arrange import arrange
 from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
+from visionocr.paths import path_key
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
@@ -154,7 +154,7 @@ def _find(options: ReadOptions, sidecars: SidecarSink | None, console: Console) 
     files = itertools.chain(options.files, list_files(options.files_from))
     for item in discover(files, recursive=options.recursive, kinds=map(Kind, options.kinds)):
         if item.problem is None and not item.pipe:
-            path = hash(os.path.abspath(item.path))
+            path = hash(path_key(item.path))
             if path in seen:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue
