@@ -15,6 +15,7 @@ from visionocr.documents.selection import PageSelection, parse_pages
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.folder import FolderSink, Origin, OutputKind, make_folder
 from visionocr.output.state import FOLDER_STATE, State
+from visionocr.paths import path_key
 from visionocr.settings import Settings
 from visionocr.text import page_label
 from visionocr.types import FileSignature, Notice, PageRef, PageResult, Status
@@ -87,7 +88,7 @@ class Resume:
 
     def lookup(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
         """See ``EarlierRuns.lookup``."""
-        if self._state is None or (known := self._state.find_file(os.path.abspath(found.path), signature)) is None:
+        if self._state is None or (known := self._state.find_file(path_key(found.path), signature)) is None:
             return None
         digest, count = known
         if selection is not None and selection.missing(count):
@@ -97,7 +98,7 @@ class Resume:
 
     def register(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
         """See ``EarlierRuns.register``."""
-        path = os.path.abspath(found.path)
+        path = path_key(found.path)
         if self._state is not None and self._state.find_file(path, signature) != (digest, pages):
             self._state.register_file(path, signature, digest, pages)
         if self.folder_sink is not None:
@@ -109,7 +110,7 @@ class Resume:
         status = os.stat(page.document)
         signature = FileSignature(status.st_size, status.st_mtime_ns)
         if self._state is not None:
-            path = os.path.abspath(page.document)
+            path = path_key(page.document)
             self._state.register_file(path, signature, page.digest, page.pages or 1)
         if self.folder_sink is not None:
             self.folder_sink.renew(page.document, signature)

@@ -30,6 +30,7 @@ from visionocr.output.arrange import arrange
 from visionocr.output.formats import Formatter
 from visionocr.output.image_folder import find_name
 from visionocr.output.writer import SeveralSinks, Sink
+from visionocr.paths import path_key
 from visionocr.prompting.library import Library
 from visionocr.types import Notice, PageRef, PageResult, Planned
 
@@ -179,7 +180,7 @@ def _find(options: ReadOptions, captions: SidecarSink | MetadataSink | None, con
     for item in discover(files, recursive=options.recursive, kinds=map(Kind, options.kinds)):
         if item.problem is None and not item.pipe:
             # A file that is written into is described once, however many links lead to it.
-            path = hash((os.path.abspath if options.write is None else os.path.realpath)(item.path))
+            path = hash(path_key(item.path if options.write is None else os.path.realpath(item.path)))
             if path in seen:
                 console(Notice(f"{item.name} is given more than once: it is read once"))
                 continue

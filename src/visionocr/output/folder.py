@@ -18,6 +18,7 @@ from visionocr.errors import OutputError
 from visionocr.output.files import remove_leftovers
 from visionocr.output.state import State
 from visionocr.output.writer import SeveralSinks, Sink
+from visionocr.paths import path_key
 from visionocr.types import FileSignature, PageRef, PageResult, Status
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -147,7 +148,7 @@ class FolderSink(Sink):
             name.endswith(self._suffix)
             and (earlier, job) == (signature, self._job)
             and os.path.isfile(self.folder / name)
-            for name, earlier, job in self._state.find_outputs(os.path.abspath(document))
+            for name, earlier, job in self._state.find_outputs(path_key(document))
         )
 
     def register(self, path: Path, document: str, digest: str, origin: Origin | None, *, is_good: bool) -> None:
@@ -225,4 +226,4 @@ def safe_name(name: str) -> str:
 
 
 def _identity(document: str, digest: str, origin: Origin | None) -> str:
-    return os.path.abspath(document) if origin is not None else f"sha256:{digest}"
+    return path_key(document) if origin is not None else f"sha256:{digest}"

@@ -45,7 +45,8 @@ def load_pages(path: Path) -> list[SavedPage]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError(f"cannot read {printable(str(path))}: {reason}") from None
+        hint = "give what visionocr wrote: Markdown, text or JSON"
+        raise DocumentError(f"cannot read {printable(str(path))}: {reason}", hint) from None
     if path.suffix in {".json", ".jsonl"}:
         return list(_read_records(path, text))
     return split_pages(text)
