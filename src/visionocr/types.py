@@ -97,10 +97,10 @@ class FindingKind(StrEnum):
     """A value of a record stands nowhere on the page."""
     CHECK = "check"
     """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
-    NOTED = "noted"
-    """What a file of results says of a page without saying its kind."""
     CAPTION = "caption"
     """A caption is not as it was asked for: its words, its length, its form, or the same as another one."""
+    NOTED = "noted"
+    """What a file of results says of a page without saying its kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 
 from visionocr.answers.align import align
+from visionocr.answers.signs import place_signs
 from visionocr.answers.word_boxes import word_boxes
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box, PageSize, TextLine, Word, turn_box, turn_line
@@ -66,7 +67,7 @@ def count_homeless(result: PageResult) -> int:
 
 
 def _fill_lines(text: str, lines: Sequence[TextLine]) -> Iterator[TextLine]:
-    alignment = align(text, lines)
+    alignment = place_signs(text, align(text, lines))
     words: dict[int, list[Word]] = defaultdict(list)
     for word, box in sorted(
         zip(alignment.words, word_boxes(alignment), strict=True), key=lambda placed: (placed[0].begin, placed[0].start)
