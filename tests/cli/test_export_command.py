@@ -258,6 +258,21 @@ def test_documents_with_two_names(tmp_path: Path) -> None:
     assert listed("out") == ["a.md", "b.jsonl", "b.md", "b.txt", "c.jsonl", "c.md"]
 
 
+def test_documents_come_in_the_order_of_the_run(tmp_path: Path) -> None:
+    """Whichever was ready first."""
+    documents = [make_scan(tmp_path / f"{name}.pdf", pages) for pages, name in enumerate("cab", 1)]
+    make_results(*documents)
+    for document in (documents[2], documents[0]):
+        store = Store(Path("out") / FOLDER_STATE)
+        stored = next(each for each in store.list_documents() if each.name == document.name)
+        page = stored.read(1)
+        assert page is not None
+        stored.keep(page)
+        store.close()
+    records = command("export", "out", "-f", "jsonl", "-o", "-")[1].splitlines()
+    assert [json.loads(record)["document"] for record in records] == ["c.pdf", *["a.pdf"] * 2, *["b.pdf"] * 3]
+
+
 def test_the_newest_answers_count(tmp_path: Path) -> None:
     """Of a folder with results of several settings, those that were asked for last; records have no pages."""
     document = make_scan(tmp_path / "a.pdf")

@@ -16,7 +16,7 @@ laid over a missing one of its length: 45 % of its words were not noticed. Unrel
 LONGEST_CELL = 80
 """Letters of a line that is looked for as a whole: longer ones have runs of letters that stand nowhere else."""
 WORD_LENGTHS = (0.15, 6.0)
-"""Lengths, as ``LENGTHS``, of short runs of as many words as the gap that they fill: a word may have become any other."""
+"""Lengths, as ``LENGTHS``, of short runs of as many words as the gap that they fill: a word may be any other now."""
 
 
 def place_stray_words(placing: Placing) -> None:

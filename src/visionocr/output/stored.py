@@ -71,11 +71,11 @@ class Store(State):
         for digest, path in self._database.execute("SELECT digest, path FROM files ORDER BY rowid"):
             paths.setdefault(digest, []).append(path)
         found: list[StoredDocument] = []
-        for digest, job in last.items():
+        for digest in filter(last.__contains__, dict.fromkeys((*paths, *last))):  # in the order of the run
             # Of documents that were moved or copied each that is still there; else where it was last.
             known = paths.get(digest, [""])
             for path in [path for path in known if os.path.isfile(path)] or known[-1:]:
-                found += self._describe(digest, path, job, jobs[job])
+                found += self._describe(digest, path, last[digest], jobs[last[digest]])
         named = {document.name for document in found if document.path}
         # A document that was read again after it had changed is one of those with a path.
         return [document for document in found if document.path or document.name not in named]
