@@ -47,6 +47,8 @@ class ReadOptions:
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
+    by_content: bool = False
+    """Outputs belong to a document's name and content, not to the path where it lies; see ``FolderSink``."""
 
     @property
     def kind(self) -> str:

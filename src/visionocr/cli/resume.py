@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionocr.cli.read_options import ReadOptions
@@ -60,7 +61,7 @@ class Resume:
                 look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
-                self.folder_sink = FolderSink(options.folder, kinds, state, job)
+                self.folder_sink = FolderSink(options.folder, kinds, state, job, by_content=options.by_content)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):
                     self._state, self._keep, is_in_folder = state, True, True
             if path is not None and self._state is None:
@@ -103,6 +104,11 @@ class Resume:
         if self.folder_sink is not None:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
+
+    def note_move(self, page: PageRef, path: Path, signature: FileSignature) -> None:
+        """The document of *page* lies at *path* now: whoever looks for it, such as ``review``, finds it there."""
+        if self._state is not None:
+            self._state.register_file(os.path.abspath(path), signature, page.digest, page.pages or 1)
 
     def find_page(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""

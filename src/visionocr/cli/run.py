@@ -32,6 +32,9 @@ from visionocr.types import Notice, PageRef, PageResult, Planned
 if TYPE_CHECKING:
     from visionocr.cli.resume import Resume
     from visionocr.documents.discovery import Found
+    from visionocr.documents.document_cache import Password
+    from visionocr.documents.selection import PageSelection
+    from visionocr.documents.source import Source
     from visionocr.job import Job
     from visionocr.settings import Settings
 
@@ -48,7 +51,6 @@ def run(
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr.cli.resume import Resume
     from visionocr.documents.selection import parse_pages
-    from visionocr.documents.source import Source
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -79,15 +81,7 @@ def run(
         with contextlib.ExitStack() as stack:
             stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
-            source = Source(
-                found,
-                selection=selection,
-                password=passwords,
-                workers=settings.raster_workers,
-                hints=hints,
-                spool=settings.cluster is not None or settings.needs_places,
-                open_all=settings.needs_places,
-            )
+            source = make_source(found, settings, passwords, hints, selection)
             stack.enter_context(source)
             prepare = partial(
                 prepare_job or partial(_choose_prepare(settings), task=options.task),
@@ -120,6 +114,27 @@ def run(
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
+
+
+def make_source(
+    found: Iterable[Found],
+    settings: Settings,
+    password: Password,
+    hints: dict[PageRef, str],
+    selection: PageSelection | None = None,
+) -> Source:
+    """The pages of *found* files, as the settings want them opened. *hints*: see ``Source``."""
+    from visionocr.documents.source import Source
+
+    return Source(
+        found,
+        selection=selection,
+        password=password,
+        workers=settings.raster_workers,
+        hints=hints,
+        spool=settings.cluster is not None or settings.needs_places,
+        open_all=settings.needs_places,
+    )
 
 
 def _choose_prepare(settings: Settings) -> Callable[..., Job]:

@@ -50,13 +50,20 @@ class FolderSink(Sink):
     wrote is not complete.
     """
 
-    def __init__(self, folder: Path, kinds: Sequence[OutputKind], state: State, job: str = "") -> None:
-        """*kinds*: the files that each document gets; the first has to be one file a document."""
+    def __init__(
+        self, folder: Path, kinds: Sequence[OutputKind], state: State, job: str = "", *, by_content: bool = False
+    ) -> None:
+        """*kinds*: the files that each document gets; the first has to be one file a document.
+
+        *by_content*: a document is known by its name and its digest and not by its path, where another one may lie the
+        next time. What was written from the one before stays then.
+        """
         self.folder = folder
         self._kinds = kinds
         self._suffix = kinds[0].suffix
         self._state = state
         self._job = job
+        self._by_content = by_content
         self._numbers: dict[str, int] = {}
         """By stem: the next number to try for one more document of that name."""
         self._taken: set[int] = set()
@@ -93,6 +100,8 @@ class FolderSink(Sink):
                 self._swept.add(path.parent)
                 remove_leftovers(path.parent)
             stem = path.name.removesuffix(self._suffix)
+            # Before it is there: were the program killed in between, nobody would know later whose file it is.
+            self.register(path, *document, self._origins.get(document[0]), is_good=False)
             sinks = [kind.make(path.with_name(stem + kind.suffix), result.page) for kind in self._kinds]
             self._document, self._path, self._is_good = document, path, True
             self._sink = sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
@@ -109,16 +118,23 @@ class FolderSink(Sink):
             self._sink = self._document = None
 
     def discard(self) -> None:
-        """Leave the current document's file as it was; those before are in place."""
-        if self._sink is not None:
+        """Leave the current document's file as it was; those before are in place, and others may follow."""
+        if self._sink is not None and self._document is not None:
             self._sink.discard()
+            self._origins.pop(self._document[0], None)
+            self._sink = self._document = None
+
+    @property
+    def path(self) -> Path:
+        """The first file of the document that was written last."""
+        return self._path
 
     def path_for(self, document: str, digest: str, origin: Origin | None) -> Path:
         """Where the output goes. The same document gets the same file again in a later run.
 
         A document without *origin* came through a pipe: it is known by its *digest*.
         """
-        identity = _identity(document, digest, origin)
+        identity = self._identify(document, digest, origin)
         earlier = [name for name, _, _ in self._state.find_outputs(identity) if self._is_possible(name)]
         below = self._subfolder(origin.below if origin is not None else "")
         for name in itertools.chain(earlier, (below + name for name in self._candidates(document, digest, origin))):
@@ -142,7 +158,15 @@ class FolderSink(Sink):
         """Note that *path* was written from *document*, and whether every page of it is good."""
         signature = origin.signature if origin is not None and is_good else None
         name = path.relative_to(self.folder).as_posix()
-        self._state.register_output(name, _identity(document, digest, origin), signature, self._job)
+        self._state.register_output(name, self._identify(document, digest, origin), signature, self._job)
+
+    def _identify(self, document: str, digest: str, origin: Origin | None) -> str:
+        """What tells a document from others. One without *origin* came through a pipe."""
+        if origin is None:
+            return f"sha256:{digest}"
+        if self._by_content:
+            return f"sha256:{digest}:{Path(origin.below, os.path.basename(document)).as_posix()}"
+        return os.path.abspath(document)
 
     def _is_possible(self, name: str) -> bool:
         """Whether *name* is one that we could have given, and leads through no link: a state can say anything."""
@@ -199,7 +223,3 @@ def safe_name(name: str) -> str:
     if not text or _RESERVED.fullmatch(text):
         return f"_{text}"
     return text
-
-
-def _identity(document: str, digest: str, origin: Origin | None) -> str:
-    return os.path.abspath(document) if origin is not None else f"sha256:{digest}"
