@@ -35,6 +35,7 @@ from visionocr.watching.inbox import Inbox
 
 MODEL = "Qwen2.5-VL-7B-Instruct-Q4_K_M"
 LOG = Path("log.jsonl")
+STAY = Places()
 QUICK = ("--interval", "0.02", "--settle", "0.02", "--retry-wait", "0.02")
 PATIENCE = 20
 """Seconds after which something that should happen has failed to."""
@@ -74,11 +75,11 @@ def once(*arguments: str, code: int = 0) -> list[str]:
 
 
 @contextmanager
-def watching(places: Places = Places()) -> Iterator[Callable[[Callable[[], object]], None]]:
+def watching(places: Places = STAY) -> Iterator[Callable[[Callable[[], object]], None]]:
     """Watch the inbox within the block, in another thread; gives a function that waits for a condition."""
     stop, console = Stop(), Console()
     options = ReadOptions(
-        ["inbox"], "watch", "transcribe", {}, output="out/", redo="failed", by_content="done" in places
+        ["inbox"], "watch", "transcribe", {}, output="out/", redo="failed", by_content=places.done is not None
     )
     inbox = Inbox(["inbox"], settle=0.02, tries=4, retry_wait=0.02)
     watcher = Watcher(inbox, Plan(options, load_settings(), places=places, log=LOG), console, stop)

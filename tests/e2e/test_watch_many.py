@@ -43,6 +43,7 @@ class Delivery(threading.Thread):
         self._never = threading.Event()
 
     def run(self) -> None:
+        """Deliver all, then end."""
         numbers = list(range(1, FILES + 1))
         self._chance.shuffle(numbers)
         for number in numbers:

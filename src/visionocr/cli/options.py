@@ -140,7 +140,7 @@ _PANELS = {
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
-    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

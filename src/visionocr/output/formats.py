@@ -15,6 +15,7 @@ from visionocr.evidence import Doubt
 from visionocr.output import hocr
 from visionocr.output.arrange import find_blocks
 from visionocr.output.containment import contain_line, contain_markdown, contain_plain
+from visionocr.output.front_matter import FrontMatter
 from visionocr.output.places import place_page
 from visionocr.settings import Settings
 from visionocr.text import page_label, printable, reasons
@@ -157,6 +158,26 @@ class Captions(Formatter):
         return f"**{_escape(name)}**: {text}\n\n" if markdown else f"{name}: {text}\n"
 
 
+class WithFrontMatter(Formatter):
+    """Markdown with YAML at its head. It tells of all pages, so all is held back until the last one is there."""
+
+    def __init__(self, formatter: Formatter) -> None:
+        self.suffix = formatter.suffix
+        self._formatter = formatter
+        self._front = FrontMatter()
+        self._parts: list[str] = []
+
+    def page(self, result: PageResult) -> str:
+        """Nothing yet."""
+        self._front.add(result)
+        self._parts.append(self._formatter.page(result))
+        return ""
+
+    def tail(self) -> str:
+        """Everything."""
+        return "".join((self._front.render(), self._formatter.head(), *self._parts, self._formatter.tail()))
+
+
 def formatter_for(
     settings: Settings, kind: Format, *, captions: bool = False, several: bool = False
 ) -> Callable[[], Formatter]:
@@ -169,10 +190,14 @@ def formatter_for(
         case Format.HOCR:
             return Hocr
     suffix = f".{kind}"
-    if captions:
-        return lambda: Captions(suffix, several)
     default = PageBreaks.COMMENT if kind is Format.MD else PageBreaks.FORMFEED
-    return lambda: PagesText(suffix, settings.page_breaks or default)
+    breaks = settings.page_breaks or default
+
+    def make() -> Formatter:
+        formatter = Captions(suffix, several) if captions else PagesText(suffix, breaks)
+        return WithFrontMatter(formatter) if settings.front_matter and kind is Format.MD else formatter
+
+    return make
 
 
 def record(result: PageResult) -> dict[str, Any]:
