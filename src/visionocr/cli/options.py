@@ -85,6 +85,15 @@ Redo = Annotated[
         show_default=False,
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write what became of the run to FILE: as JSON (.json), else as tables to read.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")]
 ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
@@ -116,6 +125,7 @@ _READING: dict[str, tuple[Any, Any]] = {
     "journal": (JournalFile, None),
     "keep_journal": (KeepJournal, False),
     "redo": (Redo, None),
+    "report": (ReportFile, None),
     "dry_run": (DryRun, False),
     "probe_pages": (ProbePages, False),
     "config": (Config, None),

@@ -20,6 +20,7 @@ from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
+from visionocr.cli.report import Report
 from visionocr.cli.sidecars import SidecarSink
 from visionocr.console import Console
 from visionocr.errors import ExitCode
@@ -27,7 +28,7 @@ from visionocr.output.arrange import arrange
 from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
 from visionocr.prompting.library import Library
-from visionocr.types import Notice, PageRef, PageResult, Planned
+from visionocr.types import Event, Notice, Observer, PageRef, PageResult, Planned
 
 if TYPE_CHECKING:
     from visionocr.cli.resume import Resume
@@ -74,6 +75,7 @@ def run(
         tally = Tally(settings.strict)
         may_ask = "-" not in (*options.files, options.files_from)
         passwords = Passwords(options.password_file, console, may_ask=may_ask)
+        report = None if options.report is None else Report(options.report, options, settings, tally)
         sidecars = _make_sidecars(options, console)
         found = _find(options, sidecars, console)
         if not options.dry_run:
@@ -95,7 +97,13 @@ def run(
                 raise typer.Exit(show_plan(source, prepare, probe=options.probe_pages))
             if options.kind == "pdf":
                 source.warm()
-            prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
+            observer: Observer = console
+            if report is not None:
+                stack.enter_context(report.written())
+                observer = _tell_both(report, console)
+            prepared = stack.enter_context(contextlib.closing(prepare(observer=observer)))
+            if report is not None:
+                report.model, report.preset = prepared.engine.server.model, prepared.match.preset.name
             several = len(options.files) > 1 or options.is_open_ended
             kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
@@ -114,6 +122,14 @@ def run(
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
+
+
+def _tell_both(first: Observer, second: Observer) -> Observer:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def make_source(

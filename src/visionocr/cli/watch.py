@@ -113,7 +113,7 @@ RetryWait = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-_WITHOUT = ("files_from", "pages", "journal", "keep_journal", "redo", "dry_run", "probe_pages")
+_WITHOUT = ("files_from", "pages", "journal", "keep_journal", "redo", "report", "dry_run", "probe_pages")
 """Options of the reading commands that make no sense for files that are not there yet."""
 
 
