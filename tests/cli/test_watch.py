@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -204,6 +206,30 @@ def test_without_done_a_changed_file_renews_its_output(server: FakeKoboldCpp) ->
     assert outputs() == {"scan.md": page_text(2)}
 
 
+def test_what_cannot_be_moved_is_tried_again_when_documents_are_closed(
+    server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows what is open cannot be moved. What can never be moved is named once, and is not read again."""
+    tries: Counter[str] = Counter()
+    replace = os.replace
+
+    def refuse(source: Any, target: Any) -> None:
+        name = Path(source).name
+        tries[name] += 1
+        if name == "b.pdf" or (name == "a.pdf" and tries[name] == 1):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    for number, name in enumerate("ab", 1):
+        pdf_file(f"inbox/{name}.pdf", numbers=[number])
+    lines = once("--done", "done")
+    assert (names("inbox"), names("done")) == (["b.pdf"], ["a.pdf"])
+    assert [line for line in lines if "error" in line] == ["error: cannot move inbox/b.pdf to done: Permission denied"]
+    assert tries["b.pdf"] == 2
+    assert {number: server.asked[number] for number in (1, 2)} == {1: 1, 2: 1}
+
+
 def test_a_broken_file_is_set_aside(server: FakeKoboldCpp) -> None:
     """After four tries, with its reason; the others are read, and nothing is written for it. Exit code 4."""
     Path("inbox/torn.pdf").write_text("not a PDF")
@@ -312,6 +338,7 @@ def test_a_file_that_is_written_slowly_is_read_when_it_is_whole(server: FakeKobo
     assert server.asked[1] == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_costs_no_try() -> None:
     """It is waited for; then each file is read once. No file counts as failed."""
     with RestartingServer(model=MODEL) as server, pytest.MonkeyPatch.context() as patch:

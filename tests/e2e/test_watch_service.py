@@ -43,6 +43,7 @@ def understand(arguments: list[str]) -> None:
         assert context.params["output"].endswith("/")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.usefixtures("isolated")
 def test_sigterm_ends_it_in_order(tmp_path: Path, koboldcpp: FakeKoboldCpp) -> None:

@@ -140,6 +140,8 @@ class Round:
         self._inbox, self._console, self._journal = inbox, console, journal
         self._hints: dict[PageRef, str] = {}
         self._code = ExitCode.OK
+        self._stuck: list[tuple[Arrival, Path, PageRef]] = []
+        """Documents that could not be moved yet: on Windows, what is open cannot be."""
 
     def read(self, arrivals: Sequence[Arrival], job: Job) -> ExitCode:
         """Read *arrivals*; how bad the worst of those is that nothing more is done for.
@@ -168,46 +170,43 @@ class Round:
                         sink.discard()  # what it has become is read when that is complete
                     elif not outcome.failures:
                         sink.finish()
-                        self._finish(arrival, outcome, resume)
+                        self._finish(arrival, outcome, resume, sink)
                     else:
                         (sink.finish if self._inbox.is_last_try(arrival) else sink.discard)()
                         if outcome.blames_server:
                             blaming.append((arrival, outcome))
                         else:
-                            self._fail(arrival, outcome)
+                            self._fail(arrival, outcome, resume)
             except BaseException:
                 results.close()
                 sink.discard()
                 raise
+            for arrival, outcome in blaming:
+                self._fail(arrival, outcome, resume)
+            self._move_stuck(resume)
             resume.finish()
-        for arrival, outcome in blaming:
-            self._fail(arrival, outcome)
         for arrival in waiting.values():  # their output is there from an earlier run
             if arrival.is_unchanged():
                 self._inbox.settle(arrival)
         return self._code
 
-    def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
+    def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume, sink: FolderSink) -> None:
         """Its output is in place."""
-        assert resume.folder_sink is not None
-        output = resume.folder_sink.path
         self._inbox.settle(arrival)
-        moved = self._move(arrival, self._places.done)
-        if moved is not None:
-            resume.note_move(outcome.page, moved, arrival.signature)
+        moved = self._move(arrival, self._places.done, outcome.page, resume)
         if self._settings.strict and outcome.suspect:
             self._worsen(ExitCode.PAGES)
-        self._console(Notice(f"{printable(arrival.path)}: {outcome.describe()}, {outcome.seconds:.1f} s: {output}"))
-        self._write("done", arrival, moved, output=str(output), **outcome.as_json())
+        self._console(Notice(f"{printable(arrival.path)}: {outcome.describe()}, {outcome.seconds:.1f} s: {sink.path}"))
+        self._write("done", arrival, moved, output=str(sink.path), **outcome.as_json())
 
-    def _fail(self, arrival: Arrival, outcome: Outcome) -> None:
+    def _fail(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """It could not be read, or some of its pages."""
         name, why = printable(arrival.path), outcome.explain()
         wait = self._inbox.fail(arrival)
         moved = None
         if wait is None:
             self._worsen(ExitCode.PAGES if outcome.page.number else ExitCode.DOCUMENT)
-            moved = self._move(arrival, self._places.failed)
+            moved = self._move(arrival, self._places.failed, outcome.page, resume)
             what = "given up" + (f", now {printable(str(moved))}" if moved is not None else "")
         else:
             what = f"tried again in {wait:.0f} s"
@@ -215,16 +214,30 @@ class Round:
         self._console.error((why if why.startswith(name) else f"{name}: {why}") + f" ({what})", hint)
         self._write("retry" if wait is not None else "failed", arrival, moved, reason=why, **outcome.as_json())
 
-    def _move(self, arrival: Arrival, folder: Path | None) -> Path | None:
-        """Where it is now; ``None`` when it stays, also because it cannot be moved, which is said."""
+    def _move(self, arrival: Arrival, folder: Path | None, page: PageRef, resume: Resume) -> Path | None:
+        """Where the document of *page* is now; ``None`` when it stays, or stays for now."""
         if folder is None:
             return None
-        below = os.path.relpath(os.path.dirname(arrival.path), arrival.top)
         try:
-            return move_file(Path(arrival.path), folder / below)
-        except OutputError as error:
-            self._console.error(error.message, error.hint)
+            return self._move_now(arrival, folder, page, resume)
+        except OutputError:
+            self._stuck.append((arrival, folder, page))
             return None
+
+    def _move_stuck(self, resume: Resume) -> None:
+        """Move what could not be moved while documents were open. What still cannot be moved is named."""
+        for stuck in self._stuck:
+            try:
+                self._move_now(*stuck, resume)
+            except OutputError as error:
+                self._console.error(error.message, error.hint)
+
+    def _move_now(self, arrival: Arrival, folder: Path, page: PageRef, resume: Resume) -> Path:
+        below = os.path.relpath(os.path.dirname(arrival.path), arrival.top)
+        moved = move_file(Path(arrival.path), folder / below)
+        if page.digest:
+            resume.note_move(page, moved, arrival.signature)
+        return moved
 
     def _worsen(self, code: ExitCode) -> None:
         """A document that could not be opened is worse than pages that could not be read."""
