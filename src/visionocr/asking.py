@@ -207,6 +207,10 @@ class Asker:
             removed=cleaned.removed,
             may_describe=self._question.may_describe,
         )
+        form = self._question.form
+        if form is not None and status_of(findings) is not Status.FAILED:
+            text, more = form.judge(text, is_cut=completion.finish_reason is FinishReason.LENGTH)
+            findings = (*findings, *more)
         comparison = Comparison()
         if check is not None and status_of(findings) is not Status.FAILED:
             own = None

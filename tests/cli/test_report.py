@@ -138,14 +138,15 @@ def test_the_last_line_names_what_is_not_good(server: FakeKoboldCpp, command: li
 
 
 def test_front_matter_is_added_without_asking_again(server: FakeKoboldCpp) -> None:
-    """A folder's documents are written again for it; standard output has it as well."""
+    """A folder's documents are written again for it: their Markdown, and nothing else has it."""
     pdf_file("a.pdf", numbers=[1])
-    run("pdf", "a.pdf", "-o", "out/")
+    run("pdf", "a.pdf", "-o", "out/", "-f", "md,txt,jsonl")
     plain = Path("out/a.md").read_text()
     asked = server.asked.copy()
     for _ in range(2):
-        run("pdf", "a.pdf", "-o", "out/", "--front-matter")
+        run("pdf", "a.pdf", "-o", "out/", "-f", "md,txt,jsonl", "--front-matter")
         text = Path("out/a.md").read_text()
         assert text.startswith('---\nsource: "a.pdf"\npages: 1\nmodel: "')
         assert text.endswith(f"status: ok\n---\n\n{plain}")
+    assert "source:" not in Path("out/a.txt").read_text() + Path("out/a.jsonl").read_text()
     assert server.asked == asked

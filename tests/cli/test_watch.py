@@ -376,7 +376,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(server: FakeKoboldCp
     server.plan[1] = faults.Hang()
     with watching(Places(done=Path("done"))) as wait_for:
         pdf_file("inbox/a.pdf", numbers=[1])
-        wait_for(lambda: server.asked[1])
+        wait_for(lambda: server.running)
         pdf_file("inbox/a.pdf", numbers=[2, 3])
         server.release()
         wait_for(lambda: log("done"))
@@ -389,7 +389,7 @@ def test_a_file_that_is_renamed_while_it_is_read_is_asked_for_once(server: FakeK
     server.plan[1] = [faults.Hang()]
     with watching() as wait_for:
         pdf_file("inbox/a.pdf", numbers=[1])
-        wait_for(lambda: server.asked[1])
+        wait_for(lambda: server.running)
         os.rename("inbox/a.pdf", "inbox/b.pdf")
         server.release()
         wait_for(lambda: log("done"))

@@ -21,6 +21,8 @@ COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->
 KEYS = {
     *("document", "page", "pages", "digest", "status", "text", "findings", "blocks", "doubts", "checked_with"),
     *(
+        "keywords",
+        "alt_text",
         "asks",
         "retries",
         "server",
@@ -193,6 +195,7 @@ def test_a_record_holds_the_result() -> None:
     )
     doubt = Doubt(DoubtKind.NUMBER, "17.10", "17.70", Box(0.1, 0.25, 0.3, 0.28123))
     result = replace(result, width=10, height=20, doubts=(doubt,), checked_with="text-layer")
+    result = replace(result, keywords=("dog", "beach"), alt_text="A dog.")
     assert record(result) == {
         "document": "a.pdf",
         "page": 2,
@@ -200,6 +203,8 @@ def test_a_record_holds_the_result() -> None:
         "digest": "d1",
         "status": "suspect",
         "text": "tëxt",
+        "keywords": ["dog", "beach"],
+        "alt_text": "A dog.",
         "findings": [{"kind": "repetition", "severity": "suspect", "message": "again"}],
         "blocks": [{"kind": "text", "text": "tëxt", "box": None}],
         "doubts": [{"kind": "number", "text": "17.10", "instead": "17.70", "box": [0.1, 0.25, 0.3, 0.2812]}],
@@ -229,6 +234,7 @@ def test_what_is_unknown_is_null() -> None:
     """A document that could not be opened has no page number, digest or server."""
     data = record(PageResult(PageRef("a.pdf", 0), "", Status.FAILED))
     unknown = {
+        "alt_text",
         "checked_with",
         "page",
         "pages",

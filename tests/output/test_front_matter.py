@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from result_files import result
 from visionocr.choices import Format, PageBreaks
 from visionocr.output.formats import formatter_for
+from visionocr.output.front_matter import WithFrontMatter
 from visionocr.output.page_file import read_page_file
 from visionocr.output.saved import split_pages
 from visionocr.settings import Settings
@@ -25,8 +26,8 @@ PAGES = (result(1, "first"), result(2, "second\n\n---\n\nsource: x", Status.SUSP
 
 def write(*pages: PageResult, breaks: PageBreaks | None = None, captions: bool = False, front: bool = True) -> str:
     """A Markdown file with *pages*."""
-    settings = Settings(page_breaks=breaks, front_matter=front)
-    formatter = formatter_for(settings, Format.MD, captions=captions, several=True)()
+    formatter = formatter_for(Settings(page_breaks=breaks), Format.MD, captions=captions, several=True)()
+    formatter = WithFrontMatter(formatter) if front else formatter
     return formatter.head() + "".join(map(formatter.page, pages)) + formatter.tail()
 
 
@@ -93,10 +94,3 @@ def test_correcting_a_page_leaves_it_as_it_is(tmp_path: Path, captions: bool) ->
     file.replace(file.pages[0], "corrected")
     head = text[: text.index("first")].replace('status="ok"', 'status="checked"')
     assert path.read_text() == head + "corrected" + text[text.index("first") + len("first") :]
-
-
-def test_only_markdown_has_it() -> None:
-    """In text and JSON it would be an error."""
-    for kind in (Format.TXT, Format.JSON, Format.JSONL):
-        formatter = formatter_for(Settings(front_matter=True), kind)()
-        assert "source:" not in formatter.head() + formatter.page(PAGES[0]) + formatter.tail()

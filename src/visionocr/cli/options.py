@@ -99,22 +99,6 @@ ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Sidecar = Annotated[
-    str | None,
-    typer.Option(
-        "--sidecar",
-        metavar=".EXT",
-        help="Write each caption beside its picture, to a file with this extension, such as .txt.",
-        show_default=False,
-    ),
-]
-Prefix = Annotated[
-    str, typer.Option("--prefix", metavar="TEXT", help="Text before each sidecar caption.", show_default=False)
-]
-Suffix = Annotated[
-    str, typer.Option("--suffix", metavar="TEXT", help="Text after each sidecar caption.", show_default=False)
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing sidecar files.")]
 
 _READING: dict[str, tuple[Any, Any]] = {
     "files_from": (FilesFrom, None),

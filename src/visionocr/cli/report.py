@@ -20,18 +20,18 @@ from visionocr.output.files import AtomicFile
 from visionocr.settings import FIELDS, Settings
 from visionocr.speed import SpeedMeter
 from visionocr.text import page_label, printable, reasons
-from visionocr.types import Answered, Event, PageResult, Status
+from visionocr.types import Answered, Event, Observer, PageResult, Status, ignore
 
 _MOST_NAMED = 1000
 """Pages that are not good, of which the reasons are given."""
 
 
 class Report:
-    """An ``Observer`` that collects what a run came to. Safe to call from any thread."""
+    """An ``Observer`` that collects what a run came to, for ``--report``. Safe to call from any thread."""
 
-    def __init__(self, path: Path, options: ReadOptions, settings: Settings, tally: Tally) -> None:
-        """*tally* knows the exit code at the end."""
-        self._path, self._options, self._settings, self._tally = path, options, settings, tally
+    def __init__(self, options: ReadOptions, settings: Settings, tally: Tally, observer: Observer = ignore) -> None:
+        """*tally* knows the exit code at the end. *observer* is told everything, too."""
+        self._options, self._settings, self._tally, self._observer = options, settings, tally, observer
         self.model = self.preset = ""
         """To be set when they are known."""
         self._lock = threading.Lock()
@@ -50,22 +50,29 @@ class Report:
         if isinstance(event, Answered):
             with self._lock:
                 self._add(event.result, event.known)
+        self._observer(event)
 
     @contextlib.contextmanager
     def written(self) -> Iterator[None]:
-        """Write the report when the block ends, also where it ends by an error of ours. Raises ``OutputError``."""
+        """Write the report when the block ends, also where it ends by an error of ours. Raises ``OutputError``.
+
+        Nothing is written where no file was named.
+        """
+        path = self._options.report
         try:
             yield
         except VisionOcrError as error:
-            self._write(error)
+            if path is not None:
+                self._write(path, error)
             raise
-        self._write(None)
+        if path is not None:
+            self._write(path, None)
 
-    def _write(self, error: VisionOcrError | None) -> None:
+    def _write(self, path: Path, error: VisionOcrError | None) -> None:
         values = self._as_json(error)
-        file = AtomicFile(self._path)
+        file = AtomicFile(path)
         try:
-            file.write(json.dumps(values, indent=2) + "\n" if self._path.suffix == ".json" else render(values))
+            file.write(json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else render(values))
             file.commit()
         finally:
             file.discard()  # nothing is left to discard when all went well

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from visionocr.cli import options
+from visionocr.cli import data_set_options, options
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
@@ -130,6 +131,11 @@ def watch(
     settle: Settle = 5.0,
     tries: Tries = 4,
     retry_wait: RetryWait = 30.0,
+    keywords: data_set_options.Keywords = False,
+    alt: data_set_options.Alt = False,
+    captions: data_set_options.Captions = 1,
+    banned: data_set_options.Banned = "",
+    required: data_set_options.Required = "",
     *,
     typed: dict[str, Any],
     flags: dict[str, Any],
@@ -138,6 +144,7 @@ def watch(
 
     PDFs are read as by pdf, pictures as by image or describe. Ctrl-C or SIGTERM ends it; the same command goes on.
     """
+    from visionocr.cli.outputs import check_outputs
     from visionocr.cli.watch_round import Places
     from visionocr.cli.watcher import Plan, Watcher
     from visionocr.watching.inbox import Inbox
@@ -150,6 +157,13 @@ def watch(
         settings = options.settings_from(flags, read.config)
         if warning := options.check_key_file(settings):
             console(Notice(warning, warning=True))
+        order = data_set_options.make_order(
+            keywords=keywords, alt=alt, data_set=None, trigger="", captions=captions, banned=banned, required=required
+        )
+        if not order.is_plain and pictures is not Pictures.DESCRIBE:
+            raise UsageError("there are no captions to ask for", "Give --pictures describe.")
+        read = replace(read, order=order)
+        check_outputs(read, settings)
         if settings.cluster is not None:
             raise UsageError("documents are not watched for on a cluster", "Leave out the setting cluster.")
         inbox = Inbox(

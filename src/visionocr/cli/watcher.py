@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from visionocr.caption_job import prepare_captions
 from visionocr.cli.options import config_folder
 from visionocr.cli.read_options import ReadOptions
+from visionocr.cli.sidecars import look_up
 from visionocr.cli.watch_round import Journal, Places, Round
 from visionocr.console import Console
 from visionocr.documents.kinds import Kind
@@ -146,9 +150,12 @@ class _Session:
         if task not in self._jobs:
             first = next(iter(self._jobs.values()), None)
             opened = None if first is None else lambda: first.engine
-            _, settings = self._plan.lanes[task]
+            options, settings = self._plan.lanes[task]
+            decide: Callable[..., Job] = prepare
+            if task == "describe":
+                decide = partial(prepare_captions, order=options.order, look_up=partial(look_up, None))
             library = Library(config_folder())
-            job = prepare(settings, library, task=task, observer=self._observer, stop=self._stop, opened=opened)
+            job = decide(settings, library, task=task, observer=self._observer, stop=self._stop, opened=opened)
             if first is None:
                 self._stack.callback(job.close)
             self._jobs[task] = job

@@ -80,6 +80,7 @@ def _encode_images(images: Sequence[PageImage]) -> Frame:
             "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
             "region": astuple(image.region),
             "turn": image.turn,
+            "taken": image.taken,
             "size": len(image.data),
         }
         for image in images

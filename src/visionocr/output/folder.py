@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionocr.errors import OutputError
@@ -83,6 +83,11 @@ class FolderSink(Sink):
     def expect(self, document: str, origin: Origin) -> None:
         """The pages of *document*, a file, will come."""
         self._origins[document] = origin
+
+    def renew(self, document: str, signature: FileSignature) -> None:
+        """The file of *document*, which is under way, was changed by this run, and is now so."""
+        if (origin := self._origins.get(document)) is not None:
+            self._origins[document] = replace(origin, signature=signature)
 
     def write(self, result: PageResult) -> None:
         """Add one page to its document's file; a new document finishes the one before.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
+from visionocr.output.formats import Formatter
 from visionocr.text import printable
 from visionocr.types import PageResult, Status
 
@@ -42,3 +43,23 @@ def _render(names: list[str]) -> str:
     """One name, or a list of them. A JSON string of printable characters is a YAML string as well."""
     safe = [printable(name) for name in names]
     return json.dumps(safe[0] if len(safe) == 1 else safe, ensure_ascii=False)
+
+
+class WithFrontMatter(Formatter):
+    """Markdown with YAML at its head. It tells of all pages, so all is held back until the last one is there."""
+
+    def __init__(self, formatter: Formatter) -> None:
+        self.suffix = formatter.suffix
+        self._formatter = formatter
+        self._front = FrontMatter()
+        self._parts: list[str] = []
+
+    def page(self, result: PageResult) -> str:
+        """Nothing yet."""
+        self._front.add(result)
+        self._parts.append(self._formatter.page(result))
+        return ""
+
+    def tail(self) -> str:
+        """Everything."""
+        return "".join((self._front.render(), self._formatter.head(), *self._parts, self._formatter.tail()))
