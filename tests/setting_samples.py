@@ -45,6 +45,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "boxes": ("true", True),
     "page_breaks": ("rule", PageBreaks.RULE),
     "front_matter": ("true", True),
+    "replace_layer": ("true", True),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),
     "gguf": ("model.gguf", "model.gguf"),

@@ -36,8 +36,8 @@ LAYERS = (
 )
 HOMES = {
     "pymupdf": {
-        *("documents/hidden_content.py", "documents/page_drawing.py", "documents/pdf.py", "documents/picture_pdf.py"),
-        *("documents/searchable.py", "documents/text_layer.py"),
+        *("documents/hidden_content.py", "documents/layer_removal.py", "documents/page_drawing.py"),
+        *("documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py", "documents/text_layer.py"),
     },
     "msgspec": {
         *("documents/raster_worker.py", "documents/searchable_worker.py", "documents/text_layer.py"),
@@ -69,6 +69,7 @@ HOMES = {
             "cli/check.py",
             "cli/data_set_options.py",
             "cli/eval.py",
+            "cli/export.py",
             "cli/extract.py",
             "cli/gguf.py",
             "cli/options.py",

@@ -116,6 +116,9 @@ class Settings:
     front_matter: bool = _setting(
         False, "Begin Markdown files with source, pages, model, date and status as YAML, as Obsidian reads them."
     )
+    replace_layer: bool = _setting(
+        False, "With -f pdf: replace the invisible text that another program put on scans. Visible text stays."
+    )
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
     gguf: str | None = _setting(None, "Model to run without a server (needs --mmproj).")

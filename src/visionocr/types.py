@@ -99,6 +99,8 @@ class FindingKind(StrEnum):
     """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
     CAPTION = "caption"
     """A caption is not as it was asked for: its words, its length, its form, or the same as another one."""
+    NOTED = "noted"
+    """What a file of results says of a page without saying its kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,17 +185,19 @@ def test_what_is_done_is_moved(server: FakeKoboldCpp) -> None:
 
 
 def test_a_name_that_comes_again_is_another_document(server: FakeKoboldCpp) -> None:
-    """Scanners begin to count anew: with ``--done`` no output is replaced by that of another document."""
+    """Scanners begin to count anew: with ``--done`` no output is replaced, each belongs to a document there."""
     for number in (1, 2):
         data = pdf_file("inbox/scan.pdf", numbers=[number]).read_bytes()
         once("--done", "done")
-    assert sorted(outputs().values()) == [page_text(1), page_text(2)]
-    assert names("done") == ["scan-2.pdf", "scan.pdf"]
-    Path("inbox/scan.pdf").write_bytes(data)  # the second one once more
-    server.asked.clear()
+    Path("inbox/scan.pdf").write_bytes(data)  # a copy of the second one
     once("--done", "done")
-    assert len(outputs()) == 2
-    assert not server.asked.total()
+    assert sorted(outputs().values()) == [page_text(1), page_text(2), page_text(2)]
+    assert names("done") == ["scan-2.pdf", "scan-3.pdf", "scan.pdf"]
+    assert (server.asked[1], server.asked[2]) == (1, 1)
+    before = {path: path.stat().st_mtime_ns for path in Path("out").glob("*.md")}
+    result = CliRunner().invoke(app, ["pdf", "-r", "done", "-o", "out/"], prog_name="visionocr")
+    assert "3 documents are done already" in result.stderr
+    assert {path: path.stat().st_mtime_ns for path in Path("out").glob("*.md")} == before
 
 
 def test_without_done_a_changed_file_renews_its_output(server: FakeKoboldCpp) -> None:

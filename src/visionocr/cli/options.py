@@ -66,6 +66,15 @@ PasswordFile = Annotated[
         "--password-file", metavar="FILE", help="Passwords of encrypted PDFs, one per line.", show_default=False
     ),
 ]
+Documents = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--document",
+        metavar="FILE|DIR",
+        help="Where the documents are, if not beside the results. Repeat it for several.",
+        show_default=False,
+    ),
+]
 JournalFile = Annotated[
     Path | None,
     typer.Option(
@@ -134,7 +143,7 @@ _PANELS = {
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
-    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "replace_layer", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

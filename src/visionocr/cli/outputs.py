@@ -9,7 +9,7 @@ from pathlib import Path
 from visionocr.choices import DataSet, Format
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
-from visionocr.documents.source import Source
+from visionocr.documents.source import Place
 from visionocr.errors import UsageError
 from visionocr.output import alto, page_xml
 from visionocr.output.files import remove_leftovers
@@ -59,7 +59,7 @@ def _check_parts(options: ReadOptions, settings: Settings) -> None:
 def make_kinds(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -67,20 +67,26 @@ def make_kinds(
 ) -> list[OutputKind]:
     """The files that each document gets. *several*: more than one document may come.
 
-    *formatter* replaces those of the settings.
+    *place* tells where the document of a page can be opened. *formatter* replaces those of the settings.
     """
     if formatter is not None:
         return [OutputKind(formatter().suffix, partial(_make_file, formatter))]
-    return [_make_kind(kind, options, settings, source, console, several) for kind in settings.formats]
+    return [_make_kind(kind, options, settings, place, console, several) for kind in settings.formats]
 
 
 def _make_kind(
-    kind: Format, options: ReadOptions, settings: Settings, source: Source, console: Console, several: bool
+    kind: Format,
+    options: ReadOptions,
+    settings: Settings,
+    place: Callable[[PageRef], Place],
+    console: Console,
+    several: bool,
 ) -> OutputKind:
     if kind is Format.PDF:
         from visionocr.cli.searchable import SearchableSink
 
-        return OutputKind(".pdf", partial(SearchableSink, source=source, console=console))
+        make = partial(SearchableSink, place=place, console=console, replaces_layer=settings.replace_layer)
+        return OutputKind(".pdf", make)
     if kind in _PAGE_FILES:
         suffix, render = _PAGE_FILES[kind]
         return OutputKind(suffix, lambda path, _: PageFilesSink(path, suffix, render))
@@ -91,7 +97,7 @@ def _make_kind(
 def make_sink(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -105,7 +111,7 @@ def make_sink(
     path = Path(str(options.output))
     remove_leftovers(path.parent)
     if kind is Format.PDF:
-        return _LateOutput(path, make_kinds(options, settings, source, console, several=several)[0])
+        return _LateOutput(path, make_kinds(options, settings, place, console, several=several)[0])
     if kind in _PAGE_FILES:
         return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
     return FileSink(path, formatter())

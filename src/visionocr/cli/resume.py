@@ -106,10 +106,12 @@ class Resume:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
 
-    def note_move(self, page: PageRef, path: Path, signature: FileSignature) -> None:
-        """The document of *page* lies at *path* now: whoever looks for it, such as ``review``, finds it there."""
+    def note_move(self, page: PageRef, path: Path, arrived: FileSignature, output: Path | None, good: bool) -> None:
+        """The document of *page* lies at *path* now: ``review`` and later runs find it, and its *output*, there."""
         if self._state is not None:
-            self._state.register_file(os.path.abspath(path), signature, page.digest, page.pages or 1)
+            self._state.register_file(os.path.abspath(path), arrived, page.digest, page.pages or 1)
+        if self.folder_sink is not None and output is not None:
+            self.folder_sink.assign(output, str(path), arrived if good else None)
 
     def renew(self, page: PageRef) -> None:
         """The file of *page* was written into, and is the same document still: its results remain known."""

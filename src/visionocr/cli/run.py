@@ -109,12 +109,12 @@ def run(
             prepared = stack.enter_context(contextlib.closing(prepare(observer=report)))
             report.model, report.preset = prepared.engine.server.model, prepared.match.preset.name
             several = len(options.files) > 1 or options.is_open_ended
-            kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
+            kinds = make_kinds(options, settings, source.place, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
-                sink = make_sink(options, settings, source, console, several=several, formatter=formatter)
+                sink = make_sink(options, settings, source.place, console, several=several, formatter=formatter)
             if isinstance(captions, MetadataSink):
                 captions.changed = resume.renew
                 sink = sink if sink is captions else SeveralSinks([sink, captions])

@@ -66,6 +66,8 @@ class Outcome:
     failures: list[PageResult] = field(default_factory=list)
     """The first of them."""
     blames_server: bool = False
+    output: Path | None = None
+    """Its first file, when that is in place."""
 
     @classmethod
     def of(cls, results: Iterable[PageResult], sink: FolderSink) -> Outcome:
@@ -112,7 +114,8 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """For the log."""
         counts = {str(status): count for status, count in self.counts.items()}
-        figures = {"seconds": round(self.seconds, 3), "tokens": self.tokens}
+        figures: dict[str, Any] = {"seconds": round(self.seconds, 3), "tokens": self.tokens}
+        figures["output"] = None if self.output is None else printable(str(self.output))
         return {"pages": self.page.pages, "statuses": counts, "suspect": self.suspect or None, **figures}
 
 
@@ -140,7 +143,7 @@ class Round:
         self._inbox, self._console, self._journal = inbox, console, journal
         self._hints: dict[PageRef, str] = {}
         self._code = ExitCode.OK
-        self._stuck: list[tuple[Arrival, Path, PageRef]] = []
+        self._stuck: list[tuple[Arrival, Path, Outcome]] = []
         """Documents that could not be moved yet: on Windows, what is open cannot be."""
 
     def read(self, arrivals: Sequence[Arrival], job: Job) -> ExitCode:
@@ -154,7 +157,7 @@ class Round:
             passwords = Passwords(self._options.password_file, self._console, may_ask=False)
             found = (Found(arrival.path, arrival.path, top=arrival.top) for arrival in arrivals)
             source = stack.enter_context(make_source(found, self._settings, passwords, self._hints))
-            kinds = make_kinds(self._options, self._settings, source, self._console, several=True)
+            kinds = make_kinds(self._options, self._settings, source.place, self._console, several=True)
             # What it has to say is about commands that are repeated.
             resume = Resume(self._options, self._settings, job.fingerprint, kinds, Console(-1))
             stack.callback(resume.close)
@@ -168,15 +171,18 @@ class Round:
                     arrival, outcome = waiting.pop(path), Outcome.of(pages, sink)
                     if not arrival.is_unchanged() or not outcome.is_whole:
                         sink.discard()  # what it has become is read when that is complete
-                    elif not outcome.failures:
-                        sink.finish()
-                        self._finish(arrival, outcome, resume, sink)
+                        continue
+                    if outcome.failures and not self._inbox.is_last_try(arrival):
+                        sink.discard()
                     else:
-                        (sink.finish if self._inbox.is_last_try(arrival) else sink.discard)()
-                        if outcome.blames_server:
-                            blaming.append((arrival, outcome))
-                        else:
-                            self._fail(arrival, outcome, resume)
+                        sink.finish()
+                        outcome.output = sink.path if outcome.page.number else None
+                    if not outcome.failures:
+                        self._finish(arrival, outcome, resume)
+                    elif outcome.blames_server:
+                        blaming.append((arrival, outcome))
+                    else:
+                        self._fail(arrival, outcome, resume)
             except BaseException:
                 results.close()
                 sink.discard()
@@ -190,14 +196,16 @@ class Round:
                 self._inbox.settle(arrival)
         return self._code
 
-    def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume, sink: FolderSink) -> None:
+    def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """Its output is in place."""
         self._inbox.settle(arrival)
-        moved = self._move(arrival, self._places.done, outcome.page, resume)
+        moved = self._move(arrival, self._places.done, outcome, resume)
         if self._settings.strict and outcome.suspect:
             self._worsen(ExitCode.PAGES)
-        self._console(Notice(f"{printable(arrival.path)}: {outcome.describe()}, {outcome.seconds:.1f} s: {sink.path}"))
-        self._write("done", arrival, moved, output=str(sink.path), **outcome.as_json())
+        self._console(
+            Notice(f"{printable(arrival.path)}: {outcome.describe()}, {outcome.seconds:.1f} s: {outcome.output}")
+        )
+        self._write("done", arrival, moved, **outcome.as_json())
 
     def _fail(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """It could not be read, or some of its pages."""
@@ -206,7 +214,7 @@ class Round:
         moved = None
         if wait is None:
             self._worsen(ExitCode.PAGES if outcome.page.number else ExitCode.DOCUMENT)
-            moved = self._move(arrival, self._places.failed, outcome.page, resume)
+            moved = self._move(arrival, self._places.failed, outcome, resume)
             what = "given up" + (f", now {printable(str(moved))}" if moved is not None else "")
         else:
             what = f"tried again in {wait:.0f} s"
@@ -214,14 +222,14 @@ class Round:
         self._console.error((why if why.startswith(name) else f"{name}: {why}") + f" ({what})", hint)
         self._write("retry" if wait is not None else "failed", arrival, moved, reason=why, **outcome.as_json())
 
-    def _move(self, arrival: Arrival, folder: Path | None, page: PageRef, resume: Resume) -> Path | None:
-        """Where the document of *page* is now; ``None`` when it stays, or stays for now."""
+    def _move(self, arrival: Arrival, folder: Path | None, outcome: Outcome, resume: Resume) -> Path | None:
+        """Where the document is now; ``None`` when it stays, or stays for now."""
         if folder is None:
             return None
         try:
-            return self._move_now(arrival, folder, page, resume)
+            return self._move_now(arrival, folder, outcome, resume)
         except OutputError:
-            self._stuck.append((arrival, folder, page))
+            self._stuck.append((arrival, folder, outcome))
             return None
 
     def _move_stuck(self, resume: Resume) -> None:
@@ -232,11 +240,12 @@ class Round:
             except OutputError as error:
                 self._console.error(error.message, error.hint)
 
-    def _move_now(self, arrival: Arrival, folder: Path, page: PageRef, resume: Resume) -> Path:
+    def _move_now(self, arrival: Arrival, folder: Path, outcome: Outcome, resume: Resume) -> Path:
         below = os.path.relpath(os.path.dirname(arrival.path), arrival.top)
         moved = move_file(Path(arrival.path), folder / below)
-        if page.digest:
-            resume.note_move(page, moved, arrival.signature)
+        if outcome.page.digest:
+            is_good = not outcome.failures and not outcome.suspect
+            resume.note_move(outcome.page, moved, arrival.signature, outcome.output, is_good)
         return moved
 
     def _worsen(self, code: ExitCode) -> None:
