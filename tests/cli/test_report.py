@@ -94,10 +94,11 @@ def test_another_ending_gives_tables_to_read(server: FakeKoboldCpp) -> None:
 
 def test_a_run_that_ends_early_is_reported_as_well(server: FakeKoboldCpp) -> None:
     """What was read until then, and what ended it."""
-    server.service_seconds = 0.1
     server.plan[3] = faults.Die()
-    pdf_file("a.pdf", numbers=[1, 3])
-    code, _ = run("pdf", "a.pdf", "--report", "run.json")
+    pdf_file("a.pdf", numbers=[1])
+    pdf_file("b.pdf", numbers=[3])
+    run("pdf", "a.pdf", "-o", "out.md", "--keep-journal")
+    code, _ = run("pdf", "a.pdf", "b.pdf", "-o", "out.md", "--report", "run.json")
     report = json.loads(Path("run.json").read_text())
     assert code == report["exit_code"] == 5
     assert report["statuses"] == {"ok": 1, "failed": 1}

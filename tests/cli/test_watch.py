@@ -22,6 +22,7 @@ from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image
 from fakes.pictures import make_pdf as pdf_file
 from fakes.restarting_server import RestartingServer
+from visionocr.cli import watcher
 from visionocr.cli.app import app
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.watch_round import Places
@@ -77,16 +78,16 @@ def once(*arguments: str, code: int = 0) -> list[str]:
 
 
 @contextmanager
-def watching(places: Places = STAY) -> Iterator[Callable[[Callable[[], object]], None]]:
+def watching(places: Places = STAY, **flags: Any) -> Iterator[Callable[[Callable[[], object]], None]]:
     """Watch the inbox within the block, in another thread; gives a function that waits for a condition."""
     stop, console = Stop(), Console()
     options = ReadOptions(
         ["inbox"], "watch", "transcribe", {}, output="out/", redo="failed", by_content=places.done is not None
     )
     inbox = Inbox(["inbox"], settle=0.02, tries=4, retry_wait=0.02)
-    watcher = Watcher(inbox, Plan(options, load_settings(), places=places, log=LOG), console, stop)
+    loop = Watcher(inbox, Plan(options, load_settings(flags), places=places, log=LOG), console, stop)
     with ThreadPoolExecutor(1) as executor:
-        run = executor.submit(watcher.run, 0.02, once=False)
+        run = executor.submit(loop.run, 0.02, once=False)
 
         def wait_for(condition: Callable[[], object]) -> None:
             deadline = time.monotonic() + PATIENCE
@@ -324,6 +325,18 @@ def test_the_engine_stays_open_between_files(server: FakeKoboldCpp) -> None:
         new = server.requests[before:]
     assert [arrival.numbers for arrival in new if arrival in server.generated] == [(2,)]
     assert not [arrival.path for arrival in new if "version" in arrival.path or "model" in arrival.path]
+
+
+def test_another_model_is_noticed_after_a_pause(server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees a server that is started again while nothing is asked, so after a while it is looked at again."""
+    monkeypatch.setattr(watcher, "_TRUSTED", 0.0)
+    with watching(front_matter=True) as wait_for:
+        for number, model in enumerate((MODEL, "gemma-3-4b"), 1):
+            server.model = model
+            pdf_file(f"inbox/{number}.pdf", numbers=[number])
+            wait_for(lambda number=number: len(log("done")) == number)  # type: ignore[misc]
+    assert [f'model: "{MODEL}"' in Path(f"out/{number}.md").read_text() for number in (1, 2)] == [True, False]
+    assert 'model: "gemma-3-4b"' in Path("out/2.md").read_text()
 
 
 def test_a_file_that_is_written_slowly_is_read_when_it_is_whole(server: FakeKoboldCpp) -> None:

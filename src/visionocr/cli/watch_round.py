@@ -34,7 +34,7 @@ _MOST_NAMED = 3
 """Failed pages of a document whose reasons are given."""
 
 
-class Journal:
+class Log:
     """``--log``: what happened, one JSON object a line. Opened for each line, so that it can be rotated."""
 
     def __init__(self, path: Path | None) -> None:
@@ -137,10 +137,10 @@ class Round:
         inbox: Inbox,
         places: Places,
         console: Console,
-        journal: Journal,
+        log: Log,
     ) -> None:
         self._options, self._settings, self._places = options, settings, places
-        self._inbox, self._console, self._journal = inbox, console, journal
+        self._inbox, self._console, self._log = inbox, console, log
         self._hints: dict[PageRef, str] = {}
         self._code = ExitCode.OK
         self._stuck: list[tuple[Arrival, Path, Outcome]] = []
@@ -255,4 +255,4 @@ class Round:
     def _write(self, event: str, arrival: Arrival, moved: Path | None, **fields: Any) -> None:
         names = {"document": arrival.path, "moved": None if moved is None else str(moved)}
         safe = {key: value and printable(value) for key, value in names.items()}
-        self._journal.write(event, **safe, **fields)
+        self._log.write(event, **safe, **fields)

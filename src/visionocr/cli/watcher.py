@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from visionocr.caption_job import prepare_captions
 from visionocr.cli.options import config_folder
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import look_up
-from visionocr.cli.watch_round import Journal, Places, Round
+from visionocr.cli.watch_round import Log, Places, Round
 from visionocr.console import Console
 from visionocr.documents.kinds import Kind
 from visionocr.errors import DocumentError, ExitCode, OutputError, ServerBusy, ServerError, ServerUnreachable
@@ -26,6 +27,8 @@ from visionocr.watching.inbox import Arrival, Inbox
 
 _LONGEST_PAUSE = 60.0
 """Seconds between tries to go on after the server or the output folder was lost."""
+_TRUSTED = 300.0
+"""Seconds without a request after which a server may be another one than it was: somebody loaded another model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Watcher:
 
     def __init__(self, inbox: Inbox, plan: Plan, console: Console, stop: Stop) -> None:
         self._inbox, self._plan, self._console, self._stop = inbox, plan, console, stop
-        self._journal = Journal(plan.log)
+        self._log = Log(plan.log)
         self._trouble = ""
         """What was said last of a server or a folder that is away."""
         self._code = ExitCode.OK
@@ -74,15 +77,16 @@ class Watcher:
         """
         assert self._plan.options.folder is not None
         make_folder(self._plan.options.folder)
-        self._journal.write("started", folders=self._plan.options.files)
+        self._log.write("started", folders=self._plan.options.files)
         pause = interval
         while True:
             try:
                 with contextlib.closing(_Session(self._plan, self._observe, self._stop)) as session:
                     if not once:
-                        session.prepare_all()  # what is wrong with settings and server shows at once
+                        session.prepare()  # what is wrong with settings and server shows at once
                     while True:
-                        pause = interval if self._read(session) else pause
+                        self._read(session)
+                        pause = interval
                         if once and self._inbox.is_idle:
                             return self._code
                         self._sleep(interval)
@@ -94,8 +98,8 @@ class Watcher:
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _read(self, session: _Session) -> bool:
-        """Read what is ready; whether there was anything."""
+    def _read(self, session: _Session) -> None:
+        """Read what is ready."""
         arrivals = self._inbox.scan()
         if self._inbox.problem:
             if not self._has_begun:
@@ -104,13 +108,13 @@ class Watcher:
         for task, (options, settings) in self._plan.lanes.items():
             own = [arrival for arrival in arrivals if self._plan.choose_lane(arrival) == task]
             if own:
-                work = Round(options, settings, self._inbox, self._plan.places, self._console, self._journal)
-                code = work.read(own, session.prepare(task))
+                work = Round(options, settings, self._inbox, self._plan.places, self._console, self._log)
+                with session.job(task) as job:
+                    code = work.read(own, job)
                 self._code = max(self._code, code, key=[ExitCode.OK, ExitCode.PAGES, ExitCode.DOCUMENT].index)
         self._has_begun = True
         if not self._inbox.problem:
             self._trouble = ""
-        return bool(arrivals)
 
     def _sleep(self, seconds: float) -> None:
         self._stop.wait(seconds)
@@ -121,7 +125,8 @@ class Watcher:
         if trouble != self._trouble:
             self._trouble = trouble
             self._console(Notice(trouble, warning=True))
-            self._journal.write("waiting", reason=trouble)
+            with contextlib.suppress(OutputError):  # the log may lie on the drive that is away
+                self._log.write("waiting", reason=trouble)
 
     def _observe(self, event: Event) -> None:
         """There is one line for each document, and one for each page only for those who want to hear more."""
@@ -135,18 +140,36 @@ class _Session:
     def __init__(self, plan: Plan, observer: Observer, stop: Stop) -> None:
         self._plan, self._observer = plan, observer
         self._jobs: dict[str, Job] = {}
+        """All with the same engine."""
+        self._used = time.monotonic()
+        """When it was used last."""
         self._stack = contextlib.ExitStack()
         # A run that fails requests its own stop, which must not be that of the program.
         self._stop = Stop()
         self._stack.enter_context(stop.waking(self._stop.request))
 
-    def prepare_all(self) -> None:
-        """Prepare each job."""
+    def prepare(self) -> None:
+        """Open the engine and prepare the job of each task. Raises what ``job.prepare`` does."""
         for task in self._plan.lanes:
-            self.prepare(task)
+            self._prepare(task)
 
-    def prepare(self, task: str) -> Job:
-        """The job for *task*. The first one opens the engine; raises what ``job.prepare`` does."""
+    @contextlib.contextmanager
+    def job(self, task: str) -> Iterator[Job]:
+        """The job of *task*, to read with it within the block. Raises what ``job.prepare`` does."""
+        is_server = any(job.engine.server.url.startswith("http") for job in self._jobs.values())
+        if is_server and time.monotonic() - self._used > _TRUSTED:
+            self._close_engine()
+        try:
+            yield self._prepare(task)
+        finally:
+            self._used = time.monotonic()
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self._close_engine()
+        self._stack.close()
+
+    def _prepare(self, task: str) -> Job:
         if task not in self._jobs:
             first = next(iter(self._jobs.values()), None)
             opened = None if first is None else lambda: first.engine
@@ -155,12 +178,12 @@ class _Session:
             if task == "describe":
                 decide = partial(prepare_captions, order=options.order, look_up=partial(look_up, None))
             library = Library(config_folder())
-            job = decide(settings, library, task=task, observer=self._observer, stop=self._stop, opened=opened)
-            if first is None:
-                self._stack.callback(job.close)
-            self._jobs[task] = job
+            self._jobs[task] = decide(
+                settings, library, task=task, observer=self._observer, stop=self._stop, opened=opened
+            )
         return self._jobs[task]
 
-    def close(self) -> None:
-        """Give the engine back."""
-        self._stack.close()
+    def _close_engine(self) -> None:
+        for job in [*self._jobs.values()][:1]:
+            job.close()
+        self._jobs.clear()
