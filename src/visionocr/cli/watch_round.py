@@ -189,7 +189,8 @@ class Round:
                 raise
             for arrival, outcome in blaming:
                 self._fail(arrival, outcome, resume)
-            self._move_stuck(resume)
+            for arrival, folder, outcome in self._stuck:
+                self._move(arrival, folder, outcome, resume, is_last=True)
             resume.finish()
         for arrival in waiting.values():  # their output is there from an earlier run
             if arrival.is_unchanged():
@@ -222,27 +223,21 @@ class Round:
         self._console.error((why if why.startswith(name) else f"{name}: {why}") + f" ({what})", hint)
         self._write("retry" if wait is not None else "failed", arrival, moved, reason=why, **outcome.as_json())
 
-    def _move(self, arrival: Arrival, folder: Path | None, outcome: Outcome, resume: Resume) -> Path | None:
-        """Where the document is now; ``None`` when it stays, or stays for now."""
-        if folder is None:
+    def _move(
+        self, arrival: Arrival, folder: Path | None, outcome: Outcome, resume: Resume, *, is_last: bool = False
+    ) -> Path | None:
+        """Where the document is now; ``None`` when it stays, or is tried again when documents are closed."""
+        if folder is None or not arrival.is_unchanged():
             return None
-        try:
-            return self._move_now(arrival, folder, outcome, resume)
-        except OutputError:
-            self._stuck.append((arrival, folder, outcome))
-            return None
-
-    def _move_stuck(self, resume: Resume) -> None:
-        """Move what could not be moved while documents were open. What still cannot be moved is named."""
-        for stuck in self._stuck:
-            try:
-                self._move_now(*stuck, resume)
-            except OutputError as error:
-                self._console.error(error.message, error.hint)
-
-    def _move_now(self, arrival: Arrival, folder: Path, outcome: Outcome, resume: Resume) -> Path:
         below = os.path.relpath(os.path.dirname(arrival.path), arrival.top)
-        moved = move_file(Path(arrival.path), folder / below)
+        try:
+            moved = move_file(Path(arrival.path), folder / below)
+        except OutputError as error:
+            if is_last:
+                self._console.error(error.message, error.hint)
+            else:
+                self._stuck.append((arrival, folder, outcome))
+            return None
         if outcome.page.digest:
             is_good = not outcome.failures and not outcome.suspect
             resume.note_move(outcome.page, moved, arrival.signature, outcome.output, is_good)
