@@ -15,6 +15,7 @@ from visionocr.engines import local
 from visionocr.engines.choose import VISION_HINT, open_engine
 from visionocr.engines.connect import servers_of, together
 from visionocr.errors import ConfigurationError, ServerRefused
+from visionocr.extras import install_hint
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
@@ -274,7 +275,7 @@ def _require_places(settings: Settings, question: Question) -> CrossCheck:
     if not (settings.text_layer is TextLayer.USE or question.has_boxes):
         raise ConfigurationError(
             f"nothing tells where words stand on the page, which --format {settings.format} needs",
-            'Install the second reader: pip install "visionocr[local]", or use --boxes with a model that gives places.',
+            f"Use --boxes with a model that gives places. {install_hint('local', 'To install the second reader')}",
         )
     return CrossCheck.OFF
 

@@ -27,6 +27,7 @@ from visionocr.cli.app import app
 from visionocr.documents.content import Content
 from visionocr.engines import local
 from visionocr.evidence import Reference, Source
+from visionocr.extras import install_command
 from visionocr.output.state import FOLDER_STATE, State
 from visionocr.output.stored import Store
 from visionocr.review.places import Lines
@@ -230,7 +231,7 @@ def test_without_places_both_ways_out_are_said(tmp_path: Path, monkeypatch: pyte
     code, out, err = command("export", "out", "-f", kind, "-o", "new/")
     assert (code, out) == (3, "")
     assert "nothing tells where the words of b.pdf stand" in err
-    assert "visionocr[local]" in err
+    assert install_command("local") in err
     assert "--boxes" in err
     assert not Path("new").exists()
     assert command("export", "out", "-f", "txt")[0] == 0

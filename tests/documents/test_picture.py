@@ -24,6 +24,7 @@ from visionocr.documents.content import Content
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.picture import PictureFile
 from visionocr.errors import DocumentError
+from visionocr.extras import install_command
 from visionocr.types import FindingKind, PageImage, PageRef, RasterSpec, Severity
 
 SPEC = RasterSpec(1000)
@@ -350,7 +351,7 @@ def test_heic_without_opener_says_what_to_install(name: str, monkeypatch: pytest
     data = b"\0\0\0\x18ftyp" + name.encode() + b"\0\0\0\0mif1heic" + bytes(100)
     with pytest.raises(DocumentError, match="HEIC") as caught:
         _load(data)
-    assert caught.value.hint == 'pip install "visionocr[heic]"'
+    assert caught.value.hint == f"install what opens it: {install_command('heic')}"
 
 
 def test_heic_with_opener(monkeypatch: pytest.MonkeyPatch) -> None:

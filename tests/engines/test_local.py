@@ -20,6 +20,7 @@ from visionocr import worker_main, workers
 from visionocr.engines import local, local_worker
 from visionocr.engines.local import LocalEngine, measure_confidence
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
+from visionocr.extras import install_command
 from visionocr.layout.lines import Line
 from visionocr.types import ChatMarkers, Engine, FinishReason, PageImage, PageRef, Prompt, Request, Sampler
 
@@ -231,7 +232,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "installed", lambda model: False)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine()
-    assert 'pip install "visionocr[local]"' in caught.value.hint
+    assert install_command("local") in caught.value.hint
 
 
 @pytest.mark.slow
@@ -240,7 +241,7 @@ def test_the_fast_model_shows_its_licence() -> None:
     if not local.installed("lite"):
         with pytest.raises(ConfigurationError) as caught:
             LocalEngine("lite")
-        assert 'pip install "visionocr[local-fast]"' in caught.value.hint
+        assert install_command("local-fast") in caught.value.hint
         return
     engine = LocalEngine("lite", slots=1)
     try:

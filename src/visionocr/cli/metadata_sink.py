@@ -9,6 +9,7 @@ from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
 from visionocr.errors import OutputError
+from visionocr.extras import install_hint
 from visionocr.metadata.caption_writer import CaptionWriter, Edit, is_backup
 from visionocr.metadata.texts import Texts, read_result
 from visionocr.output.writer import Sink
@@ -34,8 +35,8 @@ class MetadataSink(Sink):
         """The first frame of a picture whose other frames are still read: until then its file stays as it is."""
         self._left_out = self._backups = self._unfit = self._failures = 0
         if options.write is MetadataPlace.SIDECAR and not self._writer.reads_pictures:
-            words = 'descriptions inside of pictures are not seen without pyexiv2 (pip install "visionocr[metadata]")'
-            console(Notice(words))
+            words = "descriptions inside of pictures are not seen without pyexiv2"
+            console(Notice(f"{words}. {install_hint('metadata')}"))
 
     def is_wanted(self, picture: str) -> bool:
         """Whether the picture at this path is to be described: no backup, nor one that has a description already."""

@@ -11,6 +11,7 @@ from visionocr.documents.document_cache import Password
 from visionocr.documents.source import Place
 from visionocr.engines import local
 from visionocr.errors import ConfigurationError, DocumentError
+from visionocr.extras import install_hint
 from visionocr.loaded import size_of
 from visionocr.output.stored import StoredDocument
 from visionocr.review.pictures import Document, Pictures, Wanted
@@ -92,7 +93,7 @@ class Placer:
         if reference is None and not local.installed():
             raise ConfigurationError(
                 f"nothing tells where the words of {page_label(result.page)} stand",
-                'Install the second reader: pip install "visionocr[local]", or read the document again with --boxes '
-                "and a model that gives places.",
+                "Read the document again with --boxes and a model that gives places. "
+                + install_hint("local", "To install the second reader"),
             )
         return replace(result, size=size_of(image), lines=() if reference is None else reference.lines)

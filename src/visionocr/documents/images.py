@@ -17,6 +17,7 @@ from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError, features
 
 from visionocr.documents import tiff
 from visionocr.errors import DocumentError
+from visionocr.extras import install_hint
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef
 
@@ -81,7 +82,7 @@ def open_picture(stream: IO[bytes], kind: str, name: str) -> Any:
             import pillow_heif
         except ImportError as error:
             words = f"{printable(name)} is a {'HEIC' if kind == 'HEIF' else kind} picture, and nothing here can open it"
-            raise DocumentError(words, 'pip install "visionocr[heic]"') from error
+            raise DocumentError(words, install_hint("heic", "install what opens it")) from error
         register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
         getattr(pillow_heif, register, lambda: None)()
     if kind != "TIFF":

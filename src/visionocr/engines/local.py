@@ -13,6 +13,7 @@ from typing import Any
 from visionocr.boxes import Box, TextLine, place_box
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
+from visionocr.extras import explain_missing_build, install_hint
 from visionocr.formats.markdown import write_markdown
 from visionocr.layout.lines import Line
 from visionocr.layout.noise import drop_noise
@@ -53,9 +54,7 @@ def installed(model: str = "auto") -> bool:
 def missing(model: str) -> ConfigurationError:
     """The error that a model's package is not there."""
     extra = "local-fast" if model == LITE else "local"
-    return ConfigurationError(
-        f"the embedded engine's model {model!r} is not installed", f'Install it with: pip install "visionocr[{extra}]"'
-    )
+    return ConfigurationError(f"the embedded engine's model {model!r} is not installed", install_hint(extra))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,8 @@ class LocalEngine:
         except CallFailed as error:
             if error.setup:
                 raise ConfigurationError(
-                    f"the embedded engine failed to start: {error}", "Its package may not suit this system or Python."
+                    f"the embedded engine failed to start: {error}",
+                    explain_missing_build("local") or "Its package may not suit this system or Python.",
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
         except WorkerDied as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from visionocr.choices import Existing
 from visionocr.errors import ConfigurationError
+from visionocr.extras import install_hint
 from visionocr.metadata.texts import CannotHold, Changes, Texts, choose_changes, cut_bytes, drop_camera_text
 from visionocr.text import printable
 
@@ -95,8 +96,8 @@ def _load_library() -> Any:
         import pyexiv2
     except ImportError:
         raise ConfigurationError(
-            "captions are written into pictures with the package pyexiv2",
-            'Install it with: pip install "visionocr[metadata]", or use --write sidecar.',
+            "captions are written into pictures with the package pyexiv2, which is not installed",
+            install_hint("metadata", "Use --write sidecar, or install it with"),
         ) from None
     pyexiv2.set_log_level(_QUIET)
     return pyexiv2

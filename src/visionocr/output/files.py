@@ -8,11 +8,13 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from visionocr.errors import OutputError
+from visionocr.paths import explain_long_path
 
 if sys.platform != "win32":
     import fcntl
@@ -21,6 +23,9 @@ _DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 """Names in these folders are streams, even where they look like files."""
 _PREFIX, _SUFFIX = ".visionocr-", ".part"
 """Of the names of unfinished files."""
+
+_WAITS = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to replace a file that another program has open."""
 
 
 class AtomicFile:
@@ -39,9 +44,8 @@ class AtomicFile:
             else:
                 self._file, self._part = _part_in(path.parent)
         except FileNotFoundError:
-            raise OutputError(
-                f"there is no folder {path.parent}", "Create it first, or give another --output."
-            ) from None
+            hint = explain_long_path(path) or "Create it first, or give another --output."
+            raise OutputError(f"there is no folder {path.parent}", hint) from None
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
@@ -72,7 +76,7 @@ class AtomicFile:
                 os.chmod(self._part, self._mode())
                 if like is not None:
                     _copy_attributes(like, self._part)
-                os.replace(self._part, self.path)
+                _replace(self._part, self.path)
             self._file.close()  # only now, for that gives up the lock
 
     def discard(self) -> None:
@@ -98,7 +102,10 @@ class AtomicFile:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from None
+            hint = explain_long_path(self.path)
+            if sys.platform == "win32" and isinstance(error, PermissionError):
+                hint = "Close the program that has it open, and repeat the command: pages that were read are kept."
+            raise OutputError(f"cannot write {self.path}: {error.strerror or error}", hint) from None
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -137,6 +144,16 @@ def is_stream(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Give *part* its name. On Windows virus scanners and indexers hold new files for a moment: that is waited for."""
+    for wait in _WAITS if sys.platform == "win32" else ():
+        with contextlib.suppress(PermissionError):
+            os.replace(part, path)
+            return
+        time.sleep(wait)
+    os.replace(part, path)
 
 
 def _copy_attributes(source: Path, target: Path) -> None:

@@ -62,7 +62,8 @@ def read_page_file(path: Path, picture: str = "") -> PageFile:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError(f"cannot read {name}: {reason}") from None
+        hint = "give what visionocr wrote: Markdown, text or JSON"
+        raise DocumentError(f"cannot read {name}: {reason}", hint) from None
     mark = _BOM if text.startswith(_BOM) else ""
     text = text[len(mark) :]
     if path.suffix in {".json", ".jsonl"}:

@@ -18,6 +18,7 @@ from visionocr.output.page_file import read_page_file
 from visionocr.output.page_parts import FilePage
 from visionocr.output.saved import SUFFIXES
 from visionocr.output.state import FOLDER_STATE, State, read_page, subject, write_page
+from visionocr.paths import path_key
 from visionocr.text import printable
 from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
@@ -90,7 +91,7 @@ class Store(State):
         if first is None:
             return  # all are damaged
         page = first.page
-        name = page.document if not path or os.path.abspath(page.document) == path else path
+        name = page.document if not path or path_key(page.document) == path else path
         task = str(fingerprint.get("task") or "transcribe")
         yield StoredDocument(
             name,
