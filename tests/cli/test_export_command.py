@@ -21,6 +21,7 @@ from fakes.koboldcpp import FakeKoboldCpp, page_text
 from fakes.pictures import make_image, make_pdf
 from result_files import result, write_results
 from review_client import serving
+from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box, TextLine
 from visionocr.cli.app import app
 from visionocr.documents.content import Content
@@ -234,6 +235,27 @@ def test_without_places_both_ways_out_are_said(tmp_path: Path, monkeypatch: pyte
     assert "--boxes" in err
     assert not Path("new").exists()
     assert command("export", "out", "-f", "txt")[0] == 0
+
+
+def test_places_of_blocks_are_enough_where_nothing_tells_those_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a model gives them; also where the document is gone."""
+    document = make_scan(tmp_path / "a.pdf")
+    make_results(document)
+    store = Store(Path("out") / FOLDER_STATE)
+    (stored,) = store.list_documents()
+    page = stored.read(1)
+    assert page is not None
+    block = Block(BlockKind.TEXT, page.text, box=Box(0.1, 0.1, 0.9, 0.9))
+    stored.keep(replace(page, blocks=(block,), width=600, height=800))
+    store.close()
+    monkeypatch.setattr(local, "installed", lambda: False)
+    assert command("export", "out", "-f", "hocr")[0] == 0
+    assert Path("out/a.hocr").read_text().count("ocrx_word") > 20
+    document.unlink()
+    assert command("export", "out", "-f", "alto")[0] == 0
+    assert command("export", "out", "-f", "pdf")[0] == 4
 
 
 def test_descriptions_have_no_places(tmp_path: Path) -> None:

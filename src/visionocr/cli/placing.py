@@ -10,7 +10,7 @@ from pathlib import Path
 from visionocr.documents.document_cache import Password
 from visionocr.documents.source import Place
 from visionocr.engines import local
-from visionocr.errors import ConfigurationError
+from visionocr.errors import ConfigurationError, DocumentError
 from visionocr.extras import install_hint
 from visionocr.loaded import size_of
 from visionocr.output.stored import StoredDocument
@@ -58,12 +58,16 @@ class Placer:
             if result is None:
                 continue
             placed = result
-            if not _has_places(result):
-                found = found or self._find(wanted)
+            if result.text and not result.lines:
                 if not lacks_places:
                     self._observer(Notice(f"{printable(document.name)}: looking for the places of its words"))
                 lacks_places = True
-                placed = self._read_places(wanted, result)
+                try:
+                    found = found or self._find(wanted)
+                    placed = self._read_places(wanted, result)
+                except (DocumentError, ConfigurationError):
+                    if not any(block.box is not None for block in result.blocks):  # which would tell roughly
+                        raise
             if found is not None:
                 placed = replace(placed, page=replace(placed.page, pages=found.pages, digest=found.digest))
             if placed != result:
@@ -93,7 +97,3 @@ class Placer:
                 + install_hint("local", "To install the second reader"),
             )
         return replace(result, size=size_of(image), lines=() if reference is None else reference.lines)
-
-
-def _has_places(result: PageResult) -> bool:
-    return not result.text or bool(result.lines) or any(block.box is not None for block in result.blocks)
