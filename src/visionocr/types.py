@@ -95,6 +95,8 @@ class FindingKind(StrEnum):
     """The pages of a document give different values, or repeat the same items."""
     NOT_ON_PAGE = "not-on-page"
     """A value of a record stands nowhere on the page."""
+    FIGURE = "figure"
+    """A picture on the page could not be cut out or described."""
     CHECK = "check"
     """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
 
@@ -472,6 +474,17 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture on a page that was cut out of it."""
+
+    box: Box
+    text: str = ""
+    """What the model says about it, where it was asked (``--describe-figures``)."""
+    path: str = ""
+    """The name of its file, in an output the path to it; empty in the state."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageResult:
     """The result of one page: the unit of every output."""
 
@@ -504,6 +517,8 @@ class PageResult:
     """Of the page, where an output needs it."""
     turn: int = 0
     """Degrees clockwise by which its image was turned. All boxes are places on the page as it is displayed."""
+    figures: tuple[Figure, ...] = ()
+    """The pictures on the page, where they were to be cut out."""
     keywords: tuple[str, ...] = ()
     """What a picture shows, for photo libraries and data sets, where they were asked for."""
     alt_text: str = ""

@@ -105,6 +105,18 @@ Prefix = Annotated[
 Suffix = Annotated[
     str, typer.Option("--suffix", metavar="TEXT", help="Text after each sidecar caption.", show_default=False)
 ]
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="DIR",
+        help="Cut the pictures out of the pages, into this folder, and link them in the Markdown.",
+        show_default=False,
+    ),
+]
+DescribeFigures = Annotated[
+    bool, typer.Option("--describe-figures", help="With --figures: ask the model for their alternative texts.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing sidecar files.")]
 
 _READING: dict[str, tuple[Any, Any]] = {

@@ -44,6 +44,9 @@ class ReadOptions:
     prefix: str = ""
     suffix: str = ""
     force: bool = False
+    figures: Path | None = None
+    """The folder for the pictures that are cut out of the pages."""
+    describe_figures: bool = False
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
@@ -102,6 +105,8 @@ class ReadOptions:
             raise UsageError("standard input has no place for a --sidecar")
         if self.probe_pages and not self.dry_run:
             raise UsageError("--probe-pages needs --dry-run")
+        if self.describe_figures and self.figures is None:
+            raise UsageError("--describe-figures needs --figures DIR")
         if self.output == "":
             raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
 

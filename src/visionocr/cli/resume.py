@@ -59,6 +59,8 @@ class Resume:
                 suffixes = [kind.suffix for kind in kinds]
                 look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
+                if options.figures is not None:
+                    look += [os.path.abspath(options.figures), options.describe_figures]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
                 self.folder_sink = FolderSink(options.folder, kinds, state, job)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):

@@ -9,11 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from operator import call
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from visionocr.choices import Format
+from visionocr.cli.figures import FigureCutter, link_kind
 from visionocr.cli.listing import list_files
 from visionocr.cli.options import check_key_file, config_folder, settings_from
 from visionocr.cli.outcome import Tally, current_stop, reported
@@ -22,8 +24,9 @@ from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import SidecarSink
 from visionocr.console import Console
-from visionocr.errors import ExitCode
+from visionocr.errors import ExitCode, UsageError
 from visionocr.output.arrange import arrange
+from visionocr.output.figures import LinkedSink
 from visionocr.output.formats import Formatter
 from visionocr.output.writer import Sink
 from visionocr.prompting.library import Library
@@ -32,6 +35,7 @@ from visionocr.types import Notice, PageRef, PageResult, Planned
 if TYPE_CHECKING:
     from visionocr.cli.resume import Resume
     from visionocr.documents.discovery import Found
+    from visionocr.documents.source import Source
     from visionocr.job import Job
     from visionocr.settings import Settings
 
@@ -86,7 +90,7 @@ def run(
                 workers=settings.raster_workers,
                 hints=hints,
                 spool=settings.cluster is not None or settings.needs_places,
-                open_all=settings.needs_places,
+                open_all=settings.needs_places or options.figures is not None,
             )
             stack.enter_context(source)
             prepare = partial(
@@ -104,16 +108,23 @@ def run(
             prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
             several = len(options.files) > 1 or options.is_open_ended
             kinds = make_kinds(options, settings, source, console, several=several, formatter=formatter)
+            if options.figures is not None:
+                kinds = [link_kind(kind, options.figures) for kind in kinds]
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = sidecars or resume.folder_sink
             if sink is None:
                 sink = make_sink(options, settings, source, console, several=several, formatter=formatter)
+                if options.figures is not None:
+                    to_stdout = options.output in (None, "-")
+                    sink = LinkedSink(sink, options.figures, Path() if to_stdout else Path(str(options.output)).parent)
             source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
             results = prepared.read(source, known=resume.find_page, record=resume.record)
             chosen: Iterable[PageResult] = map(resume.choose, results)
+            if options.figures is not None:
+                chosen = map(_open_cutter(options, settings, source, prepared, console, resume).add, chosen)
             if formatter is None:
                 chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
             _write(results, chosen, sink, tally, console, resume)
@@ -131,6 +142,31 @@ def _choose_prepare(settings: Settings) -> Callable[..., Job]:
     from visionocr import job
 
     return job.prepare
+
+
+def _open_cutter(
+    options: ReadOptions, settings: Settings, source: Source, job: Job, console: Console, resume: Resume
+) -> FigureCutter:
+    """What gives pages their figures. Raises ``OutputError``, and what ``Describer`` raises."""
+    describer = None
+    if options.describe_figures:
+        if settings.cluster is not None:
+            raise UsageError(
+                "--describe-figures does not go with --cluster",
+                "Repeat the command without it: pages that were read are not read again.",
+            )
+        from visionocr.describing import Describer
+
+        describer = Describer(job, settings, Library(config_folder()))
+    return FigureCutter(
+        Path(str(options.figures)),
+        source,
+        console,
+        stop=job.stop,
+        markdown=job.question.task.markdown,
+        record=resume.record,
+        describer=describer,
+    )
 
 
 def _make_sidecars(options: ReadOptions, console: Console) -> SidecarSink | None:

@@ -47,8 +47,12 @@ class AtomicFile:
 
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
+        self.write_bytes(encode_text(text))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Append *data*. Raises ``OutputError``."""
         with self._errors():
-            self._file.write(encode_text(text))
+            self._file.write(data)
 
     def copy(self, path: Path) -> None:
         """Append the bytes of the file at *path*. Raises ``OutputError``."""
