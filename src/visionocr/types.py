@@ -71,6 +71,8 @@ class FindingKind(StrEnum):
     """The document is damaged; the readable part was read."""
     LOW_CONFIDENCE = "low-confidence"
     """The embedded engine reports a low confidence."""
+    NOISE = "noise"
+    """The embedded engine left out what looks like halftone or specks and not like print."""
     MISSING_TEXT = "missing-text"
     """Lines of the page are not in the answer."""
     ADDED_TEXT = "added-text"
@@ -471,6 +473,8 @@ class Completion:
     """The lines of the page with their places, where the engine knows them."""
     blocks: tuple[Block, ...] = ()
     """The parts of the page, where the engine knows them."""
+    dropped: tuple[str, ...] = ()
+    """Lines that the engine found and left out, because they are no print: specks, halftone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def test_a_picture_of_the_answer_is_cut_out_and_linked_where_it_stands(server: F
     assert [path.name for path in Path("my pictures").iterdir()] == ["My-report-p0001-1.png"]
     assert "\n\n![](../my%20pictures/My-report-p0001-1.png)\n\nFigure 1: Boats\n\n" in text
     assert centre(Path("my pictures/My-report-p0001-1.png")) == RED
-    code, out, err = command("pdf", "My report.pdf", "--figures", "my pictures", "-f", "json", "-o", "out/")
+    code, _, err = command("pdf", "My report.pdf", "--figures", "my pictures", "-f", "json", "-o", "out/")
     assert code == 0, err
     (page,) = json.loads(Path("out/My report.json").read_text())
     path, box = "../my pictures/My-report-p0001-1.png", [0.2, 0.2, 0.8, 0.4]
