@@ -14,10 +14,10 @@ from visionocr.cli.run import run
 @options.with_reading()
 def pdf(
     files: options.Files = None,
-    figures: options.Figures = None,
-    describe_figures: options.DescribeFigures = False,
     *,
     typed: dict[str, Any],
+    figures: options.Figures = None,
+    describe_figures: options.DescribeFigures = False,
     flags: dict[str, Any],
 ) -> None:
     """Transcribe PDF documents to Markdown."""
@@ -29,10 +29,10 @@ def pdf(
 @options.with_reading("password_file")
 def image(
     files: options.Files = None,
-    figures: options.Figures = None,
-    describe_figures: options.DescribeFigures = False,
     *,
     typed: dict[str, Any],
+    figures: options.Figures = None,
+    describe_figures: options.DescribeFigures = False,
     flags: dict[str, Any],
 ) -> None:
     """Transcribe the text of images to Markdown."""

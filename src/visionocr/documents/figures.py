@@ -102,7 +102,8 @@ def find_figures(pieces: Sequence[Piece], width: float, height: float) -> list[P
 
 def is_among(box: Box, others: Sequence[Box]) -> bool:
     """Whether one of *others* is the same picture, contains it, or is a part of it."""
-    return any(_area(_common(box, other)) >= _SAME * min(_area(box), _area(other)) for other in others)
+    shares = ((_area(_common(box, other)), min(_area(box), _area(other))) for other in others)
+    return any(common > 0 and common >= _SAME * smaller for common, smaller in shares)
 
 
 def _clip(piece: Piece, width: float, height: float) -> Piece:

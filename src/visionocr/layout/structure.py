@@ -12,6 +12,7 @@ from visionocr.layout import order
 from visionocr.layout.edges import is_page_number
 from visionocr.layout.lines import Line, Row, body_height, box_around, usable
 from visionocr.layout.paragraphs import Paragraph, join, paragraphs
+from visionocr.layout.skew import find_skew, skew_box, straighten
 from visionocr.layout.tables import is_table, read_grid, runs, split_cells, with_header
 
 HEADINGS = ((1.75, 1), (1.4, 2), (1.3, 3))
@@ -50,6 +51,9 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
     lines = usable(lines)
     if not lines:
         return ()
+    skew = find_skew(lines)
+    if skew:
+        lines = straighten(lines, skew, width, height)
     body = body_height(lines)
     parts: list[_Part] = []
     for rows in order.blocks(lines):
@@ -58,7 +62,10 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
                 parts[at] = _join(parts[at], part)
             else:
                 parts.append(part)
-    return tuple(_finish(part, width, height) for part in parts)
+    blocks = (_finish(part, width, height) for part in parts)
+    if not skew:
+        return tuple(blocks)
+    return tuple(replace(one, box=one.box and skew_box(one.box, skew, width, height)) for one in blocks)
 
 
 def _finish(part: _Part, width: float, height: float) -> Block:
