@@ -151,10 +151,7 @@ def _open_cutter(
     describer = None
     if options.describe_figures:
         if settings.cluster is not None:
-            raise UsageError(
-                "--describe-figures does not go with --cluster",
-                "Repeat the command without it: pages that were read are not read again.",
-            )
+            raise UsageError("--describe-figures does not go with --cluster", "Leave out one of them.")
         from visionocr.describing import Describer
 
         describer = Describer(job, settings, Library(config_folder()))

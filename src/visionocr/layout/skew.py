@@ -11,22 +11,24 @@ from statistics import median
 from visionocr.boxes import Box
 from visionocr.layout.lines import Line
 
-LEAST = 0.3
-"""Degrees up to which a page counts as straight."""
-MOST = 15.0
-"""Degrees from which on it does not count as skewed."""
+LEAST, MOST = 0.3, 15.0
+"""Degrees of skew from which on, and up to which, lines are straightened. From half a degree on the order suffers: on
+drawn pages in 22 layouts 3 % of the characters were in the wrong place at 0.5 degrees, 10 % at 1, 28 % at 3 and 43 % at
+10; straightened 0.2 % at every angle, as without skew."""
+_MOST_LINES = 2_000
+"""Whose edges are compared: a full page of a newspaper has fewer."""
 _SAMPLE = 60
 """Lines whose boxes are compared."""
 _FEWEST = 20
 """Pairs of lines that tell a skew."""
+_BIAS = 0.2
+"""Degrees that the boxes of straight lines tell: long ones have more letters that reach up or down."""
 _REACH, _STEP = 0.8, 0.1
 """Degrees around what the boxes tell in which the skew is looked for, and how finely."""
-_NEAR = 0.25
-"""Heights of a line up to which edges count as aligned."""
+_NEAR = 0.1
+"""Heights of a line up to which edges count as aligned. With 0.25 the direction was wrong on 1 page in 60."""
 _LEAST_HEIGHT = 0.5
 """Share of the usual height that a straightened line has at least."""
-_BETTER = 1.02
-"""How much better the edges must be aligned on the straightened page."""
 
 
 def find_skew(lines: Sequence[Line]) -> float:
@@ -35,19 +37,14 @@ def find_skew(lines: Sequence[Line]) -> float:
     A box around a skewed line is the higher the longer the line is. The direction, and what is left of the angle, come
     from the edges of columns and rows: of the angles around that one, they are aligned best at the right one.
     """
-    about = _estimate(lines)
+    about = _estimate(lines) - _BIAS
     if not LEAST <= about <= MOST:
         return 0.0
+    upright = [line for line in lines if line.upright][:_MOST_LINES]
+    unit = _NEAR * 2 * median(half for *_, half in _turn_back(upright, about)) or 1.0
     steps = round(_REACH / _STEP)
-    near = [about + step * _STEP for step in range(-steps, steps + 1)]
-    upright = [line for line in lines if line.upright]
-    unit = _NEAR * 2 * median(half for *_, half in _turn_back(upright, about))
-    best = max(
-        (sign * angle for angle in near if angle > 0 for sign in (1, -1)),
-        key=lambda angle: _count_aligned(upright, angle, unit),
-    )
-    is_better = _count_aligned(upright, best, unit) > _BETTER * _count_aligned(upright, 0.0, unit)
-    return best if abs(best) >= LEAST and is_better else 0.0
+    near = [angle for step in range(-steps, steps + 1) if (angle := about + step * _STEP) >= LEAST]
+    return max((0.0, *near, *(-angle for angle in near)), key=lambda angle: _count_aligned(upright, angle, unit))
 
 
 def straighten(lines: Sequence[Line], skew: float, width: float, height: float) -> list[Line]:
@@ -55,6 +52,8 @@ def straighten(lines: Sequence[Line], skew: float, width: float, height: float) 
 
     Each gets the box that it has by itself: the one around it is larger by what the skew makes of its length.
     """
+    if not skew:
+        return list(lines)
     return [
         replace(line, left=x - reach, right=x + reach, top=y - half, bottom=y + half)
         for line, (x, y, reach, half) in zip(lines, _turn_back(lines, skew, width / 2, height / 2), strict=True)
@@ -63,11 +62,13 @@ def straighten(lines: Sequence[Line], skew: float, width: float, height: float) 
 
 def skew_box(box: Box, skew: float, width: float, height: float) -> Box:
     """The box around a box of a straightened page, on the page as it was."""
+    if not (skew and width and height):
+        return box
     cos, sin = math.cos(math.radians(skew)), math.sin(math.radians(skew))
     corners = [((x - 0.5) * width, (y - 0.5) * height) for x in (box.left, box.right) for y in (box.top, box.bottom)]
-    across = [(x * cos - y * sin) / width + 0.5 for x, y in corners]
-    down = [(x * sin + y * cos) / height + 0.5 for x, y in corners]
-    return Box(max(0.0, min(across)), max(0.0, min(down)), min(1.0, max(across)), min(1.0, max(down)))
+    across = [min(1.0, max(0.0, (x * cos - y * sin) / width + 0.5)) for x, y in corners]
+    down = [min(1.0, max(0.0, (x * sin + y * cos) / height + 0.5)) for x, y in corners]
+    return Box(min(across), min(down), max(across), max(down))
 
 
 def _estimate(lines: Sequence[Line]) -> float:

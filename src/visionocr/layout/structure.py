@@ -52,8 +52,7 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
     if not lines:
         return ()
     skew = find_skew(lines)
-    if skew:
-        lines = straighten(lines, skew, width, height)
+    lines = straighten(lines, skew, width, height)
     body = body_height(lines)
     parts: list[_Part] = []
     for rows in order.blocks(lines):
@@ -62,15 +61,14 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
                 parts[at] = _join(parts[at], part)
             else:
                 parts.append(part)
-    blocks = (_finish(part, width, height) for part in parts)
-    if not skew:
-        return tuple(blocks)
-    return tuple(replace(one, box=one.box and skew_box(one.box, skew, width, height)) for one in blocks)
+    return tuple(_finish(part, skew, width, height) for part in parts)
 
 
-def _finish(part: _Part, width: float, height: float) -> Block:
+def _finish(part: _Part, skew: float, width: float, height: float) -> Block:
+    """The block of a part, with its box on the page as it is: skewed by *skew* degrees."""
     goes_on = part.is_open if part.block.kind in PARAGRAPHS else None
-    return replace(part.block, box=box_around(part.lines, width, height), is_open=goes_on)
+    box = skew_box(box_around(part.lines, width, height), skew, width, height)
+    return replace(part.block, box=box, is_open=goes_on)
 
 
 def _read_rows(rows: Sequence[Row], body: float, height: float) -> Iterator[_Part]:

@@ -12,6 +12,7 @@ from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box, PageSize, TextLine, Word, turn_box, turn_line
 from visionocr.layout import order
 from visionocr.layout.lines import box_around, from_text_lines
+from visionocr.layout.skew import find_skew, straighten
 from visionocr.output.arrange import find_blocks
 from visionocr.placed import PlacedBlock, PlacedPage
 from visionocr.types import PageResult
@@ -78,12 +79,13 @@ def _fill_lines(text: str, lines: Sequence[TextLine]) -> Iterator[TextLine]:
 def _group(lines: list[TextLine], size: PageSize) -> Iterator[PlacedBlock]:
     """The lines as blocks in reading order."""
     places = from_text_lines(lines, size.width, size.height)
-    numbers = {id(place): number for number, place in enumerate(places)}
-    for rows in order.blocks(places):
-        members = [place for row in rows for place in row]
-        found = tuple(lines[numbers[id(place)]] for place in members if id(place) in numbers)
-        if found:
-            yield PlacedBlock(BlockKind.TEXT, box_around(members, size.width, size.height), found)
+    straight = straighten(places, find_skew(places), size.width, size.height)
+    numbers = {id(line): number for number, line in enumerate(straight)}
+    for rows in order.blocks(straight):
+        members = [numbers[id(line)] for row in rows for line in row if id(line) in numbers]
+        if members:
+            box = box_around([places[number] for number in members], size.width, size.height)
+            yield PlacedBlock(BlockKind.TEXT, box, tuple(lines[number] for number in members))
 
 
 def _turn_back(block: PlacedBlock, turn: int) -> PlacedBlock:
