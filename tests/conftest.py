@@ -17,6 +17,9 @@ from fakes.koboldcpp import FakeKoboldCpp
 from real_llama import endless_llama_server, llama_server, tiny_pair  # noqa: F401 - fixtures
 from setting_samples import UNCHECKED
 
+# Tests start the program hundreds of times: it is compiled once, and not by each process.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """Two more than there are cores: many tests wait for a process or a server."""

@@ -202,6 +202,7 @@ HARMLESS = {"more keys", "numbers as text"}
 """Lies that can be put right openly."""
 
 
+@pytest.mark.slow
 def test_no_wrong_record_of_a_lying_model_is_ok() -> None:
     """Of 500 documents, answered in 20 ways that are wrong, no record is ``ok`` unless it is the true one."""
     by_lie: dict[str, set[Status]] = {name: set() for name in LIES}

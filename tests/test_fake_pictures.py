@@ -32,6 +32,7 @@ def test_numbers_survive_rendering_and_compression(dpi: int, style: dict[str, An
     assert read == [number for number in NUMBERS for _ in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT]
 )

@@ -24,6 +24,7 @@ QUICK, ALL = 100, 1500
 """Cases in the fast test, and in the slow one."""
 
 
+@pytest.mark.slow
 def test_first_cases() -> None:
     """The first cases of each kind end in results and errors of ours, in time, without a traceback."""
     report = fuzz.fuzz(QUICK, seed=20)
@@ -45,6 +46,7 @@ def test_many_cases(seed: int) -> None:
         assert outcomes.total() * 0.1 < good < outcomes.total() * 0.95, (kind, outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("misdeed", "words"),
     [

@@ -123,6 +123,7 @@ def test_a_call_that_takes_too_long_ends_the_worker(worker: Worker) -> None:
     assert not worker.is_alive
 
 
+@pytest.mark.slow
 def test_suspended_time_does_not_count(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-Z and ``fg`` the clock has jumped, and the call is not timed out for it."""
     clock = iter(range(0, 10**9, 10**5))

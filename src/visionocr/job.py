@@ -9,7 +9,7 @@ from typing import Any
 
 from visionocr import vision_check
 from visionocr.asking import Asker
-from visionocr.checking import Checks, open_checker
+from visionocr.checking import Checker, Checks, open_checker
 from visionocr.choices import CrossCheck, Rotate, TextLayer
 from visionocr.engines import local
 from visionocr.engines.choose import VISION_HINT, open_engine
@@ -19,7 +19,7 @@ from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
-from visionocr.reader import Reader
+from visionocr.reader import PageAsker, Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
 from visionocr.settings import Settings
 from visionocr.stop import Stop
@@ -109,7 +109,7 @@ class Job:
             reader = Reader(
                 source,
                 self.engine,
-                Asker(self.engine, self.question, max_asks=self.max_asks, checker=checker, observer=self.observer),
+                self.make_asker(checker),
                 self.plan.spec,
                 batch=self.plan.batch,
                 reserve=checker.waiting,
@@ -119,6 +119,10 @@ class Job:
                 stop=self.stop,
             )
             yield from reader.results()
+
+    def make_asker(self, checker: Checker | None = None) -> PageAsker:
+        """What turns loaded pages into results. *checker*: what weighs answers against their pages."""
+        return Asker(self.engine, self.question, max_asks=self.max_asks, checker=checker, observer=self.observer)
 
     def close(self) -> None:
         """Give the engine back."""

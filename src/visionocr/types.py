@@ -101,6 +101,10 @@ class FindingKind(StrEnum):
     """A picture on the page could not be cut out or described."""
     CHECK = "check"
     """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
+    CAPTION = "caption"
+    """A caption is not as it was asked for: its words, its length, its form, or the same as another one."""
+    NOTED = "noted"
+    """What a file of results says of a page without saying its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ class PageImage:
     """Degrees clockwise by which it was turned; *region* and *evidence* are those of the page as it is displayed."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
+    taken: str = ""
+    """The day on which a photo was taken, as its EXIF data say: ``2024-05-31``. Empty where they do not."""
 
 
 @dataclass(frozen=True, slots=True)

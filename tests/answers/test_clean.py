@@ -209,6 +209,7 @@ def test_an_endless_repetition_of_anything_is_no_trouble(piece: str) -> None:
     assert len(once) <= len(piece) * 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["</think>", "</thinking>\n", "ASSISTANT:", "USER:", "I hope this helps!\n"])
 def test_the_time_to_clean_grows_with_the_length(piece: str) -> None:
     """Eight times the chatter takes about eight times as long, not 64 times."""

@@ -252,6 +252,7 @@ def test_pages_too_small_for_a_chart() -> None:
     assert read_chart(work(engine, chart_image.SMALLEST_PAGE), 5) is not None
 
 
+@pytest.mark.slow
 def test_the_embedded_engine_reads_the_chart() -> None:
     """Real eyes on the real picture: nearly every word is read, and the smallest print is found."""
     pytest.importorskip("faster_paddle")

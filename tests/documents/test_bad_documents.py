@@ -422,6 +422,7 @@ def parameters(table: list[Case]) -> list[Any]:
     return [pytest.param(bad, id=bad.name) for bad in table]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", parameters(KINDS_OF_PDF + KINDS_OF_PICTURE))
 def test_bad_files(bad: Case, run: Run, good_document: str, tmp_path: Path) -> None:
     """A bad file gives a result or one clear error; the exit code says which; the next document is read."""
@@ -471,6 +472,7 @@ def test_unusual_names(name: str, run: Run, good_document: str, tmp_path: Path) 
     assert ran.code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("passwords", "gives", "words"),
     [

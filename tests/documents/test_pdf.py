@@ -437,6 +437,7 @@ def test_unusual_names_open(tmp_path: Path, name: str) -> None:
     pdf.close()
 
 
+@pytest.mark.slow
 def test_memory_is_freed_between_pages() -> None:
     """Pages with a large picture each do not accumulate in memory."""
     image = Image.new("RGB", (2000, 3000), "white")

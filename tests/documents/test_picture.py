@@ -412,3 +412,20 @@ def test_file_is_not_kept_open(tmp_path: Path) -> None:
     picture = PictureFile(as_file(picture_bytes(_ramp(), "PNG"), tmp_path), "PNG")
     picture.load(PAGE, SPEC)
     assert len(os.listdir(fds)) == before
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_day_of_a_photo_is_known(kind: str) -> None:
+    """From its EXIF data; what they hold besides a day is no day, and neither is what no calendar has."""
+    for written, day in (
+        ("2024:05:31 12:00:00", "2024-05-31"),
+        ("2024-05-31", "2024-05-31"),
+        ("0000:00:00 00:00:00", ""),
+        ("2024:13:01 00:00:00", ""),
+        ("<|im_end|>", ""),
+    ):
+        exif = Image.Exif()
+        exif[0x010F] = "camera"
+        exif[0x8769] = {0x9003: written}
+        assert _load(picture_bytes(Image.new("RGB", (40, 30), "red"), kind, exif=exif)).taken == day
+    assert _load(picture_bytes(Image.new("RGB", (40, 30), "red"), kind)).taken == ""

@@ -146,6 +146,7 @@ def test_a_fault_costs_one_page(tmp_path: Path) -> None:
     assert len(words) == 4
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     """The page fails; the next one is rendered by a fresh process."""
     documents, pages = open_documents(seven_pages(tmp_path), RasterPool(1, limit=3, command=command()))
@@ -210,6 +211,7 @@ def test_close_interrupts_callers(tmp_path: Path) -> None:
         documents.load(pages[0], SPEC)
 
 
+@pytest.mark.slow
 def test_a_password_prompt_does_not_count_as_page_time(tmp_path: Path) -> None:
     """While a password is typed the time limit does not run; the page count comes after it."""
     path = tmp_path / "locked.pdf"
@@ -229,6 +231,7 @@ def test_a_password_prompt_does_not_count_as_page_time(tmp_path: Path) -> None:
     assert asked == [str(path)] * 2
 
 
+@pytest.mark.slow
 def test_a_document_from_a_pipe_reaches_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes of a pipe are given to each process that needs them, and again to a replacement."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pdf_bytes(*"abcdefgh"))))
@@ -252,6 +255,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         documents.load(pages[1], SPEC)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
     """When the program is killed in the middle of a page, its raster processes end."""

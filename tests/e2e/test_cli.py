@@ -296,7 +296,7 @@ CONFIGURATION: dict[str, tuple[list[str], str, str]] = {
     "unknown key": (["--config", "unknown.toml"], "has an unknown key 'apiurl'", "Did you mean api_url?"),
     "wrong type": (["--config", "type.toml"], "type.toml: 'x' is not a number", ""),
     "no TOML": (["--config", "broken.toml"], "broken.toml is not valid TOML", ""),
-    "placeholder": (["--prompt", "{{nam}}"], "--prompt has an unknown placeholder {{nam}}", "Known: language"),
+    "placeholder": (["--prompt", "{{xyz}}"], "--prompt has an unknown placeholder {{xyz}}", "Known: language"),
     "password file": (["--password-file", "none"], "cannot read the password file none: No such file", ""),
 }
 
@@ -384,6 +384,7 @@ SERVERS: dict[str, tuple[dict[str, Any], list[str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SERVERS)
 def test_unsuitable_servers_are_exit_code_5(run: Run, case: str) -> None:
     """A run, its dry run and the check say what is wrong and what to do, with code 5 and no output."""

@@ -3,72 +3,66 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+import help_pages
 from visionocr import __version__
 from visionocr.check.diagnosis import Cause
 from visionocr.choices import PageBreaks
+from visionocr.cli.app import app
 from visionocr.errors import ExitCode
 from visionocr.output.formats import record
 from visionocr.prompting.library import Library
-from visionocr.settings import Settings, load_settings
+from visionocr.settings import FIELDS, Settings, load_settings
 from visionocr.types import PageRef, PageResult, Status
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = ("pdf", "image", "describe", "extract", "check", "presets", "gguf")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "examples" / "README.md"])
+    if path.name != "CHANGELOG.md"
+}
+PROGRAM: Any = typer.main.get_command(app)
+COMMANDS = sorted(PROGRAM.commands)
 
 pytestmark = pytest.mark.source_tree
 
 
-def command_after(comment: str) -> str:
-    """The shell line in the README under a comment."""
-    return README.split(f"# {comment}\n", 1)[1].split("\n", 1)[0]
-
-
-def help_text(*command: str) -> str:
-    """The program's help as plain text of 100 columns."""
-    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    result = subprocess.run(
-        [sys.executable, "-m", "visionocr", *command, "--help"], capture_output=True, env=environment, check=True
-    )
-    return "\n".join(line.rstrip() for line in result.stdout.decode().splitlines()).strip()
-
-
-def test_the_help_in_the_readme_is_the_programs() -> None:
-    """What stands between the markers is what ``visionocr pdf --help`` prints."""
-    shown = re.search(r"<!-- help pdf -->\n```text\n(.*?)\n```\n<!-- /help -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == help_text("pdf")
+def test_the_help_in_the_docs_is_the_programs() -> None:
+    """``docs/commands.md`` holds what each command's ``--help`` prints; ``python tests/help_pages.py`` renews it."""
+    page = help_pages.PAGE.read_text("utf-8")
+    assert sorted(help_pages.listed_commands(page)) == sorted(COMMANDS)
+    assert page == help_pages.renew(page)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme(command: str) -> None:
-    """The table of commands names each."""
-    assert f"`visionocr {command} " in README
+def test_every_command_is_shown(command: str) -> None:
+    """The README or a page of the documentation shows how to use each."""
+    assert any(re.search(rf"^(?:.*\| )?visionocr {command}\b", text, re.MULTILINE) for text in PAGES.values())
 
 
 def test_causes_are_documented() -> None:
-    """The README names every cause that a check can find, in order."""
-    listed = README.split("with a `cause` for each fault (", 1)[1].split(")", 1)[0]
+    """The page names every cause that a check can find, in order."""
+    listed = PAGES["docs/servers.md"].split("with a `cause` for each fault (", 1)[1].split(")", 1)[0]
     assert re.findall(r"`([\w-]+)`", listed) == [str(cause) for cause in Cause]
 
 
 def test_exit_codes_are_documented() -> None:
     """The table holds every code, and no other."""
-    table = README.split("### Exit codes", 1)[1].split("## Settings", 1)[0]
+    table = README.split("## Exit codes", 1)[1].split("\n## ", 1)[0]
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == {code.value for code in ExitCode}
 
 
 def test_json_fields_are_documented() -> None:
     """The table of fields is the record's fields, in order."""
-    table = README.split("### Output", 1)[1].split("### Exit codes", 1)[0].split("| field | meaning |", 1)[1]
+    table = PAGES["docs/outputs.md"].split("| field | meaning |", 1)[1].split("\n\n", 1)[0]
     cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
     documented = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
     assert documented == list(record(PageResult(PageRef("a.pdf", 1), "", Status.OK)))
@@ -76,27 +70,65 @@ def test_json_fields_are_documented() -> None:
 
 def test_page_breaks_are_documented() -> None:
     """Each way to tell pages apart has its row."""
-    assert re.findall(
-        r"^\| `(\w+)` \|", README.split("`--page-breaks` chooses", 1)[1].split("`--format jsonl`", 1)[0], re.M
-    ) == [str(value) for value in PageBreaks]
+    table = PAGES["docs/outputs.md"].split("## Page breaks", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [str(value) for value in PageBreaks]
 
 
 def test_the_number_of_presets_and_the_tasks_are_true() -> None:
-    """The README counts the model families and names the tasks that ship."""
+    """The page about models counts the families and names the tasks that ship."""
     library = Library()
     families = [preset for preset in library.presets() if preset.group != "fallback"]
-    assert f"{len(families)} model families" in README
-    listed = README.split("The tasks that ship:", 1)[1].split(".\n", 1)[0]
+    assert f"{len(families)} model families" in PAGES["docs/models.md"]
+    listed = PAGES["docs/models.md"].split("The tasks that ship:", 1)[1].split(".\n", 1)[0]
     assert set(re.findall(r"`([\w-]+)`", listed)) == {task.name for task in library.tasks()}
 
 
-def test_links_name_existing_files() -> None:
-    """Links to files of the repository name files that exist."""
-    for document in ("README.md", "CONTRIBUTING.md", "examples/README.md", "docs/extraction.md"):
-        text = (ROOT / document).read_text("utf-8")
-        for target in re.findall(r"\]\(([^)#]+)\)", text):
-            if "://" not in target:
-                assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    """Links within the repository name files that exist, and headings in them."""
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", PAGES[name]):
+        if "://" in target:
+            continue
+        path = (ROOT / name).parent / target if target else ROOT / name
+        assert path.exists(), f"{name} links to {target}"
+        if anchor:
+            assert anchor in _anchors(path.read_text("utf-8")), f"{name} links to {target}#{anchor}"
+
+
+def _anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    """The README's list of pages is complete."""
+    assert {name for name in PAGES if name.startswith("docs/")} <= set(re.findall(r"\]\((docs/[^)#]+\.md)\)", README))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_commands_that_are_shown_are_understood(name: str) -> None:
+    """Each ``visionocr`` command line in a page has only options, and values of settings, that the program knows."""
+    for line in shown_commands(PAGES[name]):
+        command, *arguments = shlex.split(line)[1:] or ["--help"]
+        if command.startswith("-"):
+            continue
+        with PROGRAM.commands[command].make_context(command, arguments) as context:
+            given = {option.name for option in PROGRAM.commands[command].params if option.param_type_name == "option"}
+            flags = {name: value for name, value in context.params.items() if name in given & FIELDS.keys() and value}
+            if command == "extract":
+                flags.pop("format", None)  # it has other formats than the settings
+            load_settings(flags, environment={})
+
+
+def shown_commands(page: str) -> list[str]:
+    """The command lines of the program in the page's shell blocks and tables, without comments and redirections."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    lines += re.findall(r"^\|.*\| `(visionocr [^`]+)`", page, re.MULTILINE)
+    lines = [line.split('"$(')[0] + "OUTPUT" if '"$(' in line else line for line in lines]
+    found = [re.search(r"(?:^|\| |\$ |/|\$\()(visionocr .*)", line) for line in lines if not line.startswith("#")]
+    return [re.split(r"\s+(?:#|>|\||&&|&|2>|<)(?:\s|$)", match[1])[0].rstrip(";") for match in found if match]
 
 
 def test_the_changelog_knows_this_version() -> None:

@@ -57,6 +57,7 @@ def test_the_embedded_engine_reads_the_samples(document: str, truth: str, limit:
     assert error_rate(read, (EXAMPLES / truth).read_text("utf-8").replace("\f", "\n")) < limit
 
 
+@pytest.mark.slow
 def test_samples_can_be_made_again(tmp_path: Path) -> None:
     """The script that made the samples makes the same texts and page sizes."""
     subprocess.run([sys.executable, str(EXAMPLES / "make_samples.py"), "--out", str(tmp_path)], check=True)
@@ -67,6 +68,7 @@ def test_samples_can_be_made_again(tmp_path: Path) -> None:
             assert [page.rect for page in made] == [page.rect for page in kept]
 
 
+@pytest.mark.slow
 def test_the_python_example_runs(koboldcpp: FakeKoboldCpp) -> None:
     """The Python example prints every page of its document."""
     result = subprocess.run(

@@ -181,6 +181,7 @@ def test_a_record_a_page(server: FakeKoboldCpp, tmp_path: Path) -> None:
     assert [(line["pages"], line["record"]["page"]) for line in lines(output)] == [([1], 11), ([3], 13)]
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_is_gone_on_with(server: FakeKoboldCpp, tmp_path: Path) -> None:
     """What was found is not asked for again; what failed is, on request."""
     for number in (11, 12, 13):

@@ -173,6 +173,7 @@ def damaged_run(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
     return (*outcomes[0][:2], [json.loads(line) for line in outcomes[1][1].splitlines()], outcomes[1][2])
 
 
+@pytest.mark.slow
 def test_a_run_with_failures_is_code_7(damaged_run: Damaged) -> None:
     """A run with failed pages goes to its end and exits with code 7."""
     code, _, _, err = damaged_run
@@ -272,6 +273,7 @@ def read(*files: str | Path, **settings: Any) -> tuple[list[PageResult], list[Ev
     return list(transcribe(files, observer=events.append, **settings)), events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [2, 3, 4])
 def test_batches_give_each_page_its_text(server: FakeKoboldCpp, batch: int) -> None:
     """Several pages share a request and its cost, each with its own text; the last request may have fewer."""
@@ -369,6 +371,7 @@ def test_the_better_of_two_bad_answers_is_kept(server: FakeKoboldCpp) -> None:
     assert kinds == [FindingKind.INTERRUPTED, FindingKind.MISSING_TEXT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.77", "1.86", "1.99", "1.104", "1.110", "1.115.1"])
 def test_old_and_new_servers(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     """Every version that counts its tokens gives the same text, and reveals when it ignores a picture."""
@@ -384,6 +387,7 @@ def test_old_and_new_servers(monkeypatch: pytest.MonkeyPatch, version: str) -> N
 # --- documents ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raster_processes")
 def test_pictures_of_all_kinds_in_one_run(server: FakeKoboldCpp) -> None:
     """Every format, turned, transparent, grey, coloured in other ways, of several frames: each is read upright."""
@@ -433,6 +437,7 @@ def test_pdf_pages_of_all_kinds(server: FakeKoboldCpp, options: dict[str, Any]) 
 # --- the Python API ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_api_yields_what_the_command_writes(server: FakeKoboldCpp) -> None:
     """The API and the command give the same results in the same order."""
     server.plan[2], server.plan[3] = faults.Empty(), faults.Truncated()

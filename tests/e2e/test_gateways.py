@@ -39,6 +39,7 @@ def sizes(gateway: Gateway, path: str) -> list[int]:
     return [arrival.size for arrival in gateway.requests if arrival.path == path and arrival.size > 10_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [413, 404])
 def test_pages_are_sent_smaller_until_they_fit(status: int) -> None:
     """Behind a gateway that takes small bodies only, every page is read; the limit is learnt once and said once."""
@@ -61,6 +62,7 @@ def test_pages_are_sent_smaller_until_they_fit(status: int) -> None:
     assert "--max-side" in err
 
 
+@pytest.mark.slow
 def test_a_limit_that_no_page_meets() -> None:
     """Where even the smallest legible picture is refused, the page's failure names the limit and the way out."""
     with FakeOpenAI("plain", model=MODEL) as server, Gateway(server.url, limit=8_000) as gateway:
@@ -69,6 +71,7 @@ def test_a_limit_that_no_page_meets() -> None:
     assert re.search(r"failed: .*413.*client_max_body_size.*--max-side", err)
 
 
+@pytest.mark.slow
 def test_pages_outlive_an_impatient_gateway() -> None:
     """Pages that take longer than the gateway waits are read without flooding the server, and one warning is given."""
     with FakeKoboldCpp(model=MODEL, service_seconds=0.5) as server, Gateway(server.url, patience=0.2) as gateway:
@@ -88,6 +91,7 @@ def test_a_gateway_without_its_server() -> None:
     assert "Start that server" in err
 
 
+@pytest.mark.slow
 def test_an_outage_behind_a_gateway_fails_no_page() -> None:
     """A back end that is away for a while costs nothing but time."""
     down = faults.Json({"error": {"message": "litellm.InternalServerError: Connection error."}}, 500)
@@ -98,6 +102,7 @@ def test_an_outage_behind_a_gateway_fails_no_page() -> None:
     assert "waiting up to 600 s" in err
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_as_another_one() -> None:
     """No page is booked to the old model: the run ends, and the same command goes on with the new one."""
     with RestartingServer(model=MODEL) as server:

@@ -141,6 +141,7 @@ def test_a_folder_knows_what_is_done(server: FakeKoboldCpp) -> None:
     assert not pages_asked(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [["--redo", "all"], ["--seed", "2"]])
 def test_another_job_is_not_done(server: FakeKoboldCpp, other: list[str]) -> None:
     """What was read with other settings, or is asked for again, counts for nothing."""
@@ -215,6 +216,7 @@ def interrupted(server: FakeKoboldCpp, document: str, *arguments: str) -> None:
     pages_asked(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [["-o", "out/"], ["-o", "out.md", "--journal", "j"], ["--journal", "j"]])
 def test_a_good_run_leaves_the_results_of_others(server: FakeKoboldCpp, where: list[str]) -> None:
     """Two jobs in one state: when one of them ends well, the other one still goes on where it was."""

@@ -47,6 +47,7 @@ def scan(tmp_path: Path, isolated: None, monkeypatch: pytest.MonkeyPatch) -> Pat
     return draw_scan(tmp_path / "scan.pdf", pages=2)
 
 
+@pytest.mark.slow
 def test_one_run_writes_every_format(scan: Path) -> None:
     """Each document has a file of each format, and the PDF shows the same and can be searched."""
     code, out, err = command("pdf", str(scan), "--api-url", "local:", "-f", "md,jsonl,hocr,alto,page,pdf", "-o", "out/")
@@ -69,6 +70,7 @@ def test_one_run_writes_every_format(scan: Path) -> None:
     assert all(block["box"] is not None for record in records for block in record["blocks"])
 
 
+@pytest.mark.slow
 def test_another_format_is_written_without_asking_again(scan: Path, koboldcpp: FakeKoboldCpp) -> None:
     """The places are found afterwards, by the second reader."""
     arguments = ["pdf", str(scan), "--api-url", koboldcpp.url, "-o", "out/", "--max-side", "700", "--max-asks", "1"]
@@ -80,6 +82,7 @@ def test_another_format_is_written_without_asking_again(scan: Path, koboldcpp: F
     assert Path("out/scan.pdf").is_file()
 
 
+@pytest.mark.slow
 def test_pages_that_have_text_are_left_and_named(tmp_path: Path, isolated: None) -> None:
     """A born-digital page is searchable as it is."""
     mupdf: Any = pymupdf

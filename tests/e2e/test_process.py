@@ -99,6 +99,7 @@ def test_version_loads_no_library(environment: dict[str, str]) -> None:
     assert not loaded_by(environment, "--version") & heavy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["pdf", "--help"], ["presets"]])
 def test_help_and_presets_load_no_heavy_library(environment: dict[str, str], arguments: list[str]) -> None:
     """Libraries for documents, servers and the terminal are not loaded for help and presets."""
@@ -106,6 +107,7 @@ def test_help_and_presets_load_no_heavy_library(environment: dict[str, str], arg
     assert not loaded_by(environment, *arguments) & heavy
 
 
+@pytest.mark.slow
 def test_module_and_script_are_the_same(environment: dict[str, str]) -> None:
     """``python -m visionocr`` and ``visionocr`` give the same output and call themselves ``visionocr``."""
     script = Path(sysconfig.get_path("scripts"), "visionocr")
@@ -123,6 +125,7 @@ def test_module_and_script_are_the_same(environment: dict[str, str]) -> None:
 # --- streams -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_standard_output_holds_only_the_result(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """Every command's standard output is its result, byte for byte; messages go elsewhere."""
     server.plan[2] = [faults.Busy(), faults.Empty()]
@@ -155,6 +158,7 @@ def test_standard_output_holds_only_the_result(start: Start, server: FakeKoboldC
         json.loads(out)
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_early_ends_the_run_quietly(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """``| head -1``: code 0, no complaint, and the rest of the document is not read."""
     pdf_file(tmp_path / "a.pdf", 40)
@@ -169,6 +173,7 @@ def test_a_pipe_that_closes_early_ends_the_run_quietly(start: Start, server: Fak
     assert len(server.generated) < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["presets", "--json"], ["pdf", "--help"], ["--version"]])
 def test_a_closed_standard_output_is_no_error(start: Start, arguments: list[str]) -> None:
     """Output into a pipe that nobody reads causes no message."""
@@ -180,6 +185,7 @@ def test_a_closed_standard_output_is_no_error(start: Start, arguments: list[str]
     assert err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_output_error(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """Whatever was to be printed: code 6 and one line, without a traceback."""
@@ -237,6 +243,7 @@ def test_a_signal_ends_the_run_and_keeps_results(
     assert all(page_text(number) in (tmp_path / "out.md").read_text() for number in range(1, 6))
 
 
+@pytest.mark.slow
 def test_an_ignored_signal_stays_ignored(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """A run under ``nohup`` goes on when its terminal is closed."""
     pdf_file(tmp_path / "a.pdf", 3)
@@ -266,6 +273,7 @@ main()
     assert wait_for_end(start(program=[sys.executable, "-c", script, "presets"])) == (130, "", "")
 
 
+@pytest.mark.slow
 def test_a_second_signal_exits_at_once(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """A second Ctrl-C does not wait for a server that does not answer the abort."""
     pdf_file(tmp_path / "a.pdf")
@@ -282,6 +290,7 @@ def test_a_second_signal_exits_at_once(start: Start, server: FakeKoboldCpp, tmp_
     assert (code, out, err) == (130, "", "")
 
 
+@pytest.mark.slow
 def test_an_unanswered_abort_is_not_waited_for(start: Start, server: FakeKoboldCpp, tmp_path: Path) -> None:
     """After one Ctrl-C the abort is waited for two seconds at most."""
     pdf_file(tmp_path / "a.pdf")
@@ -355,6 +364,7 @@ def terminal(start: Start) -> Iterator[Callable[..., Terminal]]:
         one.close()
 
 
+@pytest.mark.slow
 def test_a_password_prompt_does_not_echo(
     terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
 ) -> None:
@@ -371,6 +381,7 @@ def test_a_password_prompt_does_not_echo(
     assert screen.wait() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_ctrl_c_at_the_password_prompt(
     workers: str, terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
@@ -386,6 +397,7 @@ def test_ctrl_c_at_the_password_prompt(
     assert screen.echoes()
 
 
+@pytest.mark.slow
 def test_text_and_progress_share_a_terminal(
     terminal: Callable[..., Terminal], server: FakeKoboldCpp, tmp_path: Path
 ) -> None:
@@ -402,6 +414,7 @@ def test_text_and_progress_share_a_terminal(
     assert "3 pages: 3 ok" in lines[-2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profiled", [False, True])
 def test_the_process_exits_without_cleanup(profiled: bool, tmp_path: Path, environment: dict[str, str]) -> None:
     """Interpreter cleanup is skipped, except under a profiler; all output arrives."""
@@ -414,6 +427,7 @@ def test_the_process_exits_without_cleanup(profiled: bool, tmp_path: Path, envir
     assert ("tidied" in ran.stderr) is profiled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["", "sys.exit(3)", "for page in pages: sys.exit(3)", "1 / 0"])
 def test_a_script_may_end_with_an_unfinished_iterator(
     last: str, server: FakeKoboldCpp, tmp_path: Path, environment: dict[str, str]

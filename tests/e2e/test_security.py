@@ -193,6 +193,7 @@ def test_redirects_are_not_followed(path: str, status: int, run: Run, server: Fa
     assert ran.code in {0, 5, 7}
 
 
+@pytest.mark.slow
 def test_no_repr_shows_the_key(run: Run, server: FakeKoboldCpp) -> None:
     """During a run the key is in the ``repr`` of no object of the package."""
     make_pdf("a.pdf")
@@ -234,6 +235,7 @@ def test_no_exception_shows_the_key(server: FakeKoboldCpp, tmp_path: Path) -> No
         error = error.__cause__ or error.__context__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["line\nbreak", "é\u20ac", "tab\t"])
 def test_the_error_about_an_invalid_key_does_not_quote_it(key: str, run: Run, server: FakeKoboldCpp) -> None:
     """The error about a key that no header can carry does not quote it."""
@@ -244,6 +246,7 @@ def test_the_error_about_an_invalid_key_does_not_quote_it(key: str, run: Run, se
     assert key.encode("unicode_escape").decode() not in ran.output
 
 
+@pytest.mark.slow
 def test_a_process_does_not_show_a_refused_key(server: FakeKoboldCpp, tmp_path: Path) -> None:
     """A process with a wrong key in its environment does not show it."""
     make_pdf("a.pdf")
@@ -450,6 +453,7 @@ def test_links_at_state_paths_are_not_followed(
     assert there or not any(wrote)
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("output", ["out/", "out/a.md"])
 def test_a_link_swapped_in_during_the_run_is_not_followed(
@@ -560,6 +564,7 @@ def test_libraries_do_not_write_to_standard_output(
     assert "libtiff" in native.err or "ZIPDecode" in native.err  # else this test shows nothing
 
 
+@pytest.mark.slow
 def test_a_process_writes_only_results_to_standard_output(
     server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_run_can_be_resumed_with_other_servers(pair: list[FakeKoboldCpp]) -> N
     assert sum(server.asked[number] for server in pair for number in range(1, 5)) == 4
 
 
+@pytest.mark.slow
 def test_addresses_from_the_environment_and_python(pair: list[FakeKoboldCpp], monkeypatch: pytest.MonkeyPatch) -> None:
     """One environment variable holds several addresses; the Python API takes one address or a list."""
     make_pdf(Path("a.pdf"), 6)
@@ -181,6 +182,7 @@ def test_a_page_that_crashes_two_servers_fails_alone() -> None:
     assert sum(server.dead for server in servers) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_aborts_the_requests_on_all_servers(pair: list[FakeKoboldCpp]) -> None:
     """Within two seconds no request runs or waits on any server; each was aborted by its own key."""

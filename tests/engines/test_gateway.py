@@ -81,6 +81,7 @@ Start = Callable[..., tuple[FakeKoboldCpp, Gateway]]
 # --- time-outs -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [504, 524, 408])
 def test_an_answer_is_fetched_after_the_gateway_gave_up(start: Start, status: int) -> None:
     """The page is computed once and read in full, with the counts that prove the picture's use."""
@@ -97,6 +98,7 @@ def test_an_answer_is_fetched_after_the_gateway_gave_up(start: Start, status: in
     assert not server.abort_keys
 
 
+@pytest.mark.slow
 def test_the_user_is_told_of_a_gateway_once(start: Start) -> None:
     """Pages behind an impatient gateway are asked for one by one, and one warning is given for all of them."""
     server, gateway = start(service_seconds=SLOW)
@@ -159,6 +161,7 @@ def test_an_answer_that_is_overtaken_is_marked(start: Start) -> None:
     assert page_text(1).startswith(completion.text.strip())
 
 
+@pytest.mark.slow
 def test_a_loop_is_stopped_behind_a_gateway(start: Start) -> None:
     """An answer that only repeats itself is aborted by its own key, though its connection is lost."""
     server, gateway = start()
@@ -169,6 +172,7 @@ def test_a_loop_is_stopped_behind_a_gateway(start: Start) -> None:
     assert server.running is None
 
 
+@pytest.mark.slow
 def test_cancel_aborts_behind_a_gateway(start: Start) -> None:
     """Stopping the run ends the generation whose connection is lost."""
     server, gateway = start()

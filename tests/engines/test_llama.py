@@ -190,6 +190,7 @@ def test_a_child_that_does_not_start_says_why(lines: list[str], words: str) -> N
     assert str(caught.value).endswith(words)
 
 
+@pytest.mark.slow
 def test_invalid_child_address() -> None:
     """An invalid address from the child is not used."""
     with pytest.raises(LlamaFailed, match="no address"):
@@ -287,6 +288,7 @@ def test_child_ends_when_its_server_is_unusable(files: dict[str, Any], monkeypat
     assert started[0].has_ended(0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_failure_names_the_files(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that llama.cpp refuses is named, with the reason and what to do."""

@@ -137,12 +137,14 @@ def test_two_columns_are_read_in_order(engine: Engine) -> None:
     assert edits(text, expected) < 0.02 * len(expected)
 
 
+@pytest.mark.slow
 def test_a_blank_page_is_empty(engine: Engine) -> None:
     """A blank page gives no text and has no confidence."""
     completion = engine.complete(request(draw(dpi=72)))
     assert (completion.text, completion.confidence) == ("", None)
 
 
+@pytest.mark.slow
 def test_several_pictures_and_several_threads(engine: Engine) -> None:
     """Every request gets its own pictures' text, in order, however many threads ask."""
     words = ["apples", "bread", "cheese", "dates"]
@@ -152,6 +154,7 @@ def test_several_pictures_and_several_threads(engine: Engine) -> None:
     assert texts == [f"A basket of {words[n]}\n\nA basket of {words[3 - n]}" for n in range(4)]
 
 
+@pytest.mark.slow
 def test_no_network_is_needed() -> None:
     """All models read in a worker that cannot open a socket and, where the system allows it, has no network."""
     refuse = (
@@ -232,6 +235,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'pip install "visionocr[local]"' in caught.value.hint
 
 
+@pytest.mark.slow
 def test_the_fast_model_shows_its_licence() -> None:
     """It is only used when it is named, and its licence is among the warnings."""
     if not local.installed("lite"):
@@ -292,6 +296,7 @@ def test_a_crash_costs_one_page(fake: LocalEngine, picture: bytes, words: str) -
     assert fake.complete(request(b"sure")).text == "tiny read sure"
 
 
+@pytest.mark.slow
 def test_a_hang_costs_one_page() -> None:
     """A page that takes too long is given up, and the next is read by a fresh worker."""
     engine = LocalEngine(slots=1, timeout=2.5, command=FAKE_COMMAND)

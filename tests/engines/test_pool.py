@@ -97,6 +97,7 @@ def until(what: Callable[[], bool]) -> None:
 # --- distribution --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 4])
 def test_equal_servers_share_the_work(count: int) -> None:
     """Every page is answered once; each server has its share, and at most one request at work and one at hand."""
@@ -108,6 +109,7 @@ def test_equal_servers_share_the_work(count: int) -> None:
         assert all(fake.most_at_once == 2 for fake in fakes)
 
 
+@pytest.mark.slow
 def test_quick_servers_take_more() -> None:
     """A server that is four times as quick gets a multiple of the pages."""
     with bench_of({"service_seconds": 0.2}, {"service_seconds": 0.05}) as (bench, (slow, quick)):
@@ -183,6 +185,7 @@ def test_one_server_dies_and_restarts() -> None:
         assert one.current.generated
 
 
+@pytest.mark.slow
 def test_all_servers_die_and_one_restarts() -> None:
     """The run waits for the first server that is back, and continues with it."""
     numbers = range(1, 7)
@@ -234,6 +237,7 @@ def test_all_servers_refuse_the_key() -> None:
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_page_that_crashes_two_servers_is_refused() -> None:
     """A page over which servers died twice is refused; every other page is read."""
     with bench_of(*[{"service_seconds": 0.02}] * 3, living=RestartingServer) as (bench, fakes):
@@ -261,6 +265,7 @@ def test_a_busy_server_gets_fewer_requests() -> None:
         assert len(busy.generated) < len(free.generated)
 
 
+@pytest.mark.slow
 def test_busy_servers_are_not_flooded() -> None:
     """``Retry-After: 0`` of busy servers does not make the pool ask more often."""
     with bench_of({}, {}) as (bench, fakes):
@@ -366,6 +371,7 @@ def test_a_late_server_with_another_model() -> None:
     assert "'n', not 'm'" in missing_capability(HERE, other, strict=True)
 
 
+@pytest.mark.slow
 def test_a_server_restarted_with_a_smaller_context_is_not_used() -> None:
     """It is left out, and one message says so."""
     with bench_of({"context": 8192}, {"context": 8192}, living=RestartingServer) as (bench, (one, _)):

@@ -225,6 +225,7 @@ def test_busy_retries_are_limited_by_time_only(bench: Bench) -> None:
     assert max(bench.time.sleeps) == 10.0
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_busy(bench: Bench) -> None:
     """After the time for busy servers the error is ``ServerBusy``."""
     bench.fake.plan[1] = faults.Busy()
@@ -486,6 +487,7 @@ def test_a_restart_as_another_server_ends_the_run(change: dict[str, Any], words:
     assert len(bench.fake.generated) == 1
 
 
+@pytest.mark.slow
 def test_a_page_in_flight_is_not_booked_to_another_model() -> None:
     """A server that dies over a page and comes back with another model does not get the page again."""
     with RestartingServer() as fake:
@@ -826,6 +828,7 @@ def request_long_answer(number: int) -> Request:
     return replace(request(number), max_length=3000)
 
 
+@pytest.mark.slow
 def test_a_loop_is_stopped_as_it_happens(bench: Bench) -> None:
     """An answer that only repeats itself is aborted by its own key long before its limit, and says why it ended."""
     bench.fake.plan[1] = faults.Loop("lines", of=faults.Slow(12.0))
@@ -836,6 +839,7 @@ def test_a_loop_is_stopped_as_it_happens(bench: Bench) -> None:
     assert any(isinstance(event, Progress) and event.characters for event in bench.events)
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
     """An answer may take far longer than the time-out as long as it grows."""
     bench = make_bench(koboldcpp, timeout=0.5)
@@ -844,6 +848,7 @@ def test_a_slow_answer_is_waited_for(koboldcpp: FakeKoboldCpp) -> None:
     assert not koboldcpp.abort_keys
 
 
+@pytest.mark.slow
 def test_a_moving_queue_is_progress(koboldcpp: FakeKoboldCpp) -> None:
     """A request behind others does not time out while the others are served."""
     koboldcpp.service_seconds = 0.4
@@ -858,6 +863,7 @@ def test_a_moving_queue_is_progress(koboldcpp: FakeKoboldCpp) -> None:
     assert not koboldcpp.abort_keys
 
 
+@pytest.mark.slow
 def test_the_longest_time_for_an_answer(koboldcpp: FakeKoboldCpp) -> None:
     """``max_time`` stops even an answer that grows, and keeps what there is of it."""
     bench = make_bench(koboldcpp)
@@ -912,6 +918,7 @@ def test_waiting_behind_our_own_request_is_no_timeout(koboldcpp: FakeKoboldCpp) 
     assert not koboldcpp.abort_keys
 
 
+@pytest.mark.slow
 def test_the_request_that_runs_is_watched() -> None:
     """When the server takes the later of two requests first, that one is watched: its loop is stopped."""
     with FakeKoboldCpp() as fake:
@@ -942,6 +949,7 @@ def test_a_server_without_a_queue() -> None:
         assert sum(one.retries for one in answers) == 1
 
 
+@pytest.mark.slow
 def test_the_crashing_page_is_found() -> None:
     """After a server dies with two pages in it, each is asked again alone; only the one that crashes it is refused."""
     with RestartingServer(service_seconds=0.1) as fake:

@@ -82,6 +82,7 @@ def test_a_document_whose_pages_cannot_be_told_apart_is_compared_as_a_whole(tmp_
     assert out.splitlines()[1].split()[:2] == ["a", "0.0%"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("isolated")
 def test_settings_are_compared_on_the_same_documents(
     tmp_path: Path, koboldcpp: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch

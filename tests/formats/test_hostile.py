@@ -44,6 +44,7 @@ PLAIN = [
 WORDS = [f"Word{number}" for number in range(10)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from([*MARKS, *PLAIN, *WORDS]), max_size=30),
     st.sampled_from(PRESETS),

@@ -42,6 +42,7 @@ def marks_of(markdown: str) -> list[str]:
     return [block.content.strip() for block in blocks if MARK.fullmatch(block.content.strip())]
 
 
+@pytest.mark.slow
 @given(ANSWERS, ANSWERS, st.sampled_from(["comment", "rule", "heading"]))
 @settings(deadline=None, max_examples=300)
 def test_every_page_has_its_mark_and_there_are_no_others(first: str, second: str, breaks: str) -> None:

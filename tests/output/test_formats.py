@@ -21,6 +21,8 @@ COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->
 KEYS = {
     *("document", "page", "pages", "digest", "status", "text", "findings", "blocks", "doubts", "checked_with"),
     *(
+        "keywords",
+        "alt_text",
         "asks",
         "retries",
         "server",
@@ -195,6 +197,7 @@ def test_a_record_holds_the_result() -> None:
     doubt = Doubt(DoubtKind.NUMBER, "17.10", "17.70", Box(0.1, 0.25, 0.3, 0.28123))
     figure = Figure(Box(0.1, 0.2, 0.3, 0.4), "A boat.", "figures/a-p0002-1.png")
     result = replace(result, width=10, height=20, doubts=(doubt,), checked_with="text-layer", figures=(figure,))
+    result = replace(result, keywords=("dog", "beach"), alt_text="A dog.")
     assert record(result) == {
         "document": "a.pdf",
         "page": 2,
@@ -202,6 +205,8 @@ def test_a_record_holds_the_result() -> None:
         "digest": "d1",
         "status": "suspect",
         "text": "tëxt",
+        "keywords": ["dog", "beach"],
+        "alt_text": "A dog.",
         "findings": [{"kind": "repetition", "severity": "suspect", "message": "again"}],
         "blocks": [{"kind": "text", "text": "tëxt", "box": None}],
         "figures": [{"path": "figures/a-p0002-1.png", "box": [0.1, 0.2, 0.3, 0.4], "text": "A boat."}],
@@ -232,6 +237,7 @@ def test_what_is_unknown_is_null() -> None:
     """A document that could not be opened has no page number, digest or server."""
     data = record(PageResult(PageRef("a.pdf", 0), "", Status.FAILED))
     unknown = {
+        "alt_text",
         "checked_with",
         "page",
         "pages",

@@ -153,6 +153,7 @@ def test_an_empty_file_is_a_new_state(tmp_path: Path) -> None:
     state.close()
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_never_comes_back_as_another_text(tmp_path: Path) -> None:
     """Wherever it is: pages are as they were, or to be asked again, or the file is said to be damaged."""
     whole = filled(tmp_path / "whole", 1, 2, 3).read_bytes()

@@ -310,6 +310,7 @@ ENCODERS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     image=ENCODERS | st.sampled_from([preset.image for preset in PRESETS.values()]),
     context=st.integers(1, 40_000),

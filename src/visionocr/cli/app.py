@@ -13,6 +13,7 @@ from visionocr import __version__
 from visionocr.cli.check import check
 from visionocr.cli.describe import describe
 from visionocr.cli.eval import evaluate
+from visionocr.cli.export import export
 from visionocr.cli.extract import extract
 from visionocr.cli.gguf import gguf
 from visionocr.cli.outcome import current_stop, reported
@@ -121,6 +122,6 @@ def main(
     """Read documents with a vision language model running on your own machine."""
 
 
-for command in (pdf, image, describe, extract, review, check, presets, gguf):
+for command in (pdf, image, describe, extract, review, export, check, presets, gguf):
     app.command(cls=Command)(command)
 app.command("eval", cls=Command)(evaluate)

@@ -14,6 +14,7 @@ from visionocr.documents.source import Source
 from visionocr.errors import DocumentError, Interrupted, ServerError
 from visionocr.output.figures import FigureFolder, LinkedSink, link_figures, mark
 from visionocr.output.folder import OutputKind
+from visionocr.output.writer import Sink
 from visionocr.page_answer import add_finding
 from visionocr.stop import Stop
 from visionocr.text import reasons
@@ -113,8 +114,19 @@ class FigureCutter:
         return result
 
 
-def link_kind(kind: OutputKind, figures: Path) -> OutputKind:
-    """The kind of output file whose pages have the paths of their figures relative to the file."""
+def link_kinds(kinds: list[OutputKind], figures: Path | None) -> list[OutputKind]:
+    """The kinds of output files whose pages have the paths of their figures relative to the file."""
+    return kinds if figures is None else [_link_kind(kind, figures) for kind in kinds]
+
+
+def link_sink(sink: Sink, figures: Path | None, output: str | None) -> Sink:
+    """The same for the sink of a single file, or of standard output, where *output* is none or ``-``."""
+    if figures is None:
+        return sink
+    return LinkedSink(sink, figures, Path() if output in (None, "-") else Path(str(output)).parent)
+
+
+def _link_kind(kind: OutputKind, figures: Path) -> OutputKind:
     return replace(kind, make=lambda path, page: LinkedSink(kind.make(path, page), figures, path.parent))
 
 

@@ -66,6 +66,15 @@ PasswordFile = Annotated[
         "--password-file", metavar="FILE", help="Passwords of encrypted PDFs, one per line.", show_default=False
     ),
 ]
+Documents = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--document",
+        metavar="FILE|DIR",
+        help="Where the documents are, if not beside the results. Repeat it for several.",
+        show_default=False,
+    ),
+]
 JournalFile = Annotated[
     Path | None,
     typer.Option(
@@ -90,21 +99,6 @@ ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Sidecar = Annotated[
-    str | None,
-    typer.Option(
-        "--sidecar",
-        metavar=".EXT",
-        help="Write each caption beside its picture, to a file with this extension, such as .txt.",
-        show_default=False,
-    ),
-]
-Prefix = Annotated[
-    str, typer.Option("--prefix", metavar="TEXT", help="Text before each sidecar caption.", show_default=False)
-]
-Suffix = Annotated[
-    str, typer.Option("--suffix", metavar="TEXT", help="Text after each sidecar caption.", show_default=False)
-]
 Figures = Annotated[
     Path | None,
     typer.Option(
@@ -117,7 +111,6 @@ Figures = Annotated[
 DescribeFigures = Annotated[
     bool, typer.Option("--describe-figures", help="With --figures: ask the model for their alternative texts.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing sidecar files.")]
 
 _READING: dict[str, tuple[Any, Any]] = {
     "files_from": (FilesFrom, None),
@@ -152,7 +145,7 @@ _PANELS = {
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
-    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "replace_layer", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visionocr.captions.order import CaptionOrder
+from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.options import config_folder
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.selection import PageSelection
@@ -47,6 +49,13 @@ class ReadOptions:
     figures: Path | None = None
     """The folder for the pictures that are cut out of the pages."""
     describe_figures: bool = False
+    write: MetadataPlace | None = None
+    existing: Existing = Existing.KEEP
+    """What becomes of captions that are there already: of pictures with *write*, of files with *sidecar*."""
+    only_missing: bool = False
+    no_backup: bool = False
+    order: CaptionOrder = CaptionOrder()
+    """What is wanted of each picture."""
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
@@ -64,7 +73,25 @@ class ReadOptions:
     @property
     def is_open_ended(self) -> bool:
         """Whether more or fewer documents may be read than are named."""
-        return self.recursive or self.files_from is not None or self.sidecar is not None
+        return self.recursive or self.files_from is not None or self.sidecar is not None or self.leaves_described
+
+    @property
+    def goes_to_pictures(self) -> bool:
+        """Whether captions go to their pictures only, into them or beside them."""
+        return self.sidecar is not None or (self.write is not None and self.output is None)
+
+    @property
+    def again(self) -> str:
+        """How to describe pictures again that have captions."""
+        if self.write is None:
+            return "--force writes them again"
+        return "leave out --only-missing" if self.only_missing else "--existing replace writes them again"
+
+    @property
+    def leaves_described(self) -> bool:
+        """Whether pictures that have a description are left out: nothing would be done with another one."""
+        adds_more = self.order.keywords or self.order.alt or self.output is not None
+        return self.write is not None and (self.only_missing or (self.existing is Existing.KEEP and not adds_more))
 
     @property
     def folder(self) -> Path | None:
@@ -95,20 +122,35 @@ class ReadOptions:
         """Raise ``UsageError`` for options that do not make sense together."""
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
+        self._check_captions()
+        if self.probe_pages and not self.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
+        if self.output == "":
+            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
+
+    def _check_captions(self) -> None:
+        """Raise ``UsageError`` for options of ``describe`` that do not make sense together."""
+        if self.write is None:
+            existing = self.existing is not Existing.KEEP and self.sidecar is None
+            needs = {"--existing": existing, "--only-missing": self.only_missing, "--no-backup": self.no_backup}
+            if needless := [name for name, value in needs.items() if value]:
+                raise UsageError(f"{needless[0]} needs --write")
         if self.sidecar is None:
             given = {"--prefix": self.prefix, "--suffix": self.suffix, "--force": self.force}
             if needless := [name for name, value in given.items() if value]:
                 raise UsageError(f"{needless[0]} needs --sidecar")
         elif self.output is not None:
             raise UsageError("--sidecar and --output exclude each other")
+        elif self.write is not None:
+            raise UsageError("--write and --sidecar exclude each other", "Run the command once for each.")
         elif "-" in self.files:
             raise UsageError("standard input has no place for a --sidecar")
-        if self.probe_pages and not self.dry_run:
-            raise UsageError("--probe-pages needs --dry-run")
+        if self.write is not None and self.order.captions > 1:
+            raise UsageError("--write takes one caption a picture", "Leave out --captions.")
+        if self.write is not None and "-" in self.files:
+            raise UsageError("standard input has no place for a caption (--write)")
         if self.describe_figures and self.figures is None:
             raise UsageError("--describe-figures needs --figures DIR")
-        if self.output == "":
-            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
 
     def check_files(self) -> None:
         """Raise ``UsageError`` where the output or the state would overwrite something.

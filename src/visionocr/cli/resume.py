@@ -106,6 +106,16 @@ class Resume:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
 
+    def renew(self, page: PageRef) -> None:
+        """The file of *page* was written into, and is the same document still: its results remain known."""
+        status = os.stat(page.document)
+        signature = FileSignature(status.st_size, status.st_mtime_ns)
+        if self._state is not None:
+            path = os.path.abspath(page.document)
+            self._state.register_file(path, signature, page.digest, page.pages or 1)
+        if self.folder_sink is not None:
+            self.folder_sink.renew(page.document, signature)
+
     def find_page(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""
         return self._state.lookup(page) if self._state is not None else None

@@ -107,6 +107,7 @@ def _encode_image(image: PageImage) -> dict[str, Any]:
         "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
         "region": astuple(image.region),
         "turn": image.turn,
+        "taken": image.taken,
         "size": len(image.data),
     }
 

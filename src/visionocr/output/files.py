@@ -50,17 +50,18 @@ class AtomicFile:
         self.write_bytes(encode_text(text))
 
     def write_bytes(self, data: bytes) -> None:
-        """Append *data*. Raises ``OutputError``."""
+        """Append bytes, and see that there is room for them. Raises ``OutputError``."""
         with self._errors():
             self._file.write(data)
+            self._file.flush()
 
     def copy(self, path: Path) -> None:
         """Append the bytes of the file at *path*. Raises ``OutputError``."""
         with self._errors(), path.open("rb") as source:
             shutil.copyfileobj(source, self._file)
 
-    def commit(self) -> None:
-        """Make it durable and give it its name."""
+    def commit(self, like: Path | None = None) -> None:
+        """Make it durable and give it its name; with *like*, also the time, owner and attributes of that file."""
         with self._errors():
             self._file.flush()
             if self._part is not None:
@@ -68,6 +69,8 @@ class AtomicFile:
                 if sys.platform == "win32":  # where an open file cannot be moved
                     self._file.close()
                 os.chmod(self._part, self._mode())
+                if like is not None:
+                    _copy_attributes(like, self._part)
                 os.replace(self._part, self.path)
             self._file.close()  # only now, for that gives up the lock
 
@@ -133,6 +136,15 @@ def is_stream(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """Give *target* the owner of *source* where that is allowed, its mode, times and extended attributes."""
+    if sys.platform != "win32":
+        status = source.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(target, status.st_uid, status.st_gid)
+    shutil.copystat(source, target)
 
 
 def _part_in(folder: Path) -> tuple[BinaryIO, Path]:

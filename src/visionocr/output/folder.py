@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionocr.errors import OutputError
@@ -31,6 +31,8 @@ class Origin:
     """How it was before it was opened."""
     below: str = ""
     """The folder that it was found in, relative to the one that was named."""
+    stem: str = ""
+    """What its other outputs are called, without their suffixes, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class FolderSink(Sink):
         """The pages of *document*, a file, will come."""
         self._origins[document] = origin
 
+    def renew(self, document: str, signature: FileSignature) -> None:
+        """The file of *document*, which is under way, was changed by this run, and is now so."""
+        if (origin := self._origins.get(document)) is not None:
+            self._origins[document] = replace(origin, signature=signature)
+
     def write(self, result: PageResult) -> None:
         """Add one page to its document's file; a new document finishes the one before.
 
@@ -92,8 +99,9 @@ class FolderSink(Sink):
             if path.parent not in self._swept:
                 self._swept.add(path.parent)
                 remove_leftovers(path.parent)
-            stem = path.name.removesuffix(self._suffix)
-            sinks = [kind.make(path.with_name(stem + kind.suffix), result.page) for kind in self._kinds]
+            # Before there are any files, so that none of ours is ever taken for one of others.
+            self._register_all(path, *document, self._origins.get(document[0]), is_good=False)
+            sinks = [kind.make(self.folder / name, result.page) for kind, name in self._names(path)]
             self._document, self._path, self._is_good = document, path, True
             self._sink = sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
         assert self._sink is not None
@@ -105,7 +113,7 @@ class FolderSink(Sink):
         if self._sink is not None and self._document is not None:
             self._sink.finish()
             origin = self._origins.pop(self._document[0], None)
-            self.register(self._path, *self._document, origin, is_good=self._is_good)
+            self._register_all(self._path, *self._document, origin, is_good=self._is_good)
             self._sink = self._document = None
 
     def discard(self) -> None:
@@ -119,12 +127,14 @@ class FolderSink(Sink):
         A document without *origin* came through a pipe: it is known by its *digest*.
         """
         identity = _identity(document, digest, origin)
-        earlier = [name for name, _, _ in self._state.find_outputs(identity) if self._is_possible(name)]
+        ours = [name for name, _, _ in self._state.find_outputs(identity)]
+        earlier = filter(self._is_possible, ours)
         below = self._subfolder(origin.below if origin is not None else "")
         for name in itertools.chain(earlier, (below + name for name in self._candidates(document, digest, origin))):
             path = self.folder / name
             # On many systems names that differ in case, or in how accents are written, are one file.
-            is_ours = name in earlier or not os.path.lexists(path)
+            names = (other for _, other in self._names(path))
+            is_ours = all(other in ours or not os.path.lexists(self.folder / other) for other in names)
             key = hash(unicodedata.normalize("NFC", name).casefold())
             if is_ours and key not in self._taken:
                 self._taken.add(key)
@@ -134,7 +144,9 @@ class FolderSink(Sink):
     def is_complete(self, document: str, signature: FileSignature) -> bool:
         """Whether the output of *document* is there, good, of the same job, and from a file with that signature."""
         return any(
-            (earlier, job) == (signature, self._job) and os.path.isfile(self.folder / name)
+            name.endswith(self._suffix)
+            and (earlier, job) == (signature, self._job)
+            and os.path.isfile(self.folder / name)
             for name, earlier, job in self._state.find_outputs(os.path.abspath(document))
         )
 
@@ -143,6 +155,15 @@ class FolderSink(Sink):
         signature = origin.signature if origin is not None and is_good else None
         name = path.relative_to(self.folder).as_posix()
         self._state.register_output(name, _identity(document, digest, origin), signature, self._job)
+
+    def _register_all(self, path: Path, document: str, digest: str, origin: Origin | None, *, is_good: bool) -> None:
+        for _, name in self._names(path):
+            self.register(self.folder / name, document, digest, origin, is_good=is_good)
+
+    def _names(self, path: Path) -> Iterator[tuple[OutputKind, str]]:
+        """The files of the document whose first one is at *path*, relative to the folder."""
+        stem = path.relative_to(self.folder).as_posix().removesuffix(self._suffix)
+        return ((kind, stem + kind.suffix) for kind in self._kinds)
 
     def _is_possible(self, name: str) -> bool:
         """Whether *name* is one that we could have given, and leads through no link: a state can say anything."""
@@ -166,6 +187,8 @@ class FolderSink(Sink):
         return inside
 
     def _candidates(self, document: str, digest: str, origin: Origin | None) -> Iterator[str]:
+        if origin is not None and origin.stem:
+            yield safe_name(origin.stem) + self._suffix
         path = Path(document)
         stem = safe_name(path.stem)
         yield stem + self._suffix

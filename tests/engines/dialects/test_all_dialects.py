@@ -409,6 +409,7 @@ def test_timeout_without_progress(name: str) -> None:
         fake.wait_for(lambda: fake.hung_up == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ollama", "textgen", "openai-plain"])
 def test_max_time_without_partial_text(name: str) -> None:
     """An answer over its maximum time is given up at once when no part of it can be had."""
@@ -434,6 +435,7 @@ def _delta(text: str) -> bytes:
     return b"data: %s\n\n" % json.dumps({"choices": [{"delta": {"content": text}}]}).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind", "piece"),
     [("ollama", NDJSON, _chat_line), ("openai-vllm", SSE, _delta), ("openai-ollama", SSE, _delta)],

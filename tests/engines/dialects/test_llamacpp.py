@@ -494,6 +494,7 @@ def test_broken_streams(body: bytes) -> None:
             engine.complete(request())
 
 
+@pytest.mark.slow
 def test_endless_loop_is_stopped() -> None:
     """An answer that only repeats itself is noticed while it comes; hanging up ends it in the server too."""
     with FakeLlama() as fake:
@@ -505,6 +506,7 @@ def test_endless_loop_is_stopped() -> None:
         fake.wait_for(lambda: fake.hung_up == 1 and fake.running == 0)
 
 
+@pytest.mark.slow
 def test_events_without_text_are_progress() -> None:
     """A server that only reports prompt progress does not time out."""
     with FakeLlama() as fake:
@@ -605,6 +607,7 @@ def test_idle_slots(answer: Answer, idle: bool) -> None:
 # --- the command ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", SIGHTED)
 def test_command(era: Era, tmp_path: Path) -> None:
     """``visionocr image`` reads through a llama-server of any era."""

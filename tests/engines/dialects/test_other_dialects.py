@@ -247,6 +247,7 @@ ANSWERS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(data=ANSWERS)
 @settings(deadline=None, max_examples=150)
 @pytest.mark.parametrize("dialect", [ollama, openai, textgen], ids=lambda dialect: dialect.NAME)
