@@ -61,7 +61,7 @@ class RasterPool:
         """See ``Rasterizer.cut``."""
         what = f"figures of page {page.number} of {printable(document.content.name)} cannot be cut out"
         question = encode_question(document, page, figures=order)
-        return self._call(what, document, question, lambda frame: decode_figures(frame, page))
+        return self._call(what, document, question, lambda frame: decode_figures(frame, page, order))
 
     def warm(self) -> None:
         """See ``Rasterizer.warm``."""

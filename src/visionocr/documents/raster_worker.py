@@ -14,7 +14,7 @@ import msgspec
 from visionocr.boxes import Box
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle
-from visionocr.documents.figures import CutFigure, CutOrder
+from visionocr.documents.figures import MOST, CutFigure, CutOrder
 from visionocr.errors import DocumentError
 from visionocr.evidence import Evidence
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, RasterSpec, Severity
@@ -69,16 +69,19 @@ def decode_images(frame: Frame, page: PageRef) -> tuple[PageImage, ...]:
     return tuple(images)
 
 
-def decode_figures(frame: Frame, page: PageRef) -> list[CutFigure]:
+def decode_figures(frame: Frame, page: PageRef, order: CutOrder) -> list[CutFigure]:
     """The figures of *page* that a frame holds. Raises one of Python's errors for a frame that makes no sense."""
     head, body = frame
-    figures = []
+    figures: list[CutFigure] = []
     start = 0
     for one in head["figures"]:
         end = start + int(one["size"])
         image = _decode_image(one["image"], page, body, end) if one["image"] is not None else None
         index = int(one["index"]) if one["index"] is not None else None
-        box = Box(*map(float, one["box"]))
+        box = Box(*map(float, one["box"])) if index is None else order.boxes[index]
+        is_inside = 0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1
+        if len(figures) == MOST or (index is None and not is_inside):
+            raise ValueError("not the figures of a page")
         figures.append(CutFigure(box, body[start:end], index, str(one["identity"]), image))
         start = end + (len(image.data) if image is not None else 0)
     return figures
