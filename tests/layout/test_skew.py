@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from dataclasses import replace
 
 import pytest
 
+from skewed_pages import HEIGHT, WIDTH, price_list, skew, two_columns
 from visionocr.formats.plain import write_plain
 from visionocr.layout.lines import Line, box_around
+from visionocr.layout.order import read_order
 from visionocr.layout.skew import find_skew, skew_box, straighten
 from visionocr.layout.structure import read_page
-
-WIDTH, HEIGHT = 1400.0, 1800.0
-
-
-def two_columns() -> list[Line]:
-    """Paragraphs in two columns under a title, with the uneven heights that engines give."""
-    chance = random.Random(1)
-    lines = [Line(300, 200, 1000, 240, "A title over both of the columns")]
-    for column, left in enumerate((200, 720)):
-        for number in range(40):
-            width = 200 if number % 5 == 4 else 470 + chance.uniform(-6, 6)
-            top = 300 + 30 * number + chance.uniform(-1, 1)
-            words = f"column {column} line {number} has some words in it" if width > 200 else f"end {column} {number}."
-            lines.append(Line(left, top, left + width, top + 20 + chance.uniform(-2, 2), words))
-    return lines
-
-
-def price_list() -> list[Line]:
-    """Names and prices far apart, which only their heights on the page bring together."""
-    rows = range(30)
-    names = [Line(200, 200 + 40 * row, 330 + 60 * (row % 7), 222 + 40 * row, f"item number {row}") for row in rows]
-    return names + [Line(1100, 200 + 40 * row, 1200, 222 + 40 * row, f"{row}.50") for row in rows]
-
-
-def skew(lines: list[Line], degrees: float) -> list[Line]:
-    """The boxes around the lines on a page turned clockwise around its middle."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    found = []
-    for line in lines:
-        corners = [(x - WIDTH / 2, y - HEIGHT / 2) for x in (line.left, line.right) for y in (line.top, line.bottom)]
-        across = [x * cos - y * sin + WIDTH / 2 for x, y in corners]
-        down = [x * sin + y * cos + HEIGHT / 2 for x, y in corners]
-        found.append(replace(line, left=min(across), right=max(across), top=min(down), bottom=max(down)))
-    return found
 
 
 def text(lines: list[Line]) -> str:
@@ -61,6 +27,13 @@ def test_a_skewed_page_is_read_as_a_straight_one(page: list[Line], degrees: floa
     skewed = skew(page, degrees)
     assert find_skew(skewed) == pytest.approx(degrees, abs=0.6)
     assert text(skewed) == text(page)
+
+
+@pytest.mark.parametrize("degrees", [0, 0.6, -4])
+def test_columns_of_a_skewed_page_are_read_one_after_the_other(degrees: float) -> None:
+    """Each line of the page comes back once, as it was given."""
+    page = skew(two_columns(), degrees)
+    assert [line for block in read_order(page[::-1], WIDTH, HEIGHT) for line in block] == page
 
 
 @pytest.mark.parametrize("page", [two_columns(), price_list()], ids=["columns", "list"])

@@ -14,9 +14,8 @@ from visionocr.answers.signs import place_signs
 from visionocr.answers.word_boxes import word_boxes
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box, PageSize, TextLine, Word, turn_box, turn_line
-from visionocr.layout import order
 from visionocr.layout.lines import box_around, from_text_lines
-from visionocr.layout.skew import find_skew, straighten
+from visionocr.layout.order import read_order
 from visionocr.output.arrange import find_blocks
 from visionocr.placed import PlacedBlock, PlacedPage
 from visionocr.types import PageResult
@@ -84,22 +83,21 @@ def _fill_lines(text: str, lines: Sequence[TextLine]) -> Iterator[TextLine]:
 def _group(lines: list[TextLine], blocks: Sequence[Block], size: PageSize) -> Iterator[PlacedBlock]:
     """The lines in reading order, parted where another block of the answer begins, and its pictures between them."""
     places = from_text_lines(lines, size.width, size.height)
-    straight = straighten(places, find_skew(places), size.width, size.height)
-    numbers = {id(line): number for number, line in enumerate(straight)}
+    numbers = {id(place): number for number, place in enumerate(places)}
     owners = _find_owners(lines, blocks)
     pictures = deque(
         (at, block.box) for at, block in enumerate(blocks) if block.kind is BlockKind.PICTURE and block.box
     )
-    for rows in order.blocks(straight):
-        members = [numbers[id(line)] for row in rows for line in row if id(line) in numbers]
-        whose = _close_gaps([owners[number] for number in members])
+    for part in read_order(places, size.width, size.height):
+        members = [place for place in part if id(place) in numbers]
+        whose = _close_gaps([owners[numbers[id(place)]] for place in members])
         for owner, run in groupby(zip(whose, members, strict=True), key=itemgetter(0)):
             while owner is not None and pictures and pictures[0][0] < owner:
                 yield PlacedBlock(BlockKind.PICTURE, pictures.popleft()[1])
-            found = [number for _, number in run]
+            found = [place for _, place in run]
             kind = BlockKind.TEXT if owner is None else blocks[owner].kind
-            box = box_around([places[number] for number in found], size.width, size.height)
-            yield PlacedBlock(kind, box, tuple(lines[number] for number in found))
+            own = tuple(lines[numbers[id(place)]] for place in found)
+            yield PlacedBlock(kind, box_around(found, size.width, size.height), own)
     yield from (PlacedBlock(BlockKind.PICTURE, box) for _, box in pictures)
 
 
