@@ -31,14 +31,15 @@ LAYERS = (
     {"asking", "record_answer"},
     {"reader", "extracting"},
     {"job", "captioning"},
-    {"check", "cluster", "extraction_job", "caption_job", "review"},
+    {"check", "cluster", "describing", "extraction_job", "caption_job", "review"},
     {"cli", "api"},
     {"__init__", "__main__"},
 )
 HOMES = {
     "pymupdf": {
         *("documents/hidden_content.py", "documents/layer_removal.py", "documents/page_drawing.py"),
-        *("documents/pdf.py", "documents/picture_pdf.py", "documents/searchable.py", "documents/text_layer.py"),
+        *("documents/pdf.py", "documents/pdf_figures.py", "documents/picture_pdf.py", "documents/searchable.py"),
+        *("documents/text_layer.py",),
     },
     "msgspec": {
         *("documents/raster_worker.py", "documents/searchable_worker.py", "documents/text_layer.py"),

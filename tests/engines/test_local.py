@@ -57,7 +57,8 @@ class OcrEngine:
         text = str(os.getpid()) if what == "pid" else f"{self.name} read {what}"
         sure = 0.5 if what == "unsure" and self.name == "tiny" else 0.99
         box = {"topLeftCoord": (0, 0), "bottomRightCoord": (200, 20), "text": text, "confidence": sure}
-        return {"bounds": {0: box}}
+        dots = {"topLeftCoord": (0, 40), "bottomRightCoord": (200, 60), "text": "0000.....", "confidence": 0.5}
+        return {"bounds": {0: box, 1: dots} if what == "halftone" else {0: box}}
 sys.modules["faster_paddle"] = types.SimpleNamespace(OcrEngine=OcrEngine)
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
@@ -272,6 +273,14 @@ def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> 
     assert server.version
     assert engine.count_tokens("some words") is None
     engine.close()
+
+
+def test_what_is_no_print_is_no_text_but_told(fake: LocalEngine) -> None:
+    """Halftone that was read as characters is left out of the text, and the completion has it."""
+    completion = fake.complete(request(b"halftone"))
+    assert completion.text == "tiny read halftone"
+    assert [line.text for line in completion.lines] == ["tiny read halftone"]
+    assert completion.dropped == ("0000.....",)
 
 
 # --- faults --------------------------------------------------------------------------------------------

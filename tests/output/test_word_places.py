@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import skewed_pages
+from skewed_pages import skew, two_columns
 from visionocr.blocks import Block, BlockKind, Cell
 from visionocr.boxes import Box, PageSize, TextLine, turn_box, turn_line
+from visionocr.layout.lines import to_text_line
 from visionocr.output import hocr
 from visionocr.output.alto import render_alto
 from visionocr.output.page_xml import render_page_xml
@@ -56,6 +59,16 @@ def test_a_turned_page_has_the_same_words_in_turned_places(turn: int, has_lines:
                 assert [word.text for word in words] == [word.text for word in expected]
                 for word, seen in zip(words, expected, strict=True):
                     assert astuple(word.box) == pytest.approx(astuple(turn_box(seen.box, -turn)))
+
+
+def test_a_skewed_page_keeps_its_order() -> None:
+    """Lines come in the order of a straight page, in the places where the page has them."""
+    lines = [to_text_line(line, skewed_pages.WIDTH, skewed_pages.HEIGHT) for line in skew(two_columns(), 4)]
+    text = "\n\n".join(line.text for line in two_columns())
+    size = PageSize(skewed_pages.WIDTH, skewed_pages.HEIGHT)
+    page = PageResult(PageRef("a.pdf", 1), text, Status.OK, size=size, lines=tuple(reversed(lines)))
+    placed = [line for block in place_page(page).blocks for line in block.lines]
+    assert [line.box for line in placed] == [line.box for line in lines]
 
 
 PARTS = (

@@ -13,7 +13,7 @@ from visionocr.answers.verdict import weigh
 from visionocr.boxes import Box, TextLine
 from visionocr.evidence import Doubt, Evidence, Reference, Source
 from visionocr.layout.lines import from_text_lines, to_text_line
-from visionocr.layout.order import blocks
+from visionocr.layout.order import read_order
 from visionocr.types import Finding, FindingKind, Severity
 
 READABLE = 0.95
@@ -94,8 +94,8 @@ def lines_inside(reference: Reference, region: Box) -> tuple[TextLine, ...]:
 def _in_reading_order(lines: tuple[TextLine, ...], evidence: Evidence | None) -> tuple[TextLine, ...]:
     """The lines as they are read: engines give them in the order in which they found them."""
     width, height = (evidence.width, evidence.height) if evidence else PAPER
-    ordered = blocks(from_text_lines(lines, width, height))
-    return tuple(to_text_line(line, width, height) for block in ordered for row in block for line in row)
+    ordered = read_order(from_text_lines(lines, width, height), width, height)
+    return tuple(to_text_line(line, width, height) for block in ordered for line in block)
 
 
 def _middle(box: Box) -> tuple[float, float]:

@@ -108,6 +108,18 @@ ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="DIR",
+        help="Cut the pictures out of the pages, into this folder, and link them in the Markdown.",
+        show_default=False,
+    ),
+]
+DescribeFigures = Annotated[
+    bool, typer.Option("--describe-figures", help="With --figures: ask the model for their alternative texts.")
+]
 
 _READING: dict[str, tuple[Any, Any]] = {
     "files_from": (FilesFrom, None),

@@ -47,6 +47,9 @@ class ReadOptions:
     prefix: str = ""
     suffix: str = ""
     force: bool = False
+    figures: Path | None = None
+    """The folder for the pictures that are cut out of the pages."""
+    describe_figures: bool = False
     write: MetadataPlace | None = None
     existing: Existing = Existing.KEEP
     """What becomes of captions that are there already: of pictures with *write*, of files with *sidecar*."""
@@ -149,6 +152,8 @@ class ReadOptions:
             raise UsageError("--write takes one caption a picture", "Leave out --captions.")
         if self.write is not None and "-" in self.files:
             raise UsageError("standard input has no place for a caption (--write)")
+        if self.describe_figures and self.figures is None:
+            raise UsageError("--describe-figures needs --figures DIR")
 
     def check_files(self) -> None:
         """Raise ``UsageError`` where the output or the state would overwrite something.

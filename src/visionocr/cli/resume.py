@@ -62,6 +62,8 @@ class Resume:
                 look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
                 look += ["front matter"] if settings.front_matter else []
+                if options.figures is not None:
+                    look += [os.path.abspath(options.figures), options.describe_figures]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
                 self.folder_sink = FolderSink(options.folder, kinds, state, job, by_content=options.by_content)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):

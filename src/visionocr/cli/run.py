@@ -16,6 +16,7 @@ import typer
 
 from visionocr.choices import DataSet, Existing, Format
 from visionocr.cli.data_set_options import choose_style
+from visionocr.cli.figures import FigureCutter, link_kinds, link_sink
 from visionocr.cli.listing import list_files
 from visionocr.cli.metadata_sink import MetadataSink
 from visionocr.cli.options import check_key_file, config_folder, settings_from
@@ -88,7 +89,7 @@ def run(
         with contextlib.ExitStack() as stack:
             stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
-            source = make_source(found, settings, passwords, hints, selection)
+            source = make_source(found, settings, passwords, hints, selection, open_all=options.figures is not None)
             stack.enter_context(source)
             prepare = partial(
                 prepare_job or partial(_choose_prepare(options, settings, captions), task=options.task),
@@ -111,11 +112,13 @@ def run(
             report.model, report.preset = prepared.engine.server.model, prepared.match.preset.name
             several = len(options.files) > 1 or options.is_open_ended
             kinds = make_kinds(options, settings, source.place, console, several=several, formatter=formatter)
+            kinds = link_kinds(kinds, options.figures)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
                 sink = make_sink(options, settings, source.place, console, several=several, formatter=formatter)
+                sink = link_sink(sink, options.figures, options.output)
             if isinstance(captions, MetadataSink):
                 captions.changed = resume.renew
                 sink = sink if sink is captions else SeveralSinks([sink, captions])
@@ -124,6 +127,7 @@ def run(
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
             results = prepared.read(source, known=resume.find_page, record=resume.record)
             chosen: Iterable[PageResult] = map(resume.choose, results)
+            chosen = _add_figures(chosen, options, settings, source, prepared, console, resume)
             if formatter is None:
                 chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
             _write(results, chosen, sink, tally, console, resume)
@@ -138,8 +142,10 @@ def make_source(
     password: Password,
     hints: dict[PageRef, str],
     selection: PageSelection | None = None,
+    *,
+    open_all: bool = False,
 ) -> Source:
-    """The pages of *found* files, as the settings want them opened. *hints*: see ``Source``."""
+    """The pages of *found* files, as the settings want them opened. *hints* and *open_all*: see ``Source``."""
     from visionocr.documents.source import Source
 
     return Source(
@@ -149,7 +155,7 @@ def make_source(
         workers=settings.raster_workers,
         hints=hints,
         spool=settings.cluster is not None or settings.needs_places,
-        open_all=settings.needs_places,
+        open_all=open_all or settings.needs_places,
     )
 
 
@@ -171,6 +177,40 @@ def _choose_prepare(
     from visionocr import job
 
     return job.prepare
+
+
+def _add_figures(
+    results: Iterable[PageResult],
+    options: ReadOptions,
+    settings: Settings,
+    source: Source,
+    job: Job,
+    console: Console,
+    resume: Resume,
+) -> Iterable[PageResult]:
+    """The results with the figures of their pages, where they are wanted.
+
+    Raises ``OutputError``, and what ``Describer`` raises.
+    """
+    if options.figures is None:
+        return results
+    describer = None
+    if options.describe_figures:
+        if settings.cluster is not None:
+            raise UsageError("--describe-figures does not go with --cluster", "Leave out one of them.")
+        from visionocr.describing import Describer
+
+        describer = Describer(job, settings, Library(config_folder()))
+    cutter = FigureCutter(
+        options.figures,
+        source,
+        console,
+        stop=job.stop,
+        markdown=job.question.task.markdown,
+        record=resume.record,
+        describer=describer,
+    )
+    return map(cutter.add, results)
 
 
 def _make_captions(options: ReadOptions, console: Console) -> SidecarSink | MetadataSink | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageChops, ImageFile, PngImagePlugin, UnidentifiedImageError, features
 
 from visionocr.documents import tiff
 from visionocr.errors import DocumentError
@@ -204,6 +204,14 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
         if png.tell() < buffer.tell():
             return "image/png", png.getvalue()
     return "image/jpeg", buffer.getvalue()
+
+
+def encode_png(picture: Picture, mark: str) -> bytes:
+    """The bytes of a PNG with *mark* as its text ``visionocr``, which stands before the pixels."""
+    buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    texts.add_text("visionocr", mark)
+    picture.convert("RGB").save(buffer, "PNG", pnginfo=texts)
+    return buffer.getvalue()
 
 
 def _has_colour(picture: Picture) -> bool:

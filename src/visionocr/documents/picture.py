@@ -13,6 +13,8 @@ from visionocr.documents import images, tiff
 from visionocr.documents.camera_raw import check_raw, develop, read_size
 from visionocr.documents.content import Content
 from visionocr.documents.conversion import convert, read_date, read_orientation
+from visionocr.documents.figure_cutting import crop_box, make_figure
+from visionocr.documents.figures import MOST, CutFigure, CutOrder
 from visionocr.documents.fit import compute_scale, make_images
 from visionocr.documents.page_evidence import find_evidence
 from visionocr.errors import DocumentError
@@ -72,6 +74,19 @@ class PictureFile:
         evidence = find_evidence(picture, turn=spec.turn) if spec.find_evidence else None
         made = make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR, evidence=evidence)
         return tuple(replace(image, taken=taken) for image in made) if taken else made
+
+    def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """The figures of one page, at their full size; raises ``DocumentError`` when it cannot be decoded."""
+        if not order.boxes:
+            return []
+        whole = self.load_whole(page.number)
+        figures: list[CutFigure] = []
+        for index, box in enumerate(order.boxes[:MOST]):
+            part = whole.crop(crop_box(box, *whole.size))
+            full_colour = self._kind not in _HALF_COLOUR
+            figure = make_figure(part, box, order, page, index=index, full_colour=full_colour)
+            figures += [] if figure is None else [figure]
+        return figures
 
     def load_facts(self, number: int) -> PictureFacts:
         """What a page is, 1-based; nothing is decoded. Raises ``DocumentError``."""

@@ -51,8 +51,7 @@ class AtomicFile:
 
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
-        with self._errors():
-            self._file.write(encode_text(text))
+        self.write_bytes(encode_text(text))
 
     def write_bytes(self, data: bytes) -> None:
         """Append bytes, and see that there is room for them. Raises ``OutputError``."""

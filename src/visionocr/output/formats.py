@@ -199,6 +199,11 @@ def record(result: PageResult) -> dict[str, Any]:
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
         "blocks": record_blocks(find_blocks(result)),
+        "figures": [
+            {"path": figure.path, "box": _record_box(figure.box), "text": figure.text or None}
+            for figure in result.figures
+            if figure.path
+        ],
         "doubts": [_record_doubt(doubt) for doubt in result.doubts],
         "checked_with": result.checked_with or None,
         "asks": result.asks,
@@ -236,6 +241,8 @@ def _record_block(block: Block) -> dict[str, Any]:
         values["marker"] = block.marker
     if block.language:
         values["language"] = block.language
+    if block.path:
+        values["path"] = block.path
     if block.is_cut:
         values["cut"] = True
     return values

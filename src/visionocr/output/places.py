@@ -14,8 +14,8 @@ from visionocr.answers.signs import place_signs
 from visionocr.answers.word_boxes import word_boxes
 from visionocr.blocks import Block, BlockKind
 from visionocr.boxes import Box, PageSize, TextLine, Word, turn_box, turn_line
-from visionocr.layout import order
 from visionocr.layout.lines import box_around, from_text_lines
+from visionocr.layout.order import read_order
 from visionocr.output.arrange import find_blocks
 from visionocr.placed import PlacedBlock, PlacedPage
 from visionocr.types import PageResult
@@ -88,8 +88,8 @@ def _group(lines: list[TextLine], blocks: Sequence[Block], size: PageSize) -> It
     pictures = deque(
         (at, block.box) for at, block in enumerate(blocks) if block.kind is BlockKind.PICTURE and block.box
     )
-    for rows in order.blocks(places):
-        members = [place for row in rows for place in row if id(place) in numbers]
+    for part in read_order(places, size.width, size.height):
+        members = [place for place in part if id(place) in numbers]
         whose = _close_gaps([owners[numbers[id(place)]] for place in members])
         for owner, run in groupby(zip(whose, members, strict=True), key=itemgetter(0)):
             while owner is not None and pictures and pictures[0][0] < owner:
