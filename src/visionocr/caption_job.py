@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from visionocr.reader import PageAsker
 from visionocr.settings import Settings
 from visionocr.shape_check import Obedience, find_obedience
 from visionocr.stop import Stop
-from visionocr.types import Notice, Observer, Task, ignore
+from visionocr.types import Engine, Notice, Observer, Task, ignore
 from visionocr.vision_check import count_prompt
 
 KEYWORDS, TAGS, ALT = "keywords", "tags", "alt-text"
@@ -70,6 +71,7 @@ def prepare_captions(
     task: str,
     observer: Observer = ignore,
     stop: Stop | None = None,
+    opened: Callable[[], Engine] | None = None,
 ) -> Job:
     """Decide everything; see ``job.prepare``. *look_up* gives the values of placeholders for a picture."""
     if order.wants_tags:
@@ -80,7 +82,7 @@ def prepare_captions(
                 f"--for kohya writes tags, {origin} asks for {settings.task!r}",
                 "Leave one of them out; for sentences use --sidecar .txt, and --trigger for a trigger word.",
             )
-    job = reading.prepare(settings, library, task=task, observer=observer, stop=stop)
+    job = reading.prepare(settings, library, task=task, observer=observer, stop=stop, opened=opened)
     try:
         with job.stop.waking(job.engine.cancel):
             return _complete(job, settings, library, order, look_up)

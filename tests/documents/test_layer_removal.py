@@ -148,6 +148,23 @@ def test_the_old_text_is_gone_and_the_page_looks_the_same(layer: str, draw: Call
     check_with_qpdf(path)
 
 
+def test_the_old_text_is_not_in_the_file_any_more() -> None:
+    """Not in objects that nothing refers to either, and everything else is still there."""
+    for layer in ("page", "form"):
+        with _mupdf.open(stream=_LAYERS[layer](), filetype="pdf") as pdf:
+            pdf.set_toc([[1, "first", 1]])
+            pdf.embfile_add("data.txt", b"attached")
+            pdf.set_metadata({"title": "A title"})
+            data = pdf.tobytes()
+        path = Path(f"{layer}.pdf")
+        _replace(data, path, _place("new"))
+        with _mupdf.open(path) as pdf:
+            streams = [pdf.xref_stream(xref) or b"" for xref in range(1, pdf.xref_length()) if pdf.xref_is_stream(xref)]
+            assert not any(b"old words" in stream or b"6f6c6420776f726473" in stream for stream in streams)
+            assert (pdf.get_toc(), pdf.metadata["title"]) == ([[1, "first", 1]], "A title")
+            assert pdf.embfile_get("data.txt") == b"attached"
+
+
 def test_pages_without_a_result_keep_their_text() -> None:
     """Also where two pages draw the same form, or share their instructions."""
     pdf = _scan(2)

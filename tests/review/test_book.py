@@ -188,8 +188,8 @@ def make_captions(folder: Path, **captions: str) -> Path:
 
 
 def test_captions_beside_pictures_are_pages(tmp_path: Path) -> None:
-    """In a folder and below; what is no caption, or lies beside no picture, is left out."""
-    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", many="one\nline\nmore\n", c="")
+    """In a folder and below; what lies beside no picture is left out."""
+    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", many="one\ncaption\nmore\n", c="")
     make_captions(folder / "sub", a="another cat\r\n")
     (folder / "notes.txt").write_text("mine")
     (folder / "a.jpg").write_bytes((folder / "a.png").read_bytes())
@@ -203,6 +203,7 @@ def test_captions_beside_pictures_are_pages(tmp_path: Path) -> None:
         ("b.caption", "b.png"),
         ("b.txt", "b.png"),
         ("c.txt", "c.png"),
+        ("many.txt", "many.png"),
         ("sub/a.txt", "a.png"),
     ]
     assert book.are_captions
@@ -215,14 +216,14 @@ def test_captions_beside_pictures_are_pages(tmp_path: Path) -> None:
 
 
 def test_a_caption_beside_its_picture_is_saved(tmp_path: Path) -> None:
-    """As one line that ends as before, and nothing else appears beside the pictures."""
-    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", c="", d="four\r\n")
+    """One caption as one line that ends as before, several as lines; nothing else appears beside the pictures."""
+    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", c="", d="four\r\n", e="one\r\ntwo\r\n")
     before = {path.name for path in folder.iterdir()}
     book = Book([folder])
-    for at in range(4):
+    for at in range(5):
         book.save(at, f"text\nof {at}", book.read(at).mark, f"digest {at}", 1)
-    texts = [(folder / f"{name}.txt").read_bytes() for name in "abcd"]
-    assert texts == [b"text of 0\n", b"text of 1", b"text of 2\n", b"text of 3\r\n"]
+    texts = [(folder / f"{name}.txt").read_bytes() for name in "abcde"]
+    assert texts == [b"text of 0\n", b"text of 1", b"text of 2\n", b"text of 3\r\n", b"text\r\nof 4\r\n"]
     assert {entry.status for entry in book.entries} == {"checked"}
     assert {path.name for path in folder.iterdir()} == before
     unchanged = (folder / "b.txt").read_bytes()

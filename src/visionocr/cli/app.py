@@ -21,6 +21,7 @@ from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
 from visionocr.cli.review import review
+from visionocr.cli.watch import watch
 from visionocr.console import Console
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import UsageError
@@ -138,6 +139,6 @@ def main(
     """Read documents with a vision language model running on your own machine."""
 
 
-for command in (pdf, image, describe, extract, review, export, check, presets, gguf):
+for command in (pdf, image, describe, extract, watch, review, export, check, presets, gguf):
     app.command(cls=Command)(command)
 app.command("eval", cls=Command)(evaluate)

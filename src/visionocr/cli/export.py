@@ -20,7 +20,17 @@ Results = Annotated[
         metavar="RESULTS", help="An output folder, or a Markdown, text, JSON or JSON Lines file of results."
     ),
 ]
-_SETTINGS = ("format", "tables", "headers", "join_pages", "page_breaks", "replace_layer", "strict", "raster_workers")
+_SETTINGS = (
+    "format",
+    "tables",
+    "headers",
+    "join_pages",
+    "page_breaks",
+    "front_matter",
+    "replace_layer",
+    "strict",
+    "raster_workers",
+)
 
 
 @options.with_settings(*_SETTINGS)

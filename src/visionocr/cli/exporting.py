@@ -53,7 +53,9 @@ def write_again(
         if settings.needs_places and not all(document.is_transcript for document in documents):
             raise ConfigurationError(f"--format {settings.format} needs the page's own text", "Choose another format.")
         stop = current_stop.get()
-        placer = Placer(results, given, password=passwords, workers=settings.raster_workers, stop=stop)
+        placer = Placer(
+            results, given, password=passwords, workers=settings.raster_workers, observer=console, stop=stop
+        )
         stack.callback(placer.close)
         stack.enter_context(stop.waking(placer.close))
         tally = Tally(settings.strict)
@@ -92,7 +94,9 @@ def write_again(
 def _make_options(results: Path, output: str | None, documents: Sequence[StoredDocument]) -> ReadOptions:
     """The options of a run that would have read the documents for this output. Raises ``UsageError``."""
     if not documents:
-        raise UsageError(f"{printable(str(results))} has no results of pages", "Records can only be extracted again.")
+        raise UsageError(
+            f"{printable(str(results))} has no results of pages", "Records of visionocr extract are not exported."
+        )
     if output is None and results.is_dir():
         output = f"{results}/"
     if output is not None and results.is_file() and os.path.exists(output) and results.samefile(output):

@@ -94,6 +94,15 @@ Redo = Annotated[
         show_default=False,
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write what became of the run to FILE: as JSON (.json), else as tables to read.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")]
 ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
@@ -109,6 +118,7 @@ _READING: dict[str, tuple[Any, Any]] = {
     "journal": (JournalFile, None),
     "keep_journal": (KeepJournal, False),
     "redo": (Redo, None),
+    "report": (ReportFile, None),
     "dry_run": (DryRun, False),
     "probe_pages": (ProbePages, False),
     "config": (Config, None),
@@ -133,7 +143,7 @@ _PANELS = {
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
-    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "replace_layer", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "replace_layer", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

@@ -15,6 +15,7 @@ from visionocr.output import alto, page_xml
 from visionocr.output.files import remove_leftovers
 from visionocr.output.folder import OutputKind
 from visionocr.output.formats import Formatter, formatter_for
+from visionocr.output.front_matter import WithFrontMatter
 from visionocr.output.writer import FileSink, PageFilesSink, Sink, StdoutSink
 from visionocr.settings import Settings
 from visionocr.types import PageRef, PageResult
@@ -118,7 +119,8 @@ def make_sink(
 
 def _choose_formatter(kind: Format, options: ReadOptions, settings: Settings, several: bool) -> Callable[[], Formatter]:
     captions, has_lines = options.command == "describe", options.order.captions > 1
-    return formatter_for(settings, kind, captions=captions, several=several, has_lines=has_lines)
+    make = formatter_for(settings, kind, captions=captions, several=several, has_lines=has_lines)
+    return (lambda: WithFrontMatter(make())) if settings.front_matter and kind is Format.MD else make
 
 
 def _make_file(formatter: Callable[[], Formatter], path: Path, _page: PageRef) -> FileSink:

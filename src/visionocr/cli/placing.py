@@ -17,8 +17,8 @@ from visionocr.output.stored import StoredDocument
 from visionocr.review.pictures import Document, Pictures, Wanted
 from visionocr.review.places import Lines
 from visionocr.stop import Stop
-from visionocr.text import page_label
-from visionocr.types import PageRef, PageResult
+from visionocr.text import page_label, printable
+from visionocr.types import Notice, Observer, PageRef, PageResult, ignore
 
 
 class Placer:
@@ -31,12 +31,14 @@ class Placer:
         *,
         password: Password | None = None,
         workers: int | None = None,
+        observer: Observer = ignore,
         stop: Stop | None = None,
     ) -> None:
         """*results*: the file or folder of results. *given*: documents, or folders of them."""
         self._results = results / "." if results.is_dir() else results
         self._pictures = Pictures(given, password=password, workers=workers)
         self._lines = Lines()
+        self._observer = observer
         self._stop = stop or Stop()
         self._documents: dict[str, Document] = {}
         """Those that were found, by name."""
@@ -49,6 +51,7 @@ class Placer:
         """
         wanted = Wanted(document.name, document.digest, document.path, self._results)
         found = self._find(wanted) if needs_document else None
+        lacks_places = False
         for number in document.numbers:
             self._stop.check()
             result = document.read(number)
@@ -57,6 +60,9 @@ class Placer:
             placed = result
             if not _has_places(result):
                 found = found or self._find(wanted)
+                if not lacks_places:
+                    self._observer(Notice(f"{printable(document.name)}: looking for the places of its words"))
+                lacks_places = True
                 placed = self._read_places(wanted, result)
             if found is not None:
                 placed = replace(placed, page=replace(placed.page, pages=found.pages, digest=found.digest))

@@ -37,6 +37,7 @@ class ReadOptions:
     journal: Path | None = None
     keep_journal: bool = False
     redo: str | None = None
+    report: Path | None = None
     config: Path | None = None
     dry_run: bool = False
     probe_pages: bool = False
@@ -56,6 +57,8 @@ class ReadOptions:
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
+    by_content: bool = False
+    """Outputs belong to a document's name and content, not to the path where it lies; see ``FolderSink``."""
 
     @property
     def kind(self) -> str:
@@ -155,24 +158,29 @@ class ReadOptions:
         from visionocr.output.database import check_file
 
         if self.output not in (None, "-") and self.folder is None:
-            self._check_output(Path(str(self.output)))
+            self._check_output(str(self.output), "--output")
+        if self.report is not None:
+            self._check_output(str(self.report), "--report")
+            if self.output is not None and os.path.realpath(self.report) == os.path.realpath(self.output):
+                raise UsageError("--report and --output are the same file", _ANOTHER_NAME)
         if self.state_path is not None:
             check_file(self.state_path)
 
-    def _check_output(self, path: Path) -> None:
+    def _check_output(self, name: str, option: str) -> None:
+        path = Path(name)
         if not os.path.isdir(path.parent):
-            raise OutputError(f"there is no folder {path.parent}", "Create it first, or give another --output.")
-        for name, what in self._inputs():
-            if os.path.exists(path) and os.path.exists(name) and path.samefile(name):
-                raise UsageError(f"--output {self.output} is {what}", _ANOTHER_NAME)
+            raise OutputError(f"there is no folder {path.parent}", f"Create it first, or give another {option}.")
+        for other, what in self._inputs():
+            if os.path.exists(path) and os.path.exists(other) and path.samefile(other):
+                raise UsageError(f"{option} {name} is {what}", _ANOTHER_NAME)
         head = read_head(path, HEAD)
         content = {b"GGUF": "a model file", b"SQLi": "a database"}.get(head[:4])
         if sniff(head) is not None:
             content = "a PDF or a picture"
         if content is not None:
-            raise UsageError(f"--output {self.output} would overwrite {content}", _ANOTHER_NAME)
+            raise UsageError(f"{option} {name} would overwrite {content}", _ANOTHER_NAME)
         if self.journal is not None and os.path.realpath(self.journal) == os.path.realpath(path):
-            raise UsageError("--journal and --output are the same file", _ANOTHER_NAME)
+            raise UsageError(f"--journal and {option} are the same file", _ANOTHER_NAME)
 
     def _inputs(self) -> Iterator[tuple[str, str]]:
         """Files that are read and must not be overwritten, each with what it is."""

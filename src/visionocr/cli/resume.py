@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionocr.cli.read_options import ReadOptions
@@ -60,8 +61,9 @@ class Resume:
                 suffixes = [kind.suffix for kind in kinds]
                 look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
+                look += ["front matter"] if settings.front_matter else []
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
-                self.folder_sink = FolderSink(options.folder, kinds, state, job)
+                self.folder_sink = FolderSink(options.folder, kinds, state, job, by_content=options.by_content)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):
                     self._state, self._keep, is_in_folder = state, True, True
             if path is not None and self._state is None:
@@ -104,6 +106,13 @@ class Resume:
         if self.folder_sink is not None:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
+
+    def note_move(self, page: PageRef, path: Path, arrived: FileSignature, output: Path | None, good: bool) -> None:
+        """The document of *page* lies at *path* now: ``review`` and later runs find it, and its *output*, there."""
+        if self._state is not None:
+            self._state.register_file(os.path.abspath(path), arrived, page.digest, page.pages or 1)
+        if self.folder_sink is not None and output is not None:
+            self.folder_sink.assign(output, str(path), arrived if good else None)
 
     def renew(self, page: PageRef) -> None:
         """The file of *page* was written into, and is the same document still: its results remain known."""

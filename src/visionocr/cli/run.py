@@ -23,6 +23,7 @@ from visionocr.cli.outcome import Tally, current_stop, reported
 from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
 from visionocr.cli.read_options import ReadOptions
+from visionocr.cli.report import Report
 from visionocr.cli.sidecars import SidecarSink, look_up
 from visionocr.console import Console
 from visionocr.errors import ExitCode, UsageError
@@ -37,6 +38,9 @@ from visionocr.types import Notice, PageRef, PageResult, Planned
 if TYPE_CHECKING:
     from visionocr.cli.resume import Resume
     from visionocr.documents.discovery import Found
+    from visionocr.documents.document_cache import Password
+    from visionocr.documents.selection import PageSelection
+    from visionocr.documents.source import Source
     from visionocr.job import Job
     from visionocr.settings import Settings
 
@@ -53,7 +57,6 @@ def run(
     # The command line must answer --help at once, so what opens documents and servers is loaded here.
     from visionocr.cli.resume import Resume
     from visionocr.documents.selection import parse_pages
-    from visionocr.documents.source import Source
 
     selection = None
     hints: dict[PageRef, str] = {}
@@ -77,6 +80,7 @@ def run(
         tally = Tally(settings.strict)
         may_ask = "-" not in (*options.files, options.files_from)
         passwords = Passwords(options.password_file, console, may_ask=may_ask)
+        report = Report(options, settings, tally, console)
         captions = _make_captions(options, console)
         found = _find(options, captions, console)
         if not options.dry_run:
@@ -84,15 +88,7 @@ def run(
         with contextlib.ExitStack() as stack:
             stack.callback(passwords.restore_terminal)
             stack.enter_context(stop.waking(passwords.restore_terminal))
-            source = Source(
-                found,
-                selection=selection,
-                password=passwords,
-                workers=settings.raster_workers,
-                hints=hints,
-                spool=settings.cluster is not None or settings.needs_places,
-                open_all=settings.needs_places,
-            )
+            source = make_source(found, settings, passwords, hints, selection)
             stack.enter_context(source)
             prepare = partial(
                 prepare_job or partial(_choose_prepare(options, settings, captions), task=options.task),
@@ -110,7 +106,9 @@ def run(
                 raise typer.Exit(code)
             if options.kind == "pdf":
                 source.warm()
-            prepared = stack.enter_context(contextlib.closing(prepare(observer=console)))
+            stack.enter_context(report.written())
+            prepared = stack.enter_context(contextlib.closing(prepare(observer=report)))
+            report.model, report.preset = prepared.engine.server.model, prepared.match.preset.name
             several = len(options.files) > 1 or options.is_open_ended
             kinds = make_kinds(options, settings, source.place, console, several=several, formatter=formatter)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
@@ -132,6 +130,27 @@ def run(
         console.summary()
         if tally.code is not ExitCode.OK:
             raise typer.Exit(tally.code)
+
+
+def make_source(
+    found: Iterable[Found],
+    settings: Settings,
+    password: Password,
+    hints: dict[PageRef, str],
+    selection: PageSelection | None = None,
+) -> Source:
+    """The pages of *found* files, as the settings want them opened. *hints*: see ``Source``."""
+    from visionocr.documents.source import Source
+
+    return Source(
+        found,
+        selection=selection,
+        password=password,
+        workers=settings.raster_workers,
+        hints=hints,
+        spool=settings.cluster is not None or settings.needs_places,
+        open_all=settings.needs_places,
+    )
 
 
 def _choose_prepare(

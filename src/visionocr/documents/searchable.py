@@ -136,7 +136,9 @@ class SearchablePdf:
                 with guarded(self._name, "written"):
                     if self._font is not None:
                         self._font.finish()
-                    self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+                    # 1: without what nothing refers to any more, such as text that was taken out.
+                    garbage = int(self._remover is not None)
+                    self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP, garbage=garbage)
                 if output.error is not None:
                     raise output.error
         except FileExistsError:

@@ -53,13 +53,20 @@ class FolderSink(Sink):
     wrote is not complete.
     """
 
-    def __init__(self, folder: Path, kinds: Sequence[OutputKind], state: State, job: str = "") -> None:
-        """*kinds*: the files that each document gets; the first has to be one file a document."""
+    def __init__(
+        self, folder: Path, kinds: Sequence[OutputKind], state: State, job: str = "", *, by_content: bool = False
+    ) -> None:
+        """*kinds*: the files that each document gets; the first has to be one file a document.
+
+        *by_content*: a document is known by its name and its digest and not by its path, where another one may lie the
+        next time. What was written from the one before stays then.
+        """
         self.folder = folder
         self._kinds = kinds
         self._suffix = kinds[0].suffix
         self._state = state
         self._job = job
+        self._by_content = by_content
         self._numbers: dict[str, int] = {}
         """By stem: the next number to try for one more document of that name."""
         self._taken: set[int] = set()
@@ -118,16 +125,31 @@ class FolderSink(Sink):
             self._sink = self._document = None
 
     def discard(self) -> None:
-        """Leave the current document's file as it was; those before are in place."""
-        if self._sink is not None:
+        """Leave the current document's file as it was; those before are in place, and others may follow."""
+        if self._sink is not None and self._document is not None:
             self._sink.discard()
+            self._origins.pop(self._document[0], None)
+            self._sink = self._document = None
+
+    def assign(self, output: Path, document: str, signature: FileSignature | None) -> None:
+        """The document whose first file is *output* lies at the path *document* now, where a later run may meet it.
+
+        *signature*: how it is there, where every page of it is good.
+        """
+        for _, name in self._names(output):
+            self._state.register_output(name, os.path.abspath(document), signature, self._job)
+
+    @property
+    def path(self) -> Path:
+        """The first file of the document that was written last."""
+        return self._path
 
     def path_for(self, document: str, digest: str, origin: Origin | None) -> Path:
         """Where the output goes. The same document gets the same file again in a later run.
 
         A document without *origin* came through a pipe: it is known by its *digest*.
         """
-        identity = _identity(document, digest, origin)
+        identity = self._identify(document, digest, origin)
         ours = [name for name, _, _ in self._state.find_outputs(identity)]
         earlier = filter(self._is_possible, ours)
         below = self._subfolder(origin.below if origin is not None else "")
@@ -155,7 +177,15 @@ class FolderSink(Sink):
         """Note that *path* was written from *document*, and whether every page of it is good."""
         signature = origin.signature if origin is not None and is_good else None
         name = path.relative_to(self.folder).as_posix()
-        self._state.register_output(name, _identity(document, digest, origin), signature, self._job)
+        self._state.register_output(name, self._identify(document, digest, origin), signature, self._job)
+
+    def _identify(self, document: str, digest: str, origin: Origin | None) -> str:
+        """What tells a document from others. One without *origin* came through a pipe."""
+        if origin is None:
+            return f"sha256:{digest}"
+        if self._by_content:
+            return f"sha256:{digest}:{Path(origin.below, os.path.basename(document)).as_posix()}"
+        return path_key(document)
 
     def _register_all(self, path: Path, document: str, digest: str, origin: Origin | None, *, is_good: bool) -> None:
         for _, name in self._names(path):
@@ -223,7 +253,3 @@ def safe_name(name: str) -> str:
     if not text or _RESERVED.fullmatch(text):
         return f"_{text}"
     return text
-
-
-def _identity(document: str, digest: str, origin: Origin | None) -> str:
-    return path_key(document) if origin is not None else f"sha256:{digest}"

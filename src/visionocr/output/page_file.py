@@ -73,7 +73,7 @@ def read_page_file(path: Path, picture: str = "") -> PageFile:
         return PageFile(path, text, records, mark)
     pages = () if "\f" in text else tuple(find_pages(text, is_markdown=path.suffix != ".txt"))
     if not pages and "\f" not in text:
-        pages = tuple(find_sidecar(text, picture) if picture else find_captions(text))
+        pages = (find_sidecar(text, picture),) if picture else tuple(find_captions(text))
     if not pages:
         raise DocumentError(
             f"{name} does not show where its pages begin",

@@ -182,19 +182,20 @@ class _Sidecar(FilePage):
     is_sidecar: ClassVar[bool] = True
 
     def contain(self, text: str) -> str:
-        return " ".join(text.split())
+        lines = text.split("\n") if "\n" in self.text else [text]
+        return "\n".join(" ".join(line.split()) for line in lines)
 
     def rewrite(self, text: str) -> str:
-        line = self.part.rstrip("\r\n")
-        end = self.part[len(line) :] if self.part else "\n"
-        return (line if text == self.text else self.contain(text)) + end
+        body = self.part.rstrip("\r\n")
+        end = self.part[len(body) :] if self.part else "\n"
+        if text != self.text:
+            body = self.contain(text).replace("\n", "\r\n" if "\r\n" in self.part else "\n")
+        return body + end
 
 
-def find_sidecar(text: str, picture: str) -> Iterator[FilePage]:
-    """The caption that is a whole file: one line, as ``describe --sidecar`` writes it beside *picture*."""
-    caption = text.strip()
-    if "\n" not in caption:
-        yield _Sidecar(picture, 1, Status.OK, "", caption, text, 0)
+def find_sidecar(text: str, picture: str) -> FilePage:
+    """What ``describe --sidecar`` writes beside *picture*: one caption, or one on each line."""
+    return _Sidecar(picture, 1, Status.OK, "", text.strip().replace("\r\n", "\n"), text, 0)
 
 
 # --- JSON and JSON Lines -------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ LARGEST = 1 << 30
 """Bytes of a file of results."""
 PAGE_COMMENT = re.compile(r'^<!-- visionocr ((?:[a-z]+="[^"\n]*" ?)+)-->(?=\r?$)', re.MULTILINE)
 """The comment before a page; see ``formats.page_comment``."""
+FRONT_MATTER = re.compile(r"\A---\nsource: .*?\n---\n\n?", re.DOTALL)
+"""What ``--front-matter`` writes at the head of a file; see ``front_matter``."""
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"\n]*)"')
 
 
@@ -54,6 +56,7 @@ def load_pages(path: Path) -> list[SavedPage]:
 
 def split_pages(text: str) -> list[SavedPage]:
     """The pages of Markdown or plain text."""
+    text = FRONT_MATTER.sub("", text)
     comments = list(PAGE_COMMENT.finditer(text))
     if not comments:
         return [SavedPage(None, part.strip("\n")) for part in text.removesuffix("\f").split("\f")]

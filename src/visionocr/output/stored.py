@@ -72,26 +72,24 @@ class Store(State):
         for digest, path in self._database.execute("SELECT digest, path FROM files ORDER BY rowid"):
             paths.setdefault(digest, []).append(path)
         found: list[StoredDocument] = []
-        for digest, job in last.items():
+        for digest in filter(last.__contains__, dict.fromkeys((*paths, *last))):  # in the order of the run
             # Of documents that were moved or copied each that is still there; else where it was last.
             known = paths.get(digest, [""])
             for path in [path for path in known if os.path.isfile(path)] or known[-1:]:
-                found += self._describe(digest, path, job, jobs[job])
+                found += self._describe(digest, path, last[digest], jobs[last[digest]])
         named = {document.name for document in found if document.path}
         # A document that was read again after it had changed is one of those with a path.
         return [document for document in found if document.path or document.name not in named]
 
     def _describe(self, digest: str, path: str, job: str, fingerprint: dict[str, object]) -> Iterator[StoredDocument]:
         keys = subject(fingerprint), job
-        rows = self._database.execute(
-            "SELECT page, record, checksum FROM pages WHERE digest = ? AND job = ? ORDER BY page", digest, job
-        )
-        first = next(filter(None, (read_page(job, digest, *row) for row in rows)), None)
-        if first is None:
-            return  # all are damaged
         numbers = self._database.execute(
             "SELECT DISTINCT page FROM pages WHERE digest = ? AND job IN (?, ?) ORDER BY page", digest, *keys
         )
+        found = (self._read_row(job, digest, number) for (number,) in numbers)
+        first = next((result for result in found if result is not None), None)
+        if first is None:
+            return  # all are damaged
         page = first.page
         name = page.document if not path or path_key(page.document) == path else path
         task = str(fingerprint.get("task") or "transcribe")
@@ -106,6 +104,12 @@ class Store(State):
             partial(self._keep, keys),
             self._find_origin(path),
         )
+
+    def _read_row(self, job: str, digest: str, number: int) -> PageResult | None:
+        """A result as the run knew it, under the name that its document had."""
+        statement = "SELECT record, checksum FROM pages WHERE job = ? AND digest = ? AND page = ?"
+        rows = self._database.execute(statement, job, digest, number)
+        return read_page(job, digest, number, *rows[0]) if rows else None
 
     def _keep(self, keys: tuple[str, str], result: PageResult) -> None:
         write_page(self._database, keys[0] if result.status is Status.CHECKED else keys[1], result)

@@ -54,7 +54,7 @@ class Entry:
     digest: str
     """Of its document; empty where nothing tells."""
     is_caption: bool
-    """Its text is one line."""
+    """Its text is one line, or the caption of the picture that it stands beside."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -192,7 +192,7 @@ class Book:
                 "" if is_checked else page.findings,
                 page.doubts or (result.doubts if result is not None else ()),
                 page.digest or (known.result.page.digest if known is not None else ""),
-                "\n" not in page.text and page.number == 1,
+                page.is_sidecar or ("\n" not in page.text and page.number == 1),
             )
             seen[key] += 1
 
