@@ -163,9 +163,9 @@ class _Settler:
         if not claims:
             return word
         first, last = owners[claims[0]], owners[claims[-1]]
-        if first == last:  # nearly always
-            places, line, inside = (first,), self._page_words[first].line, claims
-        else:
+        places: tuple[int, ...] = (first,)
+        line, inside = self._page_words[first].line, claims
+        if first != last:
             places = tuple(sorted({owners[there] for there in claims}))
             lines = Counter(self._page_words[owners[there]].line for there in claims)
             line = max(lines, key=lambda number: lines[number])
