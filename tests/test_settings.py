@@ -226,6 +226,7 @@ def test_wrong_type_in_the_environment(name: str, value: str) -> None:
 RANGES = [
     ("dpi", 10, 1200),
     ("max_side", 28, 16384),
+    ("strips", 1, 8),
     ("raster_workers", 0, 64),
     ("batch", 1, 4),
     ("timeout", 1, 86_400),

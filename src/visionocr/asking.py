@@ -25,6 +25,7 @@ from visionocr.page_answer import (
     rate,
     take_share,
 )
+from visionocr.part_joints import drop_doubles, join_parts
 from visionocr.prompting.reask import Redraw, choose_image, resample, shrink
 from visionocr.prompting.render import Question, build_request
 from visionocr.transcript import convert_completion, write_blocks
@@ -235,7 +236,8 @@ class Asker:
     def _result(self, loaded: Loaded, answers: Sequence[PageAnswer]) -> PageResult:
         image = loaded.images[0]
         findings = (*image.findings, *describe_layer(image.evidence))
-        result = join_answers(image, findings, answers, "\n\n" if self._question.task.markdown else "\n")
+        answers = drop_doubles(loaded.images, answers)
+        result = join_answers(image, findings, answers, *join_parts(loaded.images, answers, self._question))
         return replace(
             result,
             server=result.server or self._engine.server.url,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from drawing import colour, dark_rows, decoded, lines_strip, near
-from visionocr.documents.fit import compute_layout, find_emptiest, fit_size, make_images
+from visionocr.documents.fit import compute_layout, fit_size, make_images
+from visionocr.documents.strips import find_emptiest
 from visionocr.types import FindingKind, PageRef, RasterSpec, Severity
 
 SPEC = RasterSpec(1000)

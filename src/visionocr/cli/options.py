@@ -139,7 +139,7 @@ _PANELS = {
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
-    "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
+    "Image": ("dpi", "max_side", "strips", "rotate", "keep_blank", "raster_workers"),
     "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "strict"),
 }
 """The settings under the headings of the help, in its order."""
@@ -156,7 +156,8 @@ _METAVARS = {
     "timeout": "SECONDS",
     "max_time": "SECONDS",
     "wait_server": "SECONDS",
-    "max_side": "PIXELS",
+    "max_side": "auto|PIXELS",
+    "strips": "auto|off|N",
     "max_length": "TOKENS",
     "format": "NAME,...",
     "gguf": "FILE",

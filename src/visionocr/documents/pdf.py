@@ -16,11 +16,12 @@ from visionocr.documents.damage import TAIL, find_cut_object, find_damage, is_in
 from visionocr.documents.fit import make_images
 from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
 from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet, record
-from visionocr.documents.page_evidence import add_scan_evidence, find_evidence
+from visionocr.documents.page_evidence import find_evidence, find_scan_evidence, measure_small_type
 from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.documents.text_layer import TextLayer, read_text_layer
 from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
 from visionocr.text import printable
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
 
@@ -83,17 +84,22 @@ class PdfFile:
         with guarded(f"page {page.number} of {self._name}", "drawn"):
             sheet, remarks = load_sheet(self._pdf, page.number)
             remarks = (*remarks, *self._find_hidden_content(sheet))
-            zoom, limits = compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
+            width, height = float(sheet.rect.width), float(sheet.rect.height)
+            zoom, limits = compute_zoom(width, height, spec)
             remarks = (*remarks, *limits)
             scan = self._find_scan(sheet)
             if scan is not None:
-                side = round(zoom * max(sheet.rect.width, sheet.rect.height))
+                side = round(zoom * max(width, height))
                 scan_spec = replace(spec, max_side=min(spec.max_side, side))
-                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks))
+                look = _look_at_scan(_read_text_layer(sheet), spec) if spec.find_evidence else None
+                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks), look)
                 if whole is not None:
                     self._clear_store(1)
-                    return add_scan_evidence(whole, _read_text_layer(sheet)) if spec.find_evidence else whole
+                    return whole
             recording = record(sheet)
+            layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
+            if layer is not None and spec.strips is None:
+                zoom, _ = compute_zoom(width, height, spec, measure_small_type(layer))
             pixmap, incomplete = draw(recording, zoom)
             incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
@@ -106,8 +112,9 @@ class PdfFile:
         damage = self._find_damage(incomplete)
         # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
         self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
-        layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
-        evidence = None if layer is None else find_evidence(picture, layer, spec.turn)
+        evidence = None
+        if layer is not None:
+            evidence = find_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
         result = make_images(picture, page, spec, (*damage, *remarks), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             return tuple(replace(image, blank=False) for image in result)
@@ -230,6 +237,11 @@ def _find_cut_object(content: Content) -> int | None:
     with content.open() as stream:
         stream.seek(max(0, content.state(stream)[0] - TAIL))
         return find_cut_object(stream.read())
+
+
+def _look_at_scan(layer: TextLayer, spec: RasterSpec) -> Callable[[images.Picture], Evidence]:
+    """The function that finds the evidence of a page that is a scan with this text layer."""
+    return lambda picture: find_scan_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
 
 
 def _read_text_layer(sheet: Any, recording: Any = None) -> TextLayer:

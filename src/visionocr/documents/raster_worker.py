@@ -79,6 +79,8 @@ def _encode_images(images: Sequence[PageImage]) -> Frame:
             "blank": image.blank,
             "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
             "region": astuple(image.region),
+            "overlaps": image.overlaps,
+            "reduction": image.reduction,
             "turn": image.turn,
             "size": len(image.data),
         }

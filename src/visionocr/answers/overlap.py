@@ -1,0 +1,150 @@
+"""Joins the answers to parts of a page that overlap: what stands in both is kept once."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from visionocr.answers.align import Alignment, align
+from visionocr.answers.plain import hide_marks
+from visionocr.boxes import Box, TextLine, turn_box
+from visionocr.types import PageImage
+
+_SLACK = 20
+"""Words of a cut line, whatever the reader made of them: so many may stand between the end of a part, or its
+beginning, and the words that it shares with the other."""
+_WINDOW = 150
+"""Words in which the end of one part and the beginning of the other are looked for: more than overlap."""
+_STEP = 4
+"""Words from one that stands in both parts to the next: two readings of the same lines differ in a few."""
+_WORD = re.compile(r"\S+")
+_FEWEST, _SHORTEST = 3, 12
+"""Words and letters of a run, at least, before it is taken for the same print."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A word that stands in both parts: its offsets in both, and its numbers among their words."""
+
+    first_end: int
+    second_start: int
+    second_end: int
+    first_at: int
+    second_at: int
+    letters: int
+
+
+def join_overlapping(first: str, second: str, *, markdown: bool) -> str | None:
+    """The texts of two parts of a page, of which the second begins with lines with which the first ends, as one.
+
+    A line that the edge of a part cuts is whole in the other one, from which it is taken. Where the page has columns,
+    the end of the first part and the beginning of the second are different columns: then what is repeated is left out
+    of the second. ``None`` where nothing is repeated.
+    """
+    tail = _find_tail(first)
+    head = second[: _find_head(second)]
+    runs, words = _find_runs(first[tail:], head, markdown=markdown)
+    shared = [run for run in runs if run[0].second_at <= _SLACK and words - run[-1].first_at <= _SLACK + 1]
+    if shared:
+        pair = _choose_joint(max(shared, key=len), first[tail:], head)
+        return first[: tail + pair.first_end] + second[pair.second_end :]
+    runs, words = _find_runs(first, second, markdown=markdown)
+    at_start = [run for run in runs if run[0].second_at <= _SLACK][:1]
+    at_end = [run for run in runs if words - run[-1].first_at <= _SLACK + 1 and run not in at_start][-1:]
+    for run in (*at_end, *at_start):  # from the end, so that offsets stay true
+        if run[-1].second_at - run[0].second_at <= _WINDOW:
+            second = second[: run[0].second_start] + second[run[-1].second_end :].lstrip(" ")
+    gap = "\n\n" if markdown else "\n"
+    return f"{first.rstrip()}{gap}{second.strip()}" if at_start or at_end else None
+
+
+def _find_head(text: str) -> int:
+    """Where the words end in which what is repeated is looked for."""
+    return max((found.end() for found in islice(_WORD.finditer(text), _WINDOW)), default=0)
+
+
+def _find_tail(text: str) -> int:
+    """Where the words begin in which what is repeated is looked for."""
+    return min((found.start() for found in deque(_WORD.finditer(text), _WINDOW)), default=0)
+
+
+def _find_runs(first: str, second: str, *, markdown: bool) -> tuple[list[list[_Pair]], int]:
+    """Runs of words that stand in both texts in the same order, by the second; and the number of words of the first."""
+    starts, lines, offset = [], [], 0
+    for line in hide_marks(first, markdown=markdown).text.split("\n"):
+        starts.append(offset)
+        lines.append(TextLine(line, Box(0.0, 0.0, 1.0, 1.0)))
+        offset += len(line) + 1
+    alignment = align(second, lines, markdown=markdown)
+    runs: list[list[_Pair]] = []
+    last = None
+    for pair in _find_pairs(alignment, starts):
+        if last and 0 < pair.first_at - last.first_at <= _STEP and pair.second_at - last.second_at <= _STEP:
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+        last = pair
+    return [run for run in runs if _is_long(run)], len(alignment.page_words)
+
+
+def _find_pairs(alignment: Alignment, starts: Sequence[int]) -> Iterator[_Pair]:
+    """The words that stand in both; *starts*: where the lines of the first text begin in it."""
+    for at, word in enumerate(alignment.words):
+        if not word.is_same:
+            continue
+        end = alignment.page_words[word.places[-1]]
+        yield _Pair(
+            first_end=starts[end.line] + end.end,
+            second_start=word.start,
+            second_end=word.end,
+            first_at=word.places[0],
+            second_at=at,
+            letters=len(word.letters),
+        )
+
+
+def _is_long(run: Sequence[_Pair]) -> bool:
+    return len(run) >= _FEWEST and sum(pair.letters for pair in run) >= _SHORTEST
+
+
+def _choose_joint(run: Sequence[_Pair], first: str, second: str) -> _Pair:
+    """The word behind which one text goes over into the other: in the middle, at the end of a line where there is one.
+
+    Both cut lines are then taken from the part in which they are whole.
+    """
+    middle = len(run) // 2
+
+    def rate(at: int) -> tuple[bool, int]:
+        pair = run[at]
+        ends = (first[pair.first_end : pair.first_end + 1], second[pair.second_end : pair.second_end + 1])
+        return ends != ("\n", "\n"), abs(at - middle)
+
+    return run[min(range(len(run)), key=rate)]
+
+
+# --- places -----------------------------------------------------------------------------------------------
+
+
+def find_limits(images: Sequence[PageImage]) -> list[tuple[float, float]]:
+    """For each part of a page, between which heights, on the page as its images show it, it is believed.
+
+    Where two parts overlap, the limit is in the middle: a line there is whole in the part in which its middle lies.
+    """
+    regions = [turn_box(image.region, image.turn) for image in images]
+    middles = [
+        (above.bottom + below.top) / 2 if image.overlaps else None
+        for above, below, image in zip(regions, regions[1:], images[1:], strict=False)
+    ]
+    return [
+        (-1.0 if above is None else above, 2.0 if below is None else below)
+        for above, below in zip([None, *middles], [*middles, None], strict=True)
+    ]
+
+
+def is_within(box: Box, image: PageImage, limits: tuple[float, float]) -> bool:
+    """Whether the middle of a *box* on the page lies between the limits of the part that *image* shows."""
+    turned = turn_box(box, image.turn)
+    return limits[0] <= (turned.top + turned.bottom) / 2 < limits[1]
