@@ -13,16 +13,17 @@ from visionocr.answers.plain import hide_marks
 from visionocr.boxes import Box, TextLine, turn_box
 from visionocr.types import PageImage
 
-_SLACK = 20
-"""Words of a cut line, whatever the reader made of them: so many may stand between the end of a part, or its
-beginning, and the words that it shares with the other."""
+_SLACK, _SLACK_LINES = 20, 2
+"""Words and lines that may stand between the end of a part, or its beginning, and the words that it shares with the
+other: what a reader makes of a line that is cut."""
 _WINDOW = 150
 """Words in which the end of one part and the beginning of the other are looked for: more than overlap."""
 _STEP = 4
 """Words from one that stands in both parts to the next: two readings of the same lines differ in a few."""
 _WORD = re.compile(r"\S+")
-_FEWEST, _SHORTEST = 3, 12
-"""Words and letters of a run, at least, before it is taken for the same print."""
+_FEWEST, _SHORTEST, _DENSITY = 3, 12, 0.8
+"""Words and letters of a run, at least, and their share of what lies between its ends, before it is taken for the same
+print: rows of a table have many words in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,14 @@ def join_overlapping(first: str, second: str, *, markdown: bool) -> str | None:
     """
     tail = _find_tail(first)
     head = second[: _find_head(second)]
-    runs, words = _find_runs(first[tail:], head, markdown=markdown)
-    shared = [run for run in runs if run[0].second_at <= _SLACK and words - run[-1].first_at <= _SLACK + 1]
+    runs = _find_runs(first[tail:], head, markdown=markdown)
+    shared = [run for run in runs if _is_at_end(run, first[tail:]) and _is_at_start(run, head)]
     if shared:
-        pair = _choose_joint(max(shared, key=len), first[tail:], head)
+        pair = _choose_joint(max(shared, key=_count_letters), first[tail:], head)
         return first[: tail + pair.first_end] + second[pair.second_end :]
-    runs, words = _find_runs(first, second, markdown=markdown)
-    at_start = [run for run in runs if run[0].second_at <= _SLACK][:1]
-    at_end = [run for run in runs if words - run[-1].first_at <= _SLACK + 1 and run not in at_start][-1:]
+    runs = _find_runs(first, second, markdown=markdown)
+    at_start = [run for run in runs if _is_at_start(run, second)][:1]
+    at_end = [run for run in runs if _is_at_end(run, first) and run not in at_start][-1:]
     for run in (*at_end, *at_start):  # from the end, so that offsets stay true
         if run[-1].second_at - run[0].second_at <= _WINDOW:
             second = second[: run[0].second_start] + second[run[-1].second_end :].lstrip(" ")
@@ -71,8 +72,8 @@ def _find_tail(text: str) -> int:
     return min((found.start() for found in deque(_WORD.finditer(text), _WINDOW)), default=0)
 
 
-def _find_runs(first: str, second: str, *, markdown: bool) -> tuple[list[list[_Pair]], int]:
-    """Runs of words that stand in both texts in the same order, by the second; and the number of words of the first."""
+def _find_runs(first: str, second: str, *, markdown: bool) -> list[list[_Pair]]:
+    """Runs of words that stand in both texts in the same order, in the order of the second."""
     starts, lines, offset = [], [], 0
     for line in hide_marks(first, markdown=markdown).text.split("\n"):
         starts.append(offset)
@@ -87,7 +88,7 @@ def _find_runs(first: str, second: str, *, markdown: bool) -> tuple[list[list[_P
         else:
             runs.append([pair])
         last = pair
-    return [run for run in runs if _is_long(run)], len(alignment.page_words)
+    return [run for run in runs if _is_same_print(run)]
 
 
 def _find_pairs(alignment: Alignment, starts: Sequence[int]) -> Iterator[_Pair]:
@@ -106,8 +107,28 @@ def _find_pairs(alignment: Alignment, starts: Sequence[int]) -> Iterator[_Pair]:
         )
 
 
-def _is_long(run: Sequence[_Pair]) -> bool:
-    return len(run) >= _FEWEST and sum(pair.letters for pair in run) >= _SHORTEST
+def _is_same_print(run: Sequence[_Pair]) -> bool:
+    span = 1 + max(run[-1].first_at - run[0].first_at, run[-1].second_at - run[0].second_at)
+    return len(run) >= max(_FEWEST, _DENSITY * span) and _count_letters(run) >= _SHORTEST
+
+
+def _count_letters(run: Sequence[_Pair]) -> int:
+    return sum(pair.letters for pair in run)
+
+
+def _is_at_end(run: Sequence[_Pair], first: str) -> bool:
+    """Whether the first text ends with a run, but for a cut line."""
+    return _is_cut_line(first[run[-1].first_end :].split("\n")[::-1])
+
+
+def _is_at_start(run: Sequence[_Pair], second: str) -> bool:
+    """Whether the second text begins with a run, but for a cut line."""
+    return _is_cut_line(second[: run[0].second_start].split("\n"))
+
+
+def _is_cut_line(rest: Sequence[str]) -> bool:
+    """Whether the lines at the edge of a text, of which the last belongs to a run, may be what a cut line gave."""
+    return sum(bool(line.strip()) for line in rest[:-1]) <= _SLACK_LINES and len(" ".join(rest).split()) <= _SLACK
 
 
 def _choose_joint(run: Sequence[_Pair], first: str, second: str) -> _Pair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, compute_scale, fit_size
-from visionocr.documents.print_fit import GAIN, LEAST, SMALL_TYPE, X_HEIGHT
+from visionocr.documents.print_fit import GAIN, LEAST, READABLE, SMALL_TYPE, X_HEIGHT
 from visionocr.types import Finding, RasterSpec
 
 MAX_RASTER = 64_000_000
@@ -33,7 +33,8 @@ def compute_zoom(
     size = full, max(1, min(full, math.ceil(short * wanted / 72 - 0.001)))
     max_side, max_pixels = _compute_limits(size, spec)
     side = max(fit_size(size, max_side, max_pixels))
-    if spec.split and spec.strips != 1 and max_side == spec.max_side:
+    is_whole = small_print is not None and side * small_print >= LEAST
+    if spec.split and max_side == spec.max_side and not (spec.strips == 1 or (spec.strips is None and is_whole)):
         strips = _find_strips_side(width, height, full, spec, small_print)
         if strips >= GAIN * side:
             side, max_pixels = strips, MAX_RASTER
@@ -68,4 +69,4 @@ def _find_strips_side(width: float, height: float, full: int, spec: RasterSpec, 
     if spec.strips is not None:
         return side
     # No finer than small print needs: most pages are sent as a whole.
-    return min(side, math.ceil(LEAST / (small_print or SMALL_TYPE * X_HEIGHT / long)))
+    return min(side, math.ceil(READABLE / (small_print or SMALL_TYPE * X_HEIGHT / long)))
