@@ -125,7 +125,8 @@ def compare_sizes(pages: list[Page], preset: str, side: int) -> bool:
         count = len(old.recalls)
         print(
             f"  {kind:8} {old.tokens / count:6.0f} {new.tokens / count:6.0f}"
-            f" ({100 - 100 * new.tokens / old.tokens:.0f} % fewer)   {old.recall:6.2f} {new.recall:6.2f}, worst page {-worst:+.1f}"
+            f" ({100 - 100 * new.tokens / old.tokens:.0f} % fewer)"
+            f"   {old.recall:6.2f} {new.recall:6.2f}, worst page {-worst:+.1f}"
             f"   {old.seconds / count:.3f} {new.seconds / count:.3f}",
             flush=True,
         )

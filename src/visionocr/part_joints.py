@@ -67,4 +67,5 @@ def _join_paragraphs(last: str, first: str) -> str | None:
     if any(_MARKED.match(line) for paragraph in (last, first) for line in paragraph.split("\n")):
         return None
     pages = join_pages((Block(BlockKind.TEXT, paragraph),) for paragraph in (last, first))
-    return next((page[0].text for page in pages if page and page[0].text != last), None)
+    text = next(pages)[0].text
+    return None if text == last else text

@@ -12,7 +12,7 @@ from visionocr.answers.overlap import find_limits, is_within, join_overlapping
 from visionocr.boxes import Box
 from visionocr.types import PageImage, PageRef
 
-WORDS = "empire rome frontier monarchy ancient renown valor gentle laws manners union province wealth luxury".split(" ")
+WORDS = [f"{name}{end}" for name in ("empir", "front", "monarch", "ren", "val", "law", "rom") for end in ("ia", "os")]
 
 
 def lines(start: int, stop: int, name: str = "line") -> list[str]:
