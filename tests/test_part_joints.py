@@ -75,7 +75,8 @@ def test_a_paragraph_goes_on_in_the_next_strip() -> None:
     assert join_parts(HALVES, answers(f"# A\n\n{start}", "dle of it.\n\nNext."), QUESTION)[0] == (
         f"# A\n\n{start[:-1]}dle of it.\n\nNext."
     )
-    for last, first in (("# A heading", "and text"), ("Text that goes on", "- an item"), ("It ends.", "and not")):
+    others = ((f"# {start}", "and text"), (start, "- an item"), (f"{start}dle.", "and not"), ("milk 1.20", "eggs 2.50"))
+    for last, first in others:
         assert join_parts(HALVES, answers(last, first), QUESTION)[0] == f"{last}\n\n{first}"
     plain = replace(QUESTION, task=replace(QUESTION.task, markdown=False))
     assert join_parts(HALVES, answers("one", "two"), plain)[0] == "one\ntwo"
@@ -91,9 +92,13 @@ def test_blocks_of_strips_are_joined() -> None:
 
 
 def test_an_empty_strip_leaves_no_trace() -> None:
-    """A strip without text, as a failed one is, does not part the others."""
+    """What stands before and behind a strip without text, as a failed one is, is never one paragraph."""
     images = strips((0, 0.3), (0.3, 0.6), (0.6, 1))
-    assert join_parts(images, answers("One.", "", "Three."), QUESTION) == ("One.\n\nThree.", ())
+    start = "A paragraph that has more than one line of print and does not end with its strip, but goes on"
+    assert join_parts(images, answers(start, "", "and on"), QUESTION) == (f"{start}\n\nand on", ())
+    blocks = [(Block(BlockKind.TEXT, start),), (), (Block(BlockKind.TEXT, "and on"),)]
+    known = [PageAnswer(each[0].text if each else "", (), blocks=each) for each in blocks]
+    assert join_parts(images, known, QUESTION) == (f"{start}\n\nand on", (*blocks[0], *blocks[2]))
 
 
 def places(answers: Sequence[PageAnswer]) -> list[list[float]]:

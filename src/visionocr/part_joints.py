@@ -16,6 +16,8 @@ from visionocr.types import PageImage
 
 _MARKED = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|~~~|!\[|\$\$)")
 """The beginning of a line of Markdown that is no running text."""
+_LONG = 60
+"""Characters of the last line of a paragraph that may go on: shorter lines are entries, as on a receipt."""
 
 
 def join_parts(
@@ -24,16 +26,15 @@ def join_parts(
     """The text of a page, and its blocks where all parts have some, from the answers to its images."""
     if len(answers) == 1:
         return answers[0].text, answers[0].blocks
-    read = [(image, answer) for image, answer in zip(images, answers, strict=True) if answer.text]
-    has_blocks = all(answer.blocks and write_blocks(answer.blocks, question) == answer.text for _, answer in read)
+    has_blocks = all(write_blocks(answer.blocks, question) == answer.text for answer in answers)
     if has_blocks and not any(image.overlaps for image in images):
-        blocks = tuple(block for page in join_pages(answer.blocks for _, answer in read) for block in page)
+        blocks = tuple(block for page in join_pages(answer.blocks for answer in answers) for block in page)
         return write_blocks(blocks, question), blocks
-    text, before = "", None
-    for image, answer in read:
-        follows = image.overlaps and before is not None and image.part == before.part + 1
-        text = _join(text, answer.text, overlaps=follows, markdown=question.task.markdown)
-        before = image
+    text, last = "", 0
+    for image, answer in zip(images, answers, strict=True):
+        if answer.text:
+            text = _join(text, answer.text, image, follows=image.part == last + 1, markdown=question.task.markdown)
+            last = image.part
     return text, ()
 
 
@@ -49,21 +50,24 @@ def drop_doubles(images: Sequence[PageImage], answers: Sequence[PageAnswer]) -> 
     ]
 
 
-def _join(text: str, more: str, *, overlaps: bool, markdown: bool) -> str:
+def _join(text: str, more: str, image: PageImage, *, follows: bool, markdown: bool) -> str:
+    """The text of the parts above with that of *image*; *follows*: the part just above it has a text, too."""
     if not text:
         return more
-    if overlaps and (joined := join_overlapping(text, more, markdown=markdown)) is not None:
+    if follows and image.overlaps and (joined := join_overlapping(text, more, markdown=markdown)) is not None:
         return joined
     if not markdown:
         return f"{text}\n{more}"
     before, gap, last = text.rpartition("\n\n")
     first, rest_gap, rest = more.partition("\n\n")
-    joined = _join_paragraphs(last, first)
+    joined = _join_paragraphs(last, first) if follows else None
     return f"{text}\n\n{more}" if joined is None else f"{before}{gap}{joined}{rest_gap}{rest}"
 
 
 def _join_paragraphs(last: str, first: str) -> str | None:
     """The last paragraph of a part with the first one of the next, where it goes on."""
+    if len(last.rpartition("\n")[2]) < _LONG:
+        return None
     if any(_MARKED.match(line) for paragraph in (last, first) for line in paragraph.split("\n")):
         return None
     pages = join_pages((Block(BlockKind.TEXT, paragraph),) for paragraph in (last, first))
