@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from fakes.stand_ins import QUESTION, FakeEngine, answer
 from visionocr.asking import Asker
 from visionocr.blocks import Block, BlockKind
@@ -89,6 +91,38 @@ def test_blocks_of_strips_are_joined() -> None:
     result = read(HALVES, *completions)
     assert [block.text for block in result.blocks] == ["A paragraph that goes on in the next strip."]
     assert result.text == "A paragraph that goes on in the next strip."
+
+
+def column(name: str, left: float) -> list[TextLine]:
+    """The lines of a column."""
+    return [
+        TextLine(f"{name} {word} {number}", Box(left, 0.05 + 0.045 * number, left + 0.4, 0.08 + 0.045 * number))
+        for number, word in enumerate(LINES[0].split() * 2)
+    ]
+
+
+@pytest.mark.parametrize("markdown", [True, False])
+def test_columns_are_read_one_after_the_other(markdown: bool) -> None:
+    """Where the page's lines are known, a column goes on in the next strip before the next column begins."""
+    columns = column("left", 0.05), column("right", 0.55)
+    gap = "\n\n" if markdown else "\n"
+    question = replace(QUESTION, task=replace(QUESTION.task, markdown=markdown))
+    halves = [
+        gap.join(line.text for lines in columns for line in lines if (line.box.top < 0.5) == is_upper)
+        for is_upper in (True, False)
+    ]
+    known = [line for lines in columns for line in lines]
+    assert join_parts(HALVES, answers(*halves), question, known)[0] == gap.join(line.text for line in known)
+    assert join_parts(HALVES, answers(*halves), question)[0] == gap.join(halves)
+
+
+def test_rows_are_read_strip_by_strip() -> None:
+    """A page that is read row by row, or that has one column, keeps the order of its strips."""
+    rows = sorted(column("left", 0.05) + column("right", 0.55), key=lambda line: line.box.top)
+    texts = ["\n\n".join(line.text for line in rows if (line.box.top < 0.5) == is_upper) for is_upper in (True, False)]
+    # Were it sorted by the places of its words, this would move.
+    texts[0] += f"\n\n{rows[-1].text}"
+    assert join_parts(HALVES, answers(*texts), QUESTION, rows)[0] == "\n\n".join(texts)
 
 
 def test_an_empty_strip_leaves_no_trace() -> None:

@@ -38,12 +38,12 @@ class _Pair:
     letters: int
 
 
-def join_overlapping(first: str, second: str, *, markdown: bool) -> str | None:
+def join_overlapping(first: str, second: str, *, markdown: bool) -> list[str]:
     """The texts of two parts of a page, of which the second begins with lines with which the first ends, as one.
 
     A line that the edge of a part cuts is whole in the other one, from which it is taken. Where the page has columns,
-    the end of the first part and the beginning of the second are different columns: then what is repeated is left out
-    of the second. ``None`` where nothing is repeated.
+    the end of the first part and the beginning of the second are different columns: then they stay two texts, without
+    what is repeated in the second.
     """
     tail = _find_tail(first)
     head = second[: _find_head(second)]
@@ -51,15 +51,15 @@ def join_overlapping(first: str, second: str, *, markdown: bool) -> str | None:
     shared = [run for run in runs if _is_at_end(run, first[tail:]) and _is_at_start(run, head)]
     if shared:
         pair = _choose_joint(max(shared, key=_count_letters), first[tail:], head)
-        return first[: tail + pair.first_end] + second[pair.second_end :]
+        return [first[: tail + pair.first_end] + second[pair.second_end :]]
     runs = _find_runs(first, second, markdown=markdown)
     at_start = [run for run in runs if _is_at_start(run, second)][:1]
     at_end = [run for run in runs if _is_at_end(run, first) and run not in at_start][-1:]
     for run in (*at_end, *at_start):  # from the end, so that offsets stay true
         if run[-1].second_at - run[0].second_at <= _WINDOW:
-            second = second[: run[0].second_start] + second[run[-1].second_end :].lstrip(" ")
-    gap = "\n\n" if markdown else "\n"
-    return f"{first.rstrip()}{gap}{second.strip()}" if at_start or at_end else None
+            before, after = second[: run[0].second_start], second[run[-1].second_end :]
+            second = before + after.lstrip(" \n" if before.endswith("\n") else " ")
+    return [first, second.strip()]
 
 
 def _find_head(text: str) -> int:
