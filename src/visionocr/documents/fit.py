@@ -87,17 +87,26 @@ def needs_split(size: Size, spec: RasterSpec) -> bool:
 
 
 def compute_scale(size: Size, spec: RasterSpec) -> float:
-    """The largest scale at which a picture (or its pieces) will be sent: finer detail is lost anyway."""
+    """The scale at which a picture (or its pieces) will be sent: finer detail is lost anyway.
+
+    Where its print decides over strips, that is the scale of the whole: pictures are decoded half as fine again.
+    """
     if needs_split(size, spec):
         breadth = min(size)
         return fit_size((breadth, breadth), spec.max_side, spec.max_pixels)[0] / breadth
+    return _compute_strip_scale(size, spec, (spec.strips or 1) if spec.split else 1)
+
+
+def compute_finest_scale(size: Size, spec: RasterSpec) -> float:
+    """The largest scale at which strips of a picture may be sent."""
     counts = range(1, MOST_STRIPS + 1) if spec.strips is None else (1, spec.strips)
-    return max(_compute_strip_scale(size, spec, count) for count in (counts if spec.split else (1,)))
+    return max(_compute_strip_scale(size, spec, count) for count in counts)
 
 
 def _compute_strip_scale(size: Size, spec: RasterSpec, count: int) -> float:
-    """The scale at which a picture is sent in so many strips; in one: as a whole."""
-    canvas = _pad_size((size[0], math.ceil(size[1] / count)), spec.max_aspect)
+    """The scale at which a picture is sent in so many strips, once it is turned; in one: as a whole."""
+    width, height = size[::-1] if spec.turn in {90, 270} else size
+    canvas = _pad_size((width, math.ceil(height / count)), spec.max_aspect)
     return max(fit_size(canvas, spec.max_side, spec.max_pixels)) / max(canvas)
 
 
@@ -190,9 +199,9 @@ def make_images(
 
     It is turned as *spec* says. A strip that would have to be shrunk is cut at its emptiest lines; any other is padded
     with white. A page with small print is cut into strips, one with large print shrunk, where *spec* says so.
-    *full_colour* keeps the resolution of colour. A page is blank when all its parts are, a picture to be
-    described only when it is of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer
-    about it could be true.
+    *full_colour* keeps the resolution of colour. A page is blank when all its parts are, a picture to be described only
+    when it is of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer about it could
+    be true.
     """
     has_text = evidence is not None and evidence.is_layer_trusted
     blank = may_be_blank(spec, findings) and not has_text and (spec.split or is_even(picture))
@@ -206,7 +215,7 @@ def make_images(
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
         findings = (*findings, cut)
-    elif (count := count_pieces(picture.size, spec, evidence)) > 1:
+    elif (count := count_pieces(picture.size, replace(spec, turn=0), evidence)) > 1:
         pieces = cut_strips(picture, count, x_height)
         findings = (*findings, adjustment(f"the page was cut into {len(pieces)} strips for its small print"))
     result = []

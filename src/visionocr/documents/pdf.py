@@ -86,20 +86,19 @@ class PdfFile:
             remarks = (*remarks, *self._find_hidden_content(sheet))
             width, height = float(sheet.rect.width), float(sheet.rect.height)
             zoom, limits = compute_zoom(width, height, spec)
-            remarks = (*remarks, *limits)
             scan = self._find_scan(sheet)
             if scan is not None:
                 side = round(zoom * max(width, height))
                 scan_spec = replace(spec, max_side=min(spec.max_side, side))
                 look = _look_at_scan(_read_text_layer(sheet), spec) if spec.find_evidence else None
-                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks), look)
+                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks, *limits), look)
                 if whole is not None:
                     self._clear_store(1)
                     return whole
             recording = record(sheet)
             layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
             if layer is not None and spec.strips is None:
-                zoom, _ = compute_zoom(width, height, spec, measure_small_type(layer))
+                zoom, limits = compute_zoom(width, height, spec, measure_small_type(layer))
             pixmap, incomplete = draw(recording, zoom)
             incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
@@ -115,7 +114,7 @@ class PdfFile:
         evidence = None
         if layer is not None:
             evidence = find_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
-        result = make_images(picture, page, spec, (*damage, *remarks), evidence=evidence)
+        result = make_images(picture, page, spec, (*damage, *remarks, *limits), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             return tuple(replace(image, blank=False) for image in result)
         return result

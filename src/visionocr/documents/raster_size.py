@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, compute_scale, fit_size
+from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, compute_finest_scale, fit_size
 from visionocr.documents.print_fit import GAIN, LEAST, READABLE, SMALL_TYPE, X_HEIGHT
 from visionocr.types import Finding, RasterSpec
 
@@ -65,7 +65,7 @@ def _find_strips_side(width: float, height: float, full: int, spec: RasterSpec, 
     """The long side in pixels of a page that may be cut into strips; *full*: at the finest useful resolution."""
     long = max(width, height)
     size = max(1, round(width * full / long)), max(1, round(height * full / long))
-    side = math.floor(full * compute_scale(size, spec))
+    side = math.floor(full * compute_finest_scale(size, spec))
     if spec.strips is not None:
         return side
     # No finer than small print needs: most pages are sent as a whole.

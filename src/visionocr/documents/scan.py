@@ -203,7 +203,7 @@ def load_scan(
             evidence = find_evidence(_decode_coarsely(scan, page.document)) if fits and find_evidence else None
             if not (fits and is_sent_whole(image.size, spec, evidence)):
                 picture = convert(image, lambda size: compute_scale(size, spec))
-                if find_evidence and not evidence:
+                if find_evidence is not None and evidence is None:
                     evidence = find_evidence(picture)
                 return make_images(picture, page, spec, findings, full_colour=False, evidence=evidence)
         blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document, spec)
