@@ -14,7 +14,7 @@ from visionocr.boxes import turn_box
 from visionocr.documents.content import Content
 from visionocr.documents.pdf import PdfFile
 from visionocr.documents.picture import PictureFile
-from visionocr.documents.print_fit import ENOUGH, LEAST, LEAST_SIDE, count_strips, shrink_to_print
+from visionocr.documents.print_fit import ENOUGH, LEAST, LEAST_SIDE, count_strips, limit_side
 from visionocr.documents.strips import cut_strips, find_emptiest
 from visionocr.types import PageImage, PageRef, RasterSpec
 
@@ -104,21 +104,35 @@ def test_pages_of_unknown_print_keep_their_size() -> None:
     assert sides(load(print_of(20), 1800, **AUTO | {"find_evidence": False})) == [1800]
 
 
-def test_the_reduction_is_told() -> None:
+@pytest.mark.parametrize("form", ["text layer", "scan"])
+def test_the_reduction_is_told(form: str) -> None:
     """An image tells how much smaller it is than it could be."""
-    (image,) = load(print_of(16), 2000, **AUTO)
+    data = print_of(16)
+    (image,) = load(data if form == "text layer" else as_picture_pdf(scan_of(data, "JPEG")), 2000, **AUTO)
+    assert max(image.width, image.height) < 1200
     assert image.reduction == pytest.approx(max(image.width, image.height) / 2000, abs=0.001)
+
+
+def test_a_layer_that_is_not_believed_does_not_tell_the_size() -> None:
+    """A page whose text layer says large print, but shows small print or none of it, is sent as what is seen needs."""
+    hidden = write_lines(new_page(), fontsize=20, color=(1, 1, 1))
+    hidden.insert_image(hidden.rect, stream=scan_of(print_of(8), "JPEG"), overlay=False)
+    beside = write_lines(new_page(), lines=8, fontsize=20)
+    beside.insert_image((0, 300, 595, 842), stream=scan_of(print_of(8), "JPEG"), keep_proportion=False)
+    for page in (hidden, beside):
+        (image,) = load(as_pdf(page), 2000, **AUTO)
+        assert max(image.width, image.height) > 1500
 
 
 def test_print_is_never_enlarged_nor_shrunk_too_far() -> None:
     """Print that is small stays as it is, and no print makes a page smaller than its least side."""
     spec = RasterSpec(2000, fit_print=True)
     for x_height in (1.0, ENOUGH, None):
-        assert shrink_to_print(spec, 2000, x_height) == spec
-    assert shrink_to_print(spec, 2000, 2 * ENOUGH).max_side == 1000
-    assert shrink_to_print(spec, 2000, 100.0).max_side == LEAST_SIDE
-    assert shrink_to_print(spec, 500, 100.0).max_side == 500
-    assert shrink_to_print(RasterSpec(2000), 2000, 100.0).max_side == 2000
+        assert limit_side(spec, 2000, x_height) == 2000
+    assert limit_side(spec, 2000, 2 * ENOUGH) == 1000
+    assert limit_side(spec, 2000, 100.0) == LEAST_SIDE
+    assert limit_side(spec, 500, 100.0) == 500
+    assert limit_side(RasterSpec(2000), 2000, 100.0) == 2000
 
 
 # --- strips -----------------------------------------------------------------------------------------------

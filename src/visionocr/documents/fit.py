@@ -11,7 +11,7 @@ from visionocr.documents import images
 from visionocr.documents.blank import is_blank, is_even
 from visionocr.documents.damage import is_incomplete
 from visionocr.documents.images import Picture, Size
-from visionocr.documents.print_fit import MOST_STRIPS, count_strips, shrink_to_print
+from visionocr.documents.print_fit import MOST_STRIPS, count_strips, limit_side
 from visionocr.documents.strips import Piece, cut_strips, find_emptiest
 from visionocr.errors import DocumentError
 from visionocr.evidence import Evidence
@@ -126,7 +126,8 @@ def is_sent_whole(size: Size, spec: RasterSpec, evidence: Evidence | None) -> bo
 def fit_spec(size: Size, spec: RasterSpec, x_height: float | None) -> RasterSpec:
     """*spec* with no more pixels than the print of a picture needs; *x_height* is that of its small print."""
     inner, outer = compute_layout(size, spec)
-    return shrink_to_print(spec, max(outer), x_height and x_height * max(inner) / max(size))
+    side = limit_side(spec, max(outer), x_height and x_height * max(inner) / max(size))
+    return replace(spec, max_side=side) if side < max(outer) else spec
 
 
 def _find_x_height(size: Size, evidence: Evidence | None) -> float | None:

@@ -76,8 +76,12 @@ class PdfFile:
             # Older versions of MuPDF believe it, and every one of two thousand million pages would fail.
             raise DocumentError(f"{self._name} is damaged: it claims to have {self.pages} pages")
 
-    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
-        """The images of one page; raises ``DocumentError`` when it cannot be drawn."""
+    def load(self, page: PageRef, spec: RasterSpec, *, by_layer: bool = True) -> tuple[PageImage, ...]:
+        """The images of one page; raises ``DocumentError`` when it cannot be drawn.
+
+        *by_layer*: draw it in the size that the print of its text layer needs. Where the page turns out to have smaller
+        print, or the layer is not believed, it is drawn again.
+        """
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{self._name} has no page {page.number}")
         _mupdf.TOOLS.reset_mupdf_warnings()
@@ -97,8 +101,11 @@ class PdfFile:
                     return whole
             recording = record(sheet)
             layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
-            if layer is not None and spec.strips is None:
-                zoom, limits = compute_zoom(width, height, spec, measure_small_type(layer))
+            small = measure_small_type(layer) if layer is not None and spec.needs_print and by_layer else None
+            largest = zoom
+            if small is not None:
+                zoom, limits = compute_zoom(width, height, spec, small)
+                largest, _ = compute_zoom(width, height, replace(spec, strips=1))
             pixmap, incomplete = draw(recording, zoom)
             incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
@@ -114,10 +121,12 @@ class PdfFile:
         evidence = None
         if layer is not None:
             evidence = find_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
+            if small is not None and zoom < largest and evidence.small_print != small:
+                return self.load(page, spec, by_layer=False)
         result = make_images(picture, page, spec, (*damage, *remarks, *limits), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
-            return tuple(replace(image, blank=False) for image in result)
-        return result
+            result = tuple(replace(image, blank=False) for image in result)
+        return tuple(replace(image, reduction=image.reduction * min(1.0, zoom / largest)) for image in result)
 
     @property
     def document(self) -> Any:

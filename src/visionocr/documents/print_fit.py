@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from visionocr.types import RasterSpec
 
@@ -21,6 +20,9 @@ READABLE = 5.0
 """x-height in pixels that strips are to have: the same measurement."""
 USELESS = 3.0
 """x-height in pixels below which strips do not help either: the same measurement."""
+TOLERANCE = 1.05
+"""How many times as large as enough print is at least, before a page is shrunk: less saves nothing worth a loss of
+sharpness."""
 LEAST_SIDE = 800
 """Pixels: no page is sent smaller than that because its print is large. The notes under slides are half as large as
 the rest, and a few words of a page may be any size."""
@@ -34,14 +36,14 @@ X_HEIGHT = 0.45
 """Height of small letters as a share of the size of type: 0.45 in Times, 0.52 in Helvetica."""
 
 
-def shrink_to_print(spec: RasterSpec, long_side: int, x_height: float | None) -> RasterSpec:
-    """*spec* with no more pixels than the print needs in a picture that would be sent with this *long_side*.
+def limit_side(spec: RasterSpec, long_side: int, x_height: float | None) -> int:
+    """The long side that the print of a picture needs, which would else be sent with *long_side* pixels.
 
     *x_height*: of its small print, in pixels of that picture; ``None``: not known.
     """
-    if not spec.fit_print or x_height is None or x_height <= ENOUGH:
-        return spec
-    return replace(spec, max_side=min(long_side, max(LEAST_SIDE, round(long_side * ENOUGH / x_height))))
+    if not spec.fit_print or x_height is None or x_height <= TOLERANCE * ENOUGH:
+        return long_side
+    return min(long_side, max(LEAST_SIDE, round(long_side * ENOUGH / x_height)))
 
 
 def count_strips(spec: RasterSpec, x_height: float | None, measure_scale: Callable[[int], float]) -> int:

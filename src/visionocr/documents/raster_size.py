@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from visionocr.documents.fit import MAX_DPI, MAX_PARTS, PIECE_ASPECT, adjustment, compute_finest_scale, fit_size
-from visionocr.documents.print_fit import GAIN, LEAST, READABLE, SMALL_TYPE, X_HEIGHT
+from visionocr.documents.print_fit import GAIN, LEAST, READABLE, SMALL_TYPE, X_HEIGHT, limit_side
 from visionocr.types import Finding, RasterSpec
 
 MAX_RASTER = 64_000_000
@@ -21,8 +21,8 @@ def compute_zoom(
 ) -> tuple[float, tuple[Finding, ...]]:
     """The factor from points to pixels at which the raster's long side is exactly as long as it may be.
 
-    A page that may be cut into strips is drawn as they need it. *small_print*: the x-height of its small print as a
-    share of its longer side, where it is known.
+    A page that may be cut into strips is drawn as they need it, one with large print as it will be sent. *small_print*:
+    the x-height of its small print as a share of its longer side, where it is known.
     """
     if not (0 < width < math.inf and 0 < height < math.inf):
         raise ValueError("its size is invalid")
@@ -38,6 +38,8 @@ def compute_zoom(
         strips = _find_strips_side(width, height, full, spec, small_print)
         if strips >= GAIN * side:
             side, max_pixels = strips, MAX_RASTER
+    if max_side == spec.max_side and small_print is not None:
+        side = limit_side(spec, side, side * small_print)
     while side > 1 and side * math.ceil(side * short / long - 0.001) > max_pixels:
         side -= 1  # the renderer rounds up
     zoom = side / long
