@@ -414,5 +414,5 @@ def test_words_stand_for_numbers(tmp_path: Path, name: str, word: str, value: in
     config.write_text(f"{name} = 8" if name == "strips" else f"{name} = 800")
     assert getattr(load_settings(config=config, environment={f"VISIONOCR_{name.upper()}": word}), name) == value
     assert getattr(load_settings({name: word}, config=config, environment={}), name) == value
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="'many' is neither a whole number nor auto"):
         load_settings({name: "many"}, environment={})

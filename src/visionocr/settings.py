@@ -255,6 +255,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     words = metadata.get("words", {})
     if isinstance(value, str) and value in words:
         return words[value]
+    if words and isinstance(value, str) and isinstance(_parse(value, kind), str):
+        raise ConfigurationError(f"{where} is neither a whole number nor {' nor '.join(words)}")
     if isinstance(kind, EnumType) and type(value) is int:
         value = str(value)  # a config file may have a number without quotes
     result = convert(_parse(value, kind) if isinstance(value, str) else value, kind, where)
