@@ -1,7 +1,7 @@
 """Order of the text of pages that are read in strips, without any reading: characters out of place.
 
-The pages are those of ``layouts.py``. The answer to a strip is what the layout rules make of the lines in it. The joined
-text is compared with what they make of the whole page: once where the page's lines are known, from a text layer or a
+The pages are those of ``layouts.py``. The answer to a strip is what the layout rules make of the lines in it. The text
+joined of them is compared with what they make of the whole page: once where the lines are known, from a text layer or a
 second reader, and once where they are not.
 """
 
