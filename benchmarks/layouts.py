@@ -6,9 +6,10 @@ the truth. The words are made up, so that no two lines of a page are alike.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,19 @@ def boxes(sheet: Sheet) -> list[Line]:
         left, top, right, bottom = (float(round(edge * SCALE)) for edge in (left, top, right, bottom))
         found.append(Line(left, top, right, bottom, item.text, chance.uniform(0.97, 1)))
     return sorted(found, key=lambda line: (line.top, line.left))
+
+
+def skewed(lines: Sequence[Line], degrees: float) -> list[Line]:
+    """The lines on a sheet that was put in askew: an engine gives upright boxes around them."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    found = []
+    for line in lines:
+        corners = [(x, y) for x in (line.left, line.right) for y in (line.top, line.bottom)]
+        # The sheet's own width and height keep what is turned within a larger one.
+        across = [x * cos - y * sin + HEIGHT for x, y in corners] if degrees else [x for x, _ in corners]
+        down = [x * sin + y * cos + WIDTH for x, y in corners] if degrees else [y for _, y in corners]
+        found.append(replace(line, left=min(across), right=max(across), top=min(down), bottom=max(down)))
+    return found
 
 
 def draw(sheet: Sheet, path: Path) -> None:

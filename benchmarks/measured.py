@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+UNCHECKED = {"VISIONOCR_TEXT_LAYER": "ignore", "VISIONOCR_CROSS_CHECK": "off"}
+"""The environment of runs in which a server's answers are not what stands on the pages: each would be asked again."""
 
 # A process begins with the peak of the one that forked it, so a small one stands between. Where there is /proc it
 # adds up what the command and its children hold at the same time; elsewhere the largest of them has to do.
@@ -51,12 +56,13 @@ class Measured:
     """Seconds of processor time."""
 
 
-def measure(*arguments: str) -> Measured:
-    """Run visionocr with *arguments*; its standard output is thrown away."""
-    return measure_program(sys.executable, "-m", "visionocr", *arguments)
+def measure(*arguments: str, environment: Mapping[str, str] | None = None) -> Measured:
+    """Run visionocr with *arguments* and further variables in its environment; its standard output is thrown away."""
+    return measure_program(sys.executable, "-m", "visionocr", *arguments, environment=environment)
 
 
-def measure_program(*program: str) -> Measured:
+def measure_program(*program: str, environment: Mapping[str, str] | None = None) -> Measured:
     """Run any program; its standard output is thrown away."""
     command = [sys.executable, "-c", _LAUNCHER, *program]
-    return Measured(*json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})})
+    return Measured(*json.loads(ran.stdout))

@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--side", default="2048", help="pixels of the long side")
     options = parser.parse_args()
     peaks = []
-    with tempfile.TemporaryDirectory() as folder, QuickServer() as server:
+    with tempfile.TemporaryDirectory() as folder, QuickServer(documents.ANSWER) as server:
         for pages in (options.short, options.long):
             document = documents.born_digital(Path(folder) / f"{pages}.pdf", pages)
             command = [

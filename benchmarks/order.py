@@ -2,7 +2,8 @@
 
 The pages are those of ``layouts.py``, with boxes as an OCR engine finds them. What the layout rules make of the boxes
 is compared with the text in the order in which it was set: all errors are errors of order. One seed is for working on
-the rules, another is held out; for each layout the mean and the worst page are printed.
+the rules, another is held out; for each layout the mean and the worst page are printed. With ``--skew`` the pages are
+skewed by so many degrees.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from statistics import mean
 
 from layout_text import page_text
-from layouts import LAYOUTS, Sheet, boxes, draw, make
+from layouts import LAYOUTS, Sheet, boxes, draw, make, skewed
 
 SEEDS = ("development", "unseen")
 BULLETS = str.maketrans("•–", "--")
@@ -40,10 +41,10 @@ def edits(one: str, other: str) -> int:
     return distance if one else len(other)
 
 
-def score(sheet: Sheet) -> float:
-    """Character errors of a page, in percent of its characters."""
+def score(sheet: Sheet, skew: float = 0.0) -> float:
+    """Character errors of a page that is skewed by so many degrees, in percent of its characters."""
     truth = " ".join(item.text for item in sheet.prints).translate(BULLETS)
-    found = " ".join(page_text(boxes(sheet), markdown=False).split()).translate(BULLETS)
+    found = " ".join(page_text(skewed(boxes(sheet), skew), markdown=False).split()).translate(BULLETS)
     return 100 * edits(truth, found) / len(truth)
 
 
@@ -52,6 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=20, help="of each layout and seed")
     parser.add_argument("--seeds", nargs="*", default=SEEDS)
+    parser.add_argument("--skew", type=float, default=0.0, help="degrees clockwise")
     parser.add_argument("--draw", type=Path, help="a folder for the pages as PDFs, named by their errors")
     options = parser.parse_args()
     print(f"{'':24}" + "".join(f"{seed:>16} {'worst':>6}" for seed in options.seeds))
@@ -61,7 +63,7 @@ def main() -> int:
         row = f"{layout.__name__:24}"
         for seed in options.seeds:
             sheets = [make(layout, f"{seed} {number}") for number in range(options.pages)]
-            scores = [score(sheet) for sheet in sheets]
+            scores = [score(sheet, options.skew) for sheet in sheets]
             overall[seed] += scores
             row += f"{mean(scores):16.1f} {max(scores):6.1f}"
             for number, sheet in enumerate(sheets if options.draw else ()):

@@ -14,10 +14,6 @@ import time
 import urllib.request
 from typing import Any
 
-TEXT = (
-    "The committee met on the third of May to examine the accounts of the previous year. It was agreed that the costs "
-    "of the new building had risen more quickly than anyone expected, and that a further report would be needed."
-)
 TOKENS = 60
 """Of the prompt's text; a picture has 1,000 more."""
 FIXED: dict[str, Any] = {
@@ -35,15 +31,18 @@ FIXED: dict[str, Any] = {
     "/api/extra/generate/check": {"results": [{"text": ""}]},
     "/api/extra/abort": {"success": True},
 }
-RESULT = {"text": TEXT, "finish_reason": "stop", "prompt_tokens": TOKENS + 1000, "completion_tokens": 50}
+RESULT = {"finish_reason": "stop", "prompt_tokens": TOKENS + 1000, "completion_tokens": 50}
 
 
 class QuickServer:
-    """The server, and what it counted. ``service`` is the time in seconds that an answer takes, one after the other."""
+    """The server, and what it counted.
 
-    def __init__(self, service: float = 0.0) -> None:
+    *text* answers every request. ``service`` is the time in seconds that an answer takes, one after the other.
+    """
+
+    def __init__(self, text: str, service: float = 0.0) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(service)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, str(service), text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
@@ -71,7 +70,7 @@ class _Counts:
         self.answers = 0
 
 
-def serve(service: float) -> None:
+def serve(service: float, text: str) -> None:
     """Be the server."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listener.getsockname()[1], flush=True)
@@ -79,10 +78,10 @@ def serve(service: float) -> None:
     threading.Thread(target=lambda: sys.stdin.read() or sys.exit(), daemon=True)
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_answer, args=(connection, service, lock, counts), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, service, text, lock, counts), daemon=True).start()
 
 
-def _answer(connection: socket.socket, service: float, lock: threading.Lock, counts: _Counts) -> None:
+def _answer(connection: socket.socket, service: float, text: str, lock: threading.Lock, counts: _Counts) -> None:
     with connection:
         data = bytearray()
         while b"\r\n\r\n" not in data:
@@ -103,7 +102,7 @@ def _answer(connection: socket.socket, service: float, lock: threading.Lock, cou
                 counts.first = counts.first or started
                 counts.last = time.time()
                 counts.busy += counts.last - started
-            reply: Any = {"results": [RESULT]}
+            reply: Any = {"results": [{"text": text, **RESULT}]}
         elif path == "/stats":
             reply = vars(counts).copy()
             counts.__init__()  # type: ignore[misc]
@@ -118,4 +117,4 @@ def _answer(connection: socket.socket, service: float, lock: threading.Lock, cou
 
 
 if __name__ == "__main__":
-    serve(float(sys.argv[1]))
+    serve(float(sys.argv[1]), sys.argv[2])

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import tiny_vlm
 from fakes.koboldcpp import FakeKoboldCpp
 from fakes.pictures import make_pdf
+from measured import UNCHECKED
 
 MARK = "SIGNALS_BENCHMARK"
 LIMIT = 2.0
@@ -121,6 +122,7 @@ def main() -> int:
     options = parser.parse_args()
     chance = random.Random(options.seed)
     fifth = options.signals // 5
+    os.environ.update(UNCHECKED)  # the weights of llama.cpp's model are random
     with tempfile.TemporaryDirectory() as name, FakeKoboldCpp(service_seconds=0.03) as server:
         folder = Path(name)
         long = make_pdf(folder / "long.pdf", pages=40)

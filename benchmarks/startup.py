@@ -44,7 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         document = documents.born_digital(Path(folder) / "a.pdf", options.pages)
         for _ in range(options.rounds):
-            with QuickServer() as server:
+            with QuickServer(documents.ANSWER) as server:
                 command = [*PROGRAM, "pdf", str(document), "--api-url", server.url, "--max-side", "1024", "-q"]
                 begun = time.time()
                 with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:

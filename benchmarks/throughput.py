@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     bare, one, two, auto = [], [], [], []
-    with tempfile.TemporaryDirectory() as folder, QuickServer() as server:
+    with tempfile.TemporaryDirectory() as folder, QuickServer(documents.ANSWER) as server:
         document = documents.born_digital(Path(folder) / "a.pdf", options.pages)
 
         def ours(*arguments: str) -> float:

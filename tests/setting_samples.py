@@ -45,6 +45,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "join_pages": ("true", True),
     "boxes": ("true", True),
     "page_breaks": ("rule", PageBreaks.RULE),
+    "front_matter": ("true", True),
+    "replace_layer": ("true", True),
     "strict": ("true", True),
     "local_model": ("small", LocalModel.SMALL),
     "gguf": ("model.gguf", "model.gguf"),

@@ -161,6 +161,34 @@ def test_results_are_yielded_before_a_server_error() -> None:
     assert engine.cancelled.is_set()
 
 
+def test_no_page_is_missing_in_front_of_a_finished_one() -> None:
+    """Pages that a dying server left unanswered are failed where a finished page follows, and left out at the end."""
+    engine = FakeEngine(slots=4)
+    fourth_done = threading.Event()
+    for number in (2, 3, 5):
+        engine.says[number] = [ServerUnreachable("gone")]
+
+    def order(request: Request) -> None:
+        if request.prompt.images[0].page.number != 4:
+            fourth_done.wait(PATIENCE)
+
+    def note(event: Event) -> None:
+        if isinstance(event, Answered) and event.result.page.number == 4:
+            fourth_done.set()
+
+    engine.before = order
+    results: list[PageResult] = []
+    asker = Asker(engine, QUESTION, max_asks=1)
+    with pytest.raises(ServerUnreachable):
+        collect(Reader(FakeSource(5), engine, asker, SPEC, observer=note).results(), results)
+    assert [(result.page.number, result.status) for result in results] == [
+        (1, Status.OK),
+        (2, Status.FAILED),
+        (3, Status.FAILED),
+        (4, Status.OK),
+    ]
+
+
 def test_leaving_early_cancels_the_engine_and_closes_the_source() -> None:
     """Closing the iterator cancels the engine and closes the source."""
     engine, source = FakeEngine(), FakeSource(50)

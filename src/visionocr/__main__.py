@@ -10,7 +10,7 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # until the command handles signals itself
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # until the command handles signals itself
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(130))

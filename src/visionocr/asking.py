@@ -9,11 +9,10 @@ from visionocr.answers.clean import Cleaned, clean
 from visionocr.answers.compare import Comparison
 from visionocr.answers.judge import judge, status_of
 from visionocr.answers.split import split_by_marks
-from visionocr.boxes import PageSize
 from visionocr.checking import Checker, PageCheck, describe_layer
 from visionocr.errors import AnswerUnusable, RequestRefused, RequestTooLarge
 from visionocr.evidence import Reference, Source
-from visionocr.loaded import Loaded, unreadable
+from visionocr.loaded import Loaded, size_of, unreadable
 from visionocr.page_answer import (
     PageAnswer,
     add_costs,
@@ -208,6 +207,10 @@ class Asker:
             removed=cleaned.removed,
             may_describe=self._question.may_describe,
         )
+        form = self._question.form
+        if form is not None and status_of(findings) is not Status.FAILED:
+            text, more = form.judge(text, is_cut=completion.finish_reason is FinishReason.LENGTH)
+            findings = (*findings, *more)
         comparison = Comparison()
         if check is not None and status_of(findings) is not Status.FAILED:
             own = None
@@ -250,11 +253,8 @@ class Asker:
         """The result with the page's size and lines, where an output needs them."""
         if not self._checker.keeps_lines:
             return result
-        image = loaded.images[0]
-        size = PageSize(image.width, image.height)
-        if image.evidence is not None:
-            size = PageSize(image.evidence.width, image.evidence.height, image.evidence.dpi)
-        return replace(result, size=size, lines=result.lines or (check.find_lines() if check is not None else ()))
+        lines = result.lines or (check.find_lines() if check is not None else ())
+        return replace(result, size=size_of(loaded.images[0]), lines=lines)
 
     def _without_request(self, loaded: Loaded) -> PageResult | None:
         """The result of a page for which there is nothing to ask."""

@@ -65,5 +65,7 @@ class Block:
     ``None``: unknown."""
     language: str = ""
     """Of code, where the answer names it, such as ``python`` or ``mermaid``."""
+    path: str = ""
+    """Of a picture that was cut out of the page: the name of its file, in an output the path to it."""
     is_cut: bool = False
     """The answer ended, or was damaged, inside this block."""

@@ -79,3 +79,29 @@ class CrossCheck(StrEnum):
     AUTO = "auto"
     OFF = "off"
     ON = "on"
+
+
+class Existing(StrEnum):
+    """What becomes of a caption that is there already."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+    APPEND = "append"
+
+
+class MetadataPlace(StrEnum):
+    """Where captions are written as metadata."""
+
+    XMP = "xmp"
+    """Into the picture file itself."""
+    SIDECAR = "sidecar"
+    """To an XMP file beside it."""
+
+
+class DataSet(StrEnum):
+    """Who reads captions for training."""
+
+    KOHYA = "kohya"
+    """Kohya's sd-scripts and programs around them: a text file of tags beside each picture."""
+    IMAGEFOLDER = "imagefolder"
+    """The loader of that name in Hugging Face's datasets: ``metadata.jsonl`` beside or above the pictures."""

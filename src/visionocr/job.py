@@ -9,17 +9,18 @@ from typing import Any
 
 from visionocr import vision_check
 from visionocr.asking import Asker
-from visionocr.checking import Checks, open_checker
+from visionocr.checking import Checker, Checks, open_checker
 from visionocr.choices import CrossCheck, Rotate, TextLayer
 from visionocr.engines import local
 from visionocr.engines.choose import VISION_HINT, open_engine
 from visionocr.engines.connect import servers_of, together
 from visionocr.errors import ConfigurationError, ServerRefused
+from visionocr.extras import install_hint
 from visionocr.prompting import budget, placeholders
 from visionocr.prompting.library import Library
 from visionocr.prompting.presets import Match
 from visionocr.prompting.render import Question
-from visionocr.reader import Reader
+from visionocr.reader import PageAsker, Reader
 from visionocr.server_info import log_server, warn_of_guess, warn_of_shrinking
 from visionocr.settings import Settings
 from visionocr.stop import Stop
@@ -108,7 +109,7 @@ class Job:
             reader = Reader(
                 source,
                 self.engine,
-                Asker(self.engine, self.question, max_asks=self.max_asks, checker=checker, observer=self.observer),
+                self.make_asker(checker),
                 self.plan.spec,
                 batch=self.plan.batch,
                 reserve=checker.waiting,
@@ -118,6 +119,10 @@ class Job:
                 stop=self.stop,
             )
             yield from reader.results()
+
+    def make_asker(self, checker: Checker | None = None) -> PageAsker:
+        """What turns loaded pages into results. *checker*: what weighs answers against their pages."""
+        return Asker(self.engine, self.question, max_asks=self.max_asks, checker=checker, observer=self.observer)
 
     def close(self) -> None:
         """Give the engine back."""
@@ -244,16 +249,12 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
 def _complete_spec(spec: RasterSpec, settings: Settings, question: Question) -> RasterSpec:
     """What is wanted of the pages' rasters besides their size."""
     turn = 0 if settings.rotate in {Rotate.AUTO, Rotate.OFF} else int(settings.rotate)
+    find_blank, reads = spec.find_blank and not settings.keep_blank, question.is_transcription
     is_free = settings.max_side is None and settings.dpi is None
-    may_cut = is_free and question.is_transcription and question.preset is not _LOCAL_PRESET
-    return replace(
-        spec,
-        find_blank=spec.find_blank and not settings.keep_blank,
-        find_evidence=question.is_transcription,
-        fit_print=is_free and not question.task.caption and budget.grows_with_picture(question.preset.image),
-        strips=1 if question.task.caption else settings.strips or (None if may_cut else 1),
-        turn=turn,
-    )
+    fit_print = is_free and not question.task.caption and budget.grows_with_picture(question.preset.image)
+    strips = settings.strips or (None if is_free and reads and question.preset is not _LOCAL_PRESET else 1)
+    strips = 1 if question.task.caption else strips
+    return replace(spec, find_blank=find_blank, find_evidence=reads, fit_print=fit_print, strips=strips, turn=turn)
 
 
 def choose_checks(settings: Settings, question: Question) -> Checks:
@@ -277,7 +278,7 @@ def _require_places(settings: Settings, question: Question) -> CrossCheck:
     if not (settings.text_layer is TextLayer.USE or question.has_boxes):
         raise ConfigurationError(
             f"nothing tells where words stand on the page, which --format {settings.format} needs",
-            'Install the second reader: pip install "visionocr[local]", or use --boxes with a model that gives places.',
+            f"Use --boxes with a model that gives places. {install_hint('local', 'To install the second reader')}",
         )
     return CrossCheck.OFF
 

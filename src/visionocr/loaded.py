@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from visionocr.boxes import PageSize
 from visionocr.errors import DocumentError
 from visionocr.types import Finding, FindingKind, PageImage, PageRef, PageResult, Severity, Status
 
@@ -17,6 +18,12 @@ class Loaded:
     error: DocumentError | None = None
     known: PageResult | None = None
     """Its result from an earlier run."""
+
+
+def size_of(image: PageImage) -> PageSize:
+    """The size of the page that an image shows."""
+    evidence = image.evidence
+    return PageSize(evidence.width, evidence.height, evidence.dpi) if evidence else PageSize(image.width, image.height)
 
 
 def unreadable(page: PageRef, error: DocumentError) -> PageResult:

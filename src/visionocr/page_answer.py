@@ -43,8 +43,8 @@ def make_failure(message: str) -> PageAnswer:
     return PageAnswer("", (Finding(FindingKind.SERVER, message, Severity.FAILED),))
 
 
-def add_earlier(result: PageResult, earlier: Sequence[PageAnswer]) -> PageResult:
-    """*result* with the cost of answers that were given up before."""
+def add_earlier(result: PageResult, earlier: Sequence[PageAnswer | PageResult]) -> PageResult:
+    """*result* with the cost of answers that were given up before, or that are about something else."""
     return replace(
         result,
         asks=result.asks + sum(answer.asks for answer in earlier),

@@ -219,20 +219,33 @@ class Reader:
             raise Interrupted("stopped") from None
 
     def _finish_after(self, failed: _Group, error: ServerError) -> Iterator[PageResult]:
-        """The rest after the engine failed on a group: its pages as failed, finished results, the error."""
+        """The rest after the engine failed on a group: its pages as failed, finished results, the error.
+
+        Pages that were not answered, and have a finished one behind them, are failed too: outputs show the gap. Those
+        at the end are no results of this run. A repeated command will ask for both.
+        """
         self._engine.cancel()
-        for page in failed.pages:
-            finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)
-            result = PageResult(page, "", Status.FAILED, (finding,), server=self._engine.server.url)
-            self._observer(Answered(result))
-            yield result
+        unanswered: list[PageRef] = []
+        yield from self._fail(failed.pages, error)
         self._ended = True
         while self._window:
             group = self._window[0]
             self._wait(group)
             self._window.popleft()
             try:
-                yield from group.results.result()
+                results = group.results.result()
             except (ServerError, Interrupted):
-                continue  # not asked: not part of this run's results. A repeated command will ask for them.
+                unanswered += group.pages
+                continue
+            if results:
+                yield from self._fail(unanswered, error)
+                unanswered.clear()
+            yield from results
         raise error
+
+    def _fail(self, pages: Sequence[PageRef], error: ServerError) -> Iterator[PageResult]:
+        for page in pages:
+            finding = Finding(FindingKind.SERVER, error.message, Severity.FAILED)
+            result = PageResult(page, "", Status.FAILED, (finding,), server=self._engine.server.url)
+            self._observer(Answered(result))
+            yield result

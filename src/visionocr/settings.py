@@ -130,6 +130,12 @@ class Settings:
     join_pages: bool = _setting(False, "Join paragraphs and tables that go on over the end of a page.")
     boxes: bool = _setting(False, "Ask for the place of everything on the page, where the model's preset can.")
     page_breaks: PageBreaks | None = _setting(None, "How to mark page breaks in Markdown and text.")
+    front_matter: bool = _setting(
+        False, "Begin Markdown files with source, pages, model, date and status as YAML, as Obsidian reads them."
+    )
+    replace_layer: bool = _setting(
+        False, "With -f pdf: replace the invisible text that another program put on scans. Visible text stays."
+    )
     strict: bool = _setting(False, "Exit with code 7 for suspect pages, too.")
     local_model: LocalModel = _setting(LocalModel.AUTO, "Model of the embedded engine.")
     gguf: str | None = _setting(None, "Model to run without a server (needs --mmproj).")

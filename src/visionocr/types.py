@@ -71,6 +71,8 @@ class FindingKind(StrEnum):
     """The document is damaged; the readable part was read."""
     LOW_CONFIDENCE = "low-confidence"
     """The embedded engine reports a low confidence."""
+    NOISE = "noise"
+    """The embedded engine left out what looks like halftone or specks and not like print."""
     MISSING_TEXT = "missing-text"
     """Lines of the page are not in the answer."""
     ADDED_TEXT = "added-text"
@@ -95,8 +97,14 @@ class FindingKind(StrEnum):
     """The pages of a document give different values, or repeat the same items."""
     NOT_ON_PAGE = "not-on-page"
     """A value of a record stands nowhere on the page."""
+    FIGURE = "figure"
+    """A picture on the page could not be cut out or described."""
     CHECK = "check"
     """Values of a record contradict each other, or cannot be right: sums, dates, account numbers, limits."""
+    CAPTION = "caption"
+    """A caption is not as it was asked for: its words, its length, its form, or the same as another one."""
+    NOTED = "noted"
+    """What a file of results says of a page without saying its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,8 @@ class PageImage:
     """Degrees clockwise by which it was turned; *region* and *evidence* are those of the page as it is displayed."""
     evidence: Evidence | None = field(default=None, repr=False)
     """What is known of the page without the model. All parts of a page have the same value."""
+    taken: str = ""
+    """The day on which a photo was taken, as its EXIF data say: ``2024-05-31``. Empty where they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +492,19 @@ class Completion:
     """The lines of the page with their places, where the engine knows them."""
     blocks: tuple[Block, ...] = ()
     """The parts of the page, where the engine knows them."""
+    dropped: tuple[str, ...] = ()
+    """Lines that the engine found and left out, because they are no print: specks, halftone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture on a page that was cut out of it."""
+
+    box: Box
+    text: str = ""
+    """What the model says about it, where it was asked (``--describe-figures``)."""
+    path: str = ""
+    """The name of its file, in an output the path to it; empty in the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,6 +540,8 @@ class PageResult:
     """Of the page, where an output needs it."""
     turn: int = 0
     """Degrees clockwise by which its image was turned. All boxes are places on the page as it is displayed."""
+    figures: tuple[Figure, ...] = ()
+    """The pictures on the page, where they were to be cut out."""
     keywords: tuple[str, ...] = ()
     """What a picture shows, for photo libraries and data sets, where they were asked for."""
     alt_text: str = ""

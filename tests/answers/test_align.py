@@ -25,6 +25,10 @@ from visionocr.answers.word_boxes import rough_width, word_boxes
 from visionocr.boxes import Box, TextLine, Word
 
 SEEDS = range(4)
+MORE = range(12)
+"""For changes by chance, whose figures are means. With 40 seeds so many words stand in their line: 99.98 % where a
+paragraph is missing, 99.93 % of altered ones, 99.93 % with a bad engine, 99.85 % with everything at once, 99.97 % with
+everything twice."""
 
 
 def shares(
@@ -41,10 +45,10 @@ def shares(
     return right / len(known), wrong / len(known), alignment
 
 
-def mean_shares(make: object, columns: int = 1) -> tuple[float, float]:
+def mean_shares(make: object, columns: int = 1, seeds: range = SEEDS) -> tuple[float, float]:
     """The mean share of right lines and the largest of wrong ones over all seeds."""
     found = []
-    for seed in SEEDS:
+    for seed in seeds:
         page, chance = make_page(seed, columns=columns), random.Random(seed)
         found.append(shares(page.lines, make(page, chance))[:2])  # type: ignore[operator]
     return statistics.mean(right for right, _ in found), max(wrong for _, wrong in found)
@@ -99,12 +103,14 @@ def test_plain_text_keeps_its_signs() -> None:
 
 def test_a_missing_paragraph() -> None:
     """The other words get their lines, and its lines have no words."""
-    for seed in SEEDS:
+    found = []
+    for seed in MORE:
         page = make_page(seed)
         gone = page.paragraphs[1]
         right, _, alignment = shares(page.lines, [each for each in page.paragraphs if each is not gone])
-        assert right >= 0.99  # the last word before it may be its last word, too
+        found.append(right)
         assert set(alignment.unclaimed_lines()) == {token.line for token in gone}
+    assert statistics.mean(found) >= 0.999  # the last word before it may be its last word, too
 
 
 def test_an_invented_paragraph() -> None:
@@ -150,8 +156,8 @@ def alter(page: KnownPage, chance: random.Random, share: float = 0.06) -> list[P
 
 def test_altered_words() -> None:
     """They get the lines of the words in whose place they stand, and are known to differ."""
-    right, wrong = mean_shares(alter)
-    assert right >= 0.985
+    right, wrong = mean_shares(alter, seeds=MORE)
+    assert right >= 0.998
     assert wrong <= 0.009
     page, chance = make_page(1), random.Random(1)
     altered = alter(page, chance)
@@ -214,10 +220,10 @@ def test_undone_hyphens() -> None:
 def test_a_bad_engine() -> None:
     """Lines with 8 % wrong letters and lost blanks still get their words."""
     found = []
-    for seed in SEEDS:
+    for seed in MORE:
         page = make_page(seed, columns=2)
         found.append(shares(misread(page, random.Random(seed), 0.08), page.paragraphs)[:2])
-    assert statistics.mean(right for right, _ in found) >= 0.985
+    assert statistics.mean(right for right, _ in found) >= 0.999
     assert max(wrong for _, wrong in found) <= 0.009
 
 
@@ -226,6 +232,14 @@ def test_a_table_with_many_equal_cells() -> None:
     for seed in SEEDS:
         page = make_table(seed, 30, 5)
         assert shares(page.lines, page.paragraphs, " | ", " |\n| ")[0] == 1.0
+
+
+def test_a_long_word_stands_in_the_place_of_a_short_one() -> None:
+    """Also where the letters beside it were misread: what stands between its neighbours' places is left for it."""
+    line = TextLine("the committee looked at their accounts", Box(0, 0, 1, 0.1))
+    for text in ("the committee looked beforehand their accounts", "the committee looxed beforehand fheir accounts"):
+        (word,) = [word for word in align(text, [line]).words if word.text == "beforehand"]
+        assert (word.line, line.text[word.begin : word.close], word.is_same) == (0, "at", False)
 
 
 def test_an_altered_cell_stands_in_the_place_of_the_right_one() -> None:
@@ -241,26 +255,27 @@ def test_an_altered_cell_stands_in_the_place_of_the_right_one() -> None:
 
 def test_a_page_that_has_everything_twice() -> None:
     """As forms with a copy for the customer: no run of letters stands once, and the order tells where words stand."""
-    for seed in SEEDS:
+    found = []
+    for seed in MORE:
         page, chance = make_page(seed), random.Random(seed)
         count = len(page.lines)
         again = [[Token(token.text, (token.line or 0) + count) for token in each] for each in page.paragraphs]
         page.lines = page.lines * 2
         page.paragraphs += again
-        right, wrong, _ = shares(page.lines, alter(page, chance, 0.03))
-        assert right >= 0.97
-        assert wrong <= 0.03
+        found.append(shares(page.lines, alter(page, chance, 0.03))[:2])
+    assert statistics.mean(right for right, _ in found) >= 0.999
+    assert max(wrong for _, wrong in found) <= 0.009
 
 
 def test_everything_at_once() -> None:
     """Columns swapped, hyphens undone, altered words, a paragraph less, an engine that misreads."""
     found = []
-    for seed in SEEDS:
+    for seed in MORE:
         page, chance = make_page(seed, columns=2, hyphens=True), random.Random(seed)
         page.paragraphs = alter(page, chance, 0.03)
         kept = [each for number, each in enumerate(swap_columns(page, chance)) if number != 3]
         found.append(shares(misread(page, chance, 0.03), kept)[:2])
-    assert statistics.mean(right for right, _ in found) >= 0.98
+    assert statistics.mean(right for right, _ in found) >= 0.998
     assert max(wrong for _, wrong in found) <= 0.009
 
 
@@ -268,7 +283,7 @@ def test_chinese_by_characters() -> None:
     """Scripts without blanks are aligned by characters; an altered one stands in the place of the right one."""
     for seed in SEEDS:
         page = make_page(seed, words="".join(WORDS["chinese"].split()), joint="")
-        assert shares(page.lines, page.paragraphs, "")[0] >= 0.99
+        assert shares(page.lines, page.paragraphs, "")[0] == 1.0
     text = "委员会审查了前几年的账目并同意成本上升"
     alignment = align(
         text.replace("账", "帐"), [TextLine(text[:9], Box(0, 0, 1, 0.1)), TextLine(text[9:], Box(0, 0.1, 1, 0.2))]
@@ -285,7 +300,7 @@ def test_right_to_left(language: str) -> None:
         chance = random.Random(seed)
         page = make_page(seed, words=[*words, *("".join(chance.sample(words, 2)) for _ in range(200))])
         assert shares(page.lines, page.paragraphs)[0] == 1.0
-        assert shares(page.lines, shuffle(page, random.Random(seed)))[0] >= 0.98
+        assert shares(page.lines, shuffle(page, random.Random(seed)))[0] == 1.0
 
 
 @pytest.mark.parametrize(

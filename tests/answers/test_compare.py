@@ -7,9 +7,11 @@ import random
 import pytest
 
 from known_pages import WORDS, KnownPage, Token, change_words, make_page, tell, vocabulary
+from skewed_pages import HEIGHT, WIDTH, price_list, skew
 from visionocr.answers.compare import Comparison, compare
 from visionocr.boxes import Box, TextLine
 from visionocr.evidence import Doubt, DoubtKind, Evidence, Reference, Source
+from visionocr.layout.lines import to_text_line
 from visionocr.types import Finding, FindingKind, Severity
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
@@ -192,6 +194,16 @@ def test_the_confidence_of_the_line_decides(
     assert len(comparison.doubts) == doubts
     assert kinds(comparison) == findings
     assert comparison.checked_with == "second-reader"
+
+
+@pytest.mark.parametrize("degrees", [0, 3, -6])
+def test_a_skewed_page_raises_no_doubt(degrees: float) -> None:
+    """The lines that a second reader finds on it are compared in the order of a straight page."""
+    page = price_list()
+    answer = "\n".join(f"{name.text} {price.text}" for name, price in zip(page[:30], page[30:], strict=True))
+    lines = tuple(to_text_line(line, WIDTH, HEIGHT) for line in skew(page, degrees))
+    against, evidence = Reference(Source.SECOND_READER, lines), Evidence(WIDTH, HEIGHT)
+    assert compare(answer, against, evidence, markdown=True, region=WHOLE) == Comparison(checked_with="second-reader")
 
 
 def test_an_unsure_second_reader_checks_nothing() -> None:

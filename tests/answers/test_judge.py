@@ -8,6 +8,7 @@ import pytest
 
 from visionocr.answers.clean import Removal, RemovalKind
 from visionocr.answers.judge import JUDGES, judge, score, status_of
+from visionocr.boxes import Box, TextLine
 from visionocr.types import (
     ChatMarkers,
     Completion,
@@ -340,7 +341,7 @@ def test_findings_add_up() -> None:
         FindingKind.IMAGE_NOT_USED,
         FindingKind.REPETITION,
     ]
-    assert len(JUDGES) == 8
+    assert len(JUDGES) == 9
 
 
 def finding(severity: Severity, kind: FindingKind = FindingKind.TRUNCATED) -> Finding:
@@ -387,6 +388,25 @@ def test_an_unsure_engine_is_not_believed(sure: float | None, doubted: bool) -> 
     request = Request(Prompt("", ("Read.",), ChatMarkers()), Sampler(), 100)
     found = judge(Completion("Some text.", FinishReason.STOP, confidence=sure), "Some text.", request)
     assert (FindingKind.LOW_CONFIDENCE in {finding.kind for finding in found}) is doubted
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped", "severity"),
+    [
+        ("print " * 100, (), None),
+        ("print " * 100, ("8888880888", "·"), Severity.INFO),
+        ("", ("8888880888",), Severity.INFO),
+        ("print " * 100, ("00000000000000000000",) * 4, Severity.SUSPECT),
+    ],
+)
+def test_lines_that_were_left_out_are_reported(kept: str, dropped: tuple[str, ...], severity: Severity | None) -> None:
+    """What an engine takes for halftone is no text, but much of it may have been some."""
+    request = Request(Prompt("", ("Read.",), ChatMarkers()), Sampler(), 100)
+    lines = (TextLine(kept, Box(0, 0, 1, 1)),) if kept else ()
+    completion = Completion("Some text.", FinishReason.STOP, lines=lines, dropped=dropped)
+    found = judge(completion, "Some text.", request)
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+    assert all(finding.kind is FindingKind.NOISE and dropped[0] in finding.message for finding in found)
 
 
 def test_an_answer_that_ran_out_of_time_is_doubted() -> None:

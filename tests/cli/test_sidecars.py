@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from visionocr.choices import Existing
 from visionocr.cli.sidecars import SidecarSink, sidecar_path
 from visionocr.errors import OutputError, UsageError
 from visionocr.types import PageRef, PageResult, Status
@@ -70,3 +71,26 @@ def test_a_caption_that_cannot_be_written_costs_itself(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="2 captions could not be written"):
         sink.finish()
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "d.txt"]
+
+
+def test_what_is_no_text_is_not_appended_to(tmp_path: Path) -> None:
+    """A file in another encoding stays as it is, and is reported."""
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\n")
+    said: list[str] = []
+    sink = SidecarSink(".txt", lambda error: said.append(error.message), existing=Existing.APPEND)
+    assert sink.is_wanted(str(tmp_path / "a.jpg"))
+    sink.write(caption(tmp_path / "a.jpg"))
+    assert said == [f"cannot read {tmp_path / 'a.txt'}: it is not UTF-8"]
+    assert (tmp_path / "a.txt").read_bytes() == b"caf\xe9\n"
+
+
+def test_a_file_that_has_the_caption_is_left_alone(tmp_path: Path) -> None:
+    """Appending what is there already does not touch the file; a new caption is a further line."""
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    before = path.stat()
+    sink = SidecarSink(".txt", refuse, existing=Existing.APPEND)
+    sink.write(caption(tmp_path / "a.jpg"))
+    assert (path.stat().st_ino, path.read_text()) == (before.st_ino, "text")
+    sink.write(caption(tmp_path / "a.jpg", text="other"))
+    assert path.read_text() == "text\nother\n"

@@ -14,6 +14,7 @@ import pytest
 from visionocr.cluster import scheduler
 from visionocr.cluster.scheduler import check_versions, connect
 from visionocr.errors import ConfigurationError, ServerUnreachable
+from visionocr.extras import install_command
 
 OURS = {"visionocr": "1.2.3", "python": "3.11.7.final.0"}
 
@@ -45,7 +46,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(ConfigurationError) as caught:
         connect("local:2")
-    assert "visionocr[cluster]" in caught.value.hint
+    assert install_command("cluster") in caught.value.hint
 
 
 @pytest.fixture

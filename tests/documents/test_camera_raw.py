@@ -15,6 +15,7 @@ from visionocr.documents.content import Content
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.picture import PictureFile
 from visionocr.errors import DocumentError
+from visionocr.extras import install_command
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 SIZE = 640, 480
@@ -80,7 +81,7 @@ def test_raw_photos_are_refused_with_what_to_do(data: bytes, monkeypatch: pytest
     with pytest.raises(DocumentError, match=r"photo\.raw is a camera's raw photo") as caught:
         file_of(data)
     assert "export it as a JPEG" in caught.value.hint
-    assert "visionocr[raw]" in caught.value.hint
+    assert install_command("raw") in caught.value.hint
 
 
 def test_a_tiff_with_a_thumbnail_is_no_raw_photo() -> None:

@@ -24,6 +24,7 @@ from visionocr.documents.content import Content
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.picture import PictureFile
 from visionocr.errors import DocumentError
+from visionocr.extras import install_command
 from visionocr.types import FindingKind, PageImage, PageRef, RasterSpec, Severity
 
 SPEC = RasterSpec(1000)
@@ -350,7 +351,7 @@ def test_heic_without_opener_says_what_to_install(name: str, monkeypatch: pytest
     data = b"\0\0\0\x18ftyp" + name.encode() + b"\0\0\0\0mif1heic" + bytes(100)
     with pytest.raises(DocumentError, match="HEIC") as caught:
         _load(data)
-    assert caught.value.hint == 'pip install "visionocr[heic]"'
+    assert caught.value.hint == f"install what opens it: {install_command('heic')}"
 
 
 def test_heic_with_opener(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,3 +413,20 @@ def test_file_is_not_kept_open(tmp_path: Path) -> None:
     picture = PictureFile(as_file(picture_bytes(_ramp(), "PNG"), tmp_path), "PNG")
     picture.load(PAGE, SPEC)
     assert len(os.listdir(fds)) == before
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_day_of_a_photo_is_known(kind: str) -> None:
+    """From its EXIF data; what they hold besides a day is no day, and neither is what no calendar has."""
+    for written, day in (
+        ("2024:05:31 12:00:00", "2024-05-31"),
+        ("2024-05-31", "2024-05-31"),
+        ("0000:00:00 00:00:00", ""),
+        ("2024:13:01 00:00:00", ""),
+        ("<|im_end|>", ""),
+    ):
+        exif = Image.Exif()
+        exif[0x010F] = "camera"
+        exif[0x8769] = {0x9003: written}
+        assert _load(picture_bytes(Image.new("RGB", (40, 30), "red"), kind, exif=exif)).taken == day
+    assert _load(picture_bytes(Image.new("RGB", (40, 30), "red"), kind)).taken == ""

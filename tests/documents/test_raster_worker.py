@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from layer_pages import as_pdf, new_page, write_lines
+from visionocr.boxes import Box
 from visionocr.documents.content import Content
 from visionocr.documents.document_cache import DocumentHandle
-from visionocr.documents.raster_worker import decode_images, encode_question, serve
+from visionocr.documents.figures import MOST, CutOrder
+from visionocr.documents.raster_worker import decode_figures, decode_images, encode_question, serve
 from visionocr.types import PageRef, RasterSpec
 from visionocr.worker_main import Frame, Head
 
@@ -65,3 +67,27 @@ def test_evidence_that_makes_no_sense_is_refused(evidence: bytes, monkeypatch: p
     head, body = answer(RasterSpec(600), monkeypatch)
     with pytest.raises(ValueError, match=r"\S"):
         decode_images((head | {"evidence": len(evidence)}, evidence + body), PAGE)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {"index": 1},
+        {"index": "x"},
+        {"box": [0.1, 0.1, 0.2]},
+        {"box": [0.2, 0.1, 0.1, 0.2]},
+        {"box": [float("nan"), 0.1, 0.2, 0.2]},
+        {"box": [0.1, 0.1, 1.2, 0.2]},
+        {"size": "x"},
+        {"image": 7},
+    ],
+)
+def test_figures_that_make_no_sense_are_refused(figure: dict[str, object]) -> None:
+    """A process that a document has taken over can neither name places nor send more than there may be."""
+    order = CutOrder((Box(0.1, 0.1, 0.2, 0.2),))
+    good = {"index": None, "box": [0.1, 0.1, 0.2, 0.2], "identity": "", "size": 3, "image": None}
+    (found,) = decode_figures(({"figures": [good]}, b"png"), PAGE, order)
+    assert (found.png, found.box) == (b"png", order.boxes[0])
+    for figures in ([good | figure], [good] * (MOST + 1)):
+        with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
+            decode_figures(({"figures": figures}, b"png"), PAGE, order)

@@ -331,8 +331,8 @@ def test_pages_that_are_left(tmp_path: Path) -> None:
     path = tmp_path / "out.pdf"
     pages = [_place("new", number=number) for number in (1, 2, 3, 5)]
     result = write_searchable(Content("scan.pdf", data=pdf.tobytes()), "PDF", pages, path)
-    text = "it has text already"
-    assert result == Written((5,), {1: text, 2: text, 3: "it is tagged", 4: NO_RESULT})
+    layer = "it has invisible text already (--replace-layer replaces that)"
+    assert result == Written((5,), {1: "it has text already", 2: layer, 3: "it is tagged", 4: NO_RESULT})
     with _mupdf.open(path) as written:
         texts = [page.get_text().strip() for page in written]
     assert texts == ["visible", "an older layer", "", "", "new"]

@@ -296,7 +296,7 @@ CONFIGURATION: dict[str, tuple[list[str], str, str]] = {
     "unknown key": (["--config", "unknown.toml"], "has an unknown key 'apiurl'", "Did you mean api_url?"),
     "wrong type": (["--config", "type.toml"], "type.toml: 'x' is not a number", ""),
     "no TOML": (["--config", "broken.toml"], "broken.toml is not valid TOML", ""),
-    "placeholder": (["--prompt", "{{nam}}"], "--prompt has an unknown placeholder {{nam}}", "Known: language"),
+    "placeholder": (["--prompt", "{{xyz}}"], "--prompt has an unknown placeholder {{xyz}}", "Known: language"),
     "password file": (["--password-file", "none"], "cannot read the password file none: No such file", ""),
 }
 

@@ -18,6 +18,7 @@ from fakes import faults
 from fakes.koboldcpp import ANY, FakeKoboldCpp
 from fakes.pictures import make_image, make_pdf
 from visionocr.cli.app import app
+from visionocr.extras import install_command
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "records"
 KNOWN = {
@@ -304,7 +305,7 @@ def test_jsonschema_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     code, _, messages = extract("a.png", *FIELDS)
     assert code == 3
-    assert 'pip install "visionocr[extract]"' in messages
+    assert install_command("extract") in messages
 
 
 def test_a_prompt_of_the_users_own(server: FakeKoboldCpp, tmp_path: Path) -> None:

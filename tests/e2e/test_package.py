@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -40,12 +43,11 @@ def test_public_names_exist() -> None:
 
 @pytest.mark.source_tree
 def test_every_package_is_listed_for_the_wheel() -> None:
-    """The list of packages has every folder with code: an editable installation does not show what a wheel lacks."""
+    """The list of packages has every folder with files: an editable installation does not show what a wheel lacks."""
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
-    packages = {
-        ".".join(path.parent.relative_to(ROOT / "src").parts) for path in (ROOT / "src/visionocr").rglob("__init__.py")
-    }
-    assert set(packed) == {*packages, "visionocr.prompts"}
+    files = [path.relative_to(ROOT / "src") for path in (ROOT / "src/visionocr").rglob("*") if path.is_file()]
+    files += [Path("visionocr") / path.relative_to(ROOT) for path in (ROOT / "prompts").rglob("*") if path.is_file()]
+    assert set(packed) == {".".join(path.parent.parts) for path in files if "__pycache__" not in path.parts}
 
 
 @pytest.mark.slow
@@ -72,3 +74,24 @@ def test_the_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
     static = {f"visionocr/review/static/{path.name}" for path in (ROOT / "src/visionocr/review/static").iterdir()}
     assert modules | data | static | {"visionocr/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"visionocr"}  # no tests
+
+
+@pytest.mark.slow
+@pytest.mark.source_tree
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="needs the repository")
+def test_the_sdist_holds_every_file(tmp_path: Path) -> None:
+    """A source distribution has every file of the repository, with tests and examples; its build warns of nothing."""
+    source = tmp_path / "source"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=source, check=True, capture_output=True, text=True).stdout
+    build = [sys.executable, "-m", "build", "--sdist", "--outdir", str(tmp_path), str(source)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    built = subprocess.run(build, check=True, capture_output=True, text=True, env=environment)
+    said = built.stdout + built.stderr
+    assert "!!" not in said
+    assert not re.search(r"\bwarning\b", said, re.IGNORECASE)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        packed = {member.name.partition("/")[2] for member in tar if member.isfile()}
+    assert set(filter(None, listed.split("\0"))) <= packed

@@ -19,6 +19,7 @@ from visionocr.check import examine
 from visionocr.engines import choose, llama
 from visionocr.engines.llama import Launch, LlamaFailed, LlamaServer
 from visionocr.errors import ConfigurationError, Interrupted, ServerError, UsageError
+from visionocr.extras import install_command
 from visionocr.gguf import compatibility
 from visionocr.prompting.library import Library
 from visionocr.settings import load_settings
@@ -153,7 +154,7 @@ def test_missing_package(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(llama, "is_installed", lambda: False)
     with pytest.raises(ConfigurationError) as caught:
         llama.open_engine(load_settings(files, environment={}))
-    assert 'pip install "visionocr[llama]"' in caught.value.hint
+    assert install_command("llama") in caught.value.hint
 
 
 # --- the child ---------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from visionocr import worker_main, workers
 from visionocr.engines import local, local_worker
 from visionocr.engines.local import LocalEngine, measure_confidence
 from visionocr.errors import AnswerUnusable, ConfigurationError, Interrupted, RequestRefused
+from visionocr.extras import install_command
 from visionocr.layout.lines import Line
 from visionocr.types import ChatMarkers, Engine, FinishReason, PageImage, PageRef, Prompt, Request, Sampler
 
@@ -56,7 +57,8 @@ class OcrEngine:
         text = str(os.getpid()) if what == "pid" else f"{self.name} read {what}"
         sure = 0.5 if what == "unsure" and self.name == "tiny" else 0.99
         box = {"topLeftCoord": (0, 0), "bottomRightCoord": (200, 20), "text": text, "confidence": sure}
-        return {"bounds": {0: box}}
+        dots = {"topLeftCoord": (0, 40), "bottomRightCoord": (200, 60), "text": "0000.....", "confidence": 0.5}
+        return {"bounds": {0: box, 1: dots} if what == "halftone" else {0: box}}
 sys.modules["faster_paddle"] = types.SimpleNamespace(OcrEngine=OcrEngine)
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
@@ -231,7 +233,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "installed", lambda model: False)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine()
-    assert 'pip install "visionocr[local]"' in caught.value.hint
+    assert install_command("local") in caught.value.hint
 
 
 @pytest.mark.slow
@@ -240,7 +242,7 @@ def test_the_fast_model_shows_its_licence() -> None:
     if not local.installed("lite"):
         with pytest.raises(ConfigurationError) as caught:
             LocalEngine("lite")
-        assert 'pip install "visionocr[local-fast]"' in caught.value.hint
+        assert install_command("local-fast") in caught.value.hint
         return
     engine = LocalEngine("lite", slots=1)
     try:
@@ -271,6 +273,14 @@ def test_nothing_starts_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> 
     assert server.version
     assert engine.count_tokens("some words") is None
     engine.close()
+
+
+def test_what_is_no_print_is_no_text_but_told(fake: LocalEngine) -> None:
+    """Halftone that was read as characters is left out of the text, and the completion has it."""
+    completion = fake.complete(request(b"halftone"))
+    assert completion.text == "tiny read halftone"
+    assert [line.text for line in completion.lines] == ["tiny read halftone"]
+    assert completion.dropped == ("0000.....",)
 
 
 # --- faults --------------------------------------------------------------------------------------------

@@ -291,12 +291,16 @@ def test_a_closed_standard_output_is_an_output_error(monkeypatch: pytest.MonkeyP
 
 
 @contextlib.contextmanager
-def opened(folder: Path, formatter: Callable[[], Formatter] = markdown) -> Iterator[FolderSink]:
+def opened(folder: Path, *formatters: Callable[[], Formatter]) -> Iterator[FolderSink]:
     """A folder for outputs, with its state."""
     make_folder(folder)
     state = State(folder / FOLDER_STATE, {})
+
+    def kind(formatter: Callable[[], Formatter]) -> OutputKind:
+        return OutputKind(formatter().suffix, lambda path, _: FileSink(path, formatter()))
+
     try:
-        yield FolderSink(folder, [OutputKind(formatter().suffix, lambda path, _: FileSink(path, formatter()))], state)
+        yield FolderSink(folder, [kind(formatter) for formatter in formatters or (markdown,)], state)
     finally:
         state.close()
 
@@ -355,6 +359,26 @@ def test_a_discarded_folder_keeps_what_is_finished(tmp_path: Path) -> None:
         sink.write(page(1, "b.pdf", "e"))
         sink.discard()
     assert {path.name for path in tmp_path.iterdir()} == {"a.md", FOLDER_STATE}
+
+
+def test_no_file_of_others_is_overwritten_in_any_format(tmp_path: Path) -> None:
+    """As a PDF that is read and written in one folder; files of an interrupted run are known to be ours."""
+    (tmp_path / "a.jsonl").write_text("mine")
+    for _ in range(2):
+        with opened(tmp_path, markdown, JsonLines) as sink:
+            sink.expect("a.pdf", ORIGIN)
+            sink.write(page(1))
+            sink.finish()
+        assert {path.name for path in tmp_path.glob("[!.]*")} == {"a.jsonl", "a.pdf.md", "a.pdf.jsonl"}
+    assert (tmp_path / "a.jsonl").read_text() == "mine"
+    with opened(tmp_path, markdown, JsonLines) as sink:
+        sink.write(page(1, "b.pdf", "e"))
+        sink.discard()
+    (tmp_path / "b.md").touch()  # it was in place, then the run was killed
+    with opened(tmp_path, markdown, JsonLines) as sink:
+        sink.write(page(1, "b.pdf", "e"))
+        sink.finish()
+    assert {path.name for path in tmp_path.glob("b*")} == {"b.md", "b.jsonl"}
 
 
 def names(folder: FolderSink, *documents: str) -> list[str]:

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from visionocr.boxes import Box
 from visionocr.evidence import Doubt, DoubtKind
 from visionocr.output.formats import Captions, Formatter, Json, JsonLines, PagesText, page_comment, record
-from visionocr.types import Finding, FindingKind, PageRef, PageResult, Severity, Status
+from visionocr.types import Figure, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 COMMENT = re.compile(r'<!-- visionocr (?P<attributes>(?:[a-z]+="[^"\n]*" ?)+)-->')
 """How a reader of our files finds a page: one line, no ``--`` and no ``>`` inside."""
 KEYS = {
     *("document", "page", "pages", "digest", "status", "text", "findings", "blocks", "doubts", "checked_with"),
     *(
+        "keywords",
+        "alt_text",
         "asks",
         "retries",
         "server",
@@ -31,6 +33,7 @@ KEYS = {
         "width",
         "height",
         "turned",
+        "figures",
     ),
 }
 BREAKS = ("comment", "rule", "heading", "formfeed", "none")
@@ -192,7 +195,9 @@ def test_a_record_holds_the_result() -> None:
         ref, "tëxt", Status.SUSPECT, (Finding(FindingKind.REPETITION, "again"),), 2, 1, "http://h", "m", 1.23456, 9, 8
     )
     doubt = Doubt(DoubtKind.NUMBER, "17.10", "17.70", Box(0.1, 0.25, 0.3, 0.28123))
-    result = replace(result, width=10, height=20, doubts=(doubt,), checked_with="text-layer")
+    figure = Figure(Box(0.1, 0.2, 0.3, 0.4), "A boat.", "figures/a-p0002-1.png")
+    result = replace(result, width=10, height=20, doubts=(doubt,), checked_with="text-layer", figures=(figure,))
+    result = replace(result, keywords=("dog", "beach"), alt_text="A dog.")
     assert record(result) == {
         "document": "a.pdf",
         "page": 2,
@@ -200,8 +205,11 @@ def test_a_record_holds_the_result() -> None:
         "digest": "d1",
         "status": "suspect",
         "text": "tëxt",
+        "keywords": ["dog", "beach"],
+        "alt_text": "A dog.",
         "findings": [{"kind": "repetition", "severity": "suspect", "message": "again"}],
         "blocks": [{"kind": "text", "text": "tëxt", "box": None}],
+        "figures": [{"path": "figures/a-p0002-1.png", "box": [0.1, 0.2, 0.3, 0.4], "text": "A boat."}],
         "doubts": [{"kind": "number", "text": "17.10", "instead": "17.70", "box": [0.1, 0.25, 0.3, 0.2812]}],
         "checked_with": "text-layer",
         "asks": 2,
@@ -229,6 +237,7 @@ def test_what_is_unknown_is_null() -> None:
     """A document that could not be opened has no page number, digest or server."""
     data = record(PageResult(PageRef("a.pdf", 0), "", Status.FAILED))
     unknown = {
+        "alt_text",
         "checked_with",
         "page",
         "pages",

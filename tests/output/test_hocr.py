@@ -62,9 +62,18 @@ def test_every_box_is_on_the_page() -> None:
 def test_kinds_language_and_direction() -> None:
     """Blocks tell their kind, a picture is a photo, paragraphs their language and direction."""
     root = ET.fromstring(_render(make_page()))
-    kinds = [re.findall(r"x_kind (\S+)", area.get("title", ""))[0] for area in _find(root, "ocr_carea")]
+    areas = [element for element in root.iter() if "x_kind" in element.get("title", "")]
+    kinds = [(area.get("class"), re.findall(r"x_kind (\S+)", area.get("title", ""))[0]) for area in areas]
     # The block of two columns is two.
-    assert kinds[:5] == ["heading", "table", "text", "text", "text"]
+    plain = [("ocr_carea", "text")] * 4
+    assert kinds[:7] == [("ocr_carea", "heading"), ("ocr_photo", "picture"), ("ocr_table", "table"), *plain]
+    assert {kind: class_ for class_, kind in kinds[7:]} == {
+        **dict.fromkeys(("list-item", "formula", "code", "footnote", "text"), "ocr_carea"),
+        "caption": "ocr_caption",
+        "header": "ocr_header",
+        "footer": "ocr_footer",
+        "page-number": "ocr_pageno",
+    }
     (photo,) = _find(root, "ocr_photo")
     assert _bbox(photo) == (100, 400, 900, 600)
     paragraphs = _find(root, "ocr_par")

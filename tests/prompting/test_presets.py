@@ -358,7 +358,7 @@ def test_misspelt_preset(name: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("trascribe", "transcribe"), ("tabel", "table"), ("xyz", "Known: describe")]
+    ("name", "hint"), [("trascribe", "transcribe"), ("tabel", "table"), ("xyz", "Known: alt-text, describe")]
 )
 def test_misspelt_task(name: str, hint: str) -> None:
     """A misspelt task is answered with the nearest, or with all there are."""

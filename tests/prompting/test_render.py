@@ -192,7 +192,7 @@ def test_values_are_not_looked_through() -> None:
     [
         ("{{langauge}}", "{{langauge}}", "Did you mean {{language}}?"),
         ("{{ Pages }}", "{{ Pages }}", "Did you mean {{pages}}?"),
-        ("{{x^2}}", "{{x^2}}", "Known: language, document, page, pages."),
+        ("{{x^2}}", "{{x^2}}", "Known: language, document, page, pages, folder, name, date, caption, keywords."),
         ("{{}}", "{{}}", "Known: "),
         ("{{[INPUT]}}", "{{[INPUT]}}", "Known: "),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.pictures import make_image
 from result_files import result, write_results
 from visionocr.boxes import Box
 from visionocr.errors import DocumentError, OutputError, UsageError
@@ -175,3 +176,73 @@ def test_a_journal_may_have_another_place(tmp_path: Path) -> None:
     book.save(0, "mine", book.read(0).mark, "", None)
     assert read_state(tmp_path / "elsewhere").pages["a.pdf", 1][-1].result.text == "mine"
     assert not (tmp_path / "out.md.journal").exists()
+
+
+def make_captions(folder: Path, **captions: str) -> Path:
+    """Pictures with a caption beside each, as ``describe --sidecar .txt`` writes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in captions.items():
+        make_image(folder / f"{name}.png", 1, size=(80, 100))
+        (folder / f"{name}.txt").write_bytes(text.encode())
+    return folder
+
+
+def test_captions_beside_pictures_are_pages(tmp_path: Path) -> None:
+    """In a folder and below; what lies beside no picture is left out."""
+    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", many="one\ncaption\nmore\n", c="")
+    make_captions(folder / "sub", a="another cat\r\n")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "a.jpg").write_bytes((folder / "a.png").read_bytes())
+    (folder / "a.png.txt").write_text("the second of that name")
+    (folder / "b.caption").write_text("for another trainer")
+    book = Book([folder])
+    found = [(entry.path.relative_to(folder).as_posix(), entry.document) for entry in book.entries]
+    assert found == [
+        ("a.png.txt", "a.png"),
+        ("a.txt", "a.jpg"),
+        ("b.caption", "b.png"),
+        ("b.txt", "b.png"),
+        ("c.txt", "c.png"),
+        ("many.txt", "many.png"),
+        ("sub/a.txt", "a.png"),
+    ]
+    assert book.are_captions
+    assert book.task == "describe"
+    assert [book.read(at).text for at in (1, 3, 4)] == ["a cat", "two dogs", ""]
+    assert [entry.document for entry in Book([folder / "b.txt"]).entries] == ["b.png"]
+    assert Book([folder / "b.txt"]).task == "describe"
+    with pytest.raises(DocumentError):
+        Book([folder / "notes.txt"])
+
+
+def test_a_caption_beside_its_picture_is_saved(tmp_path: Path) -> None:
+    """One caption as one line that ends as before, several as lines; nothing else appears beside the pictures."""
+    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs", c="", d="four\r\n", e="one\r\ntwo\r\n")
+    before = {path.name for path in folder.iterdir()}
+    book = Book([folder])
+    for at in range(5):
+        book.save(at, f"text\nof {at}", book.read(at).mark, f"digest {at}", 1)
+    texts = [(folder / f"{name}.txt").read_bytes() for name in "abcde"]
+    assert texts == [b"text of 0\n", b"text of 1", b"text of 2\n", b"text of 3\r\n", b"text\r\nof 4\r\n"]
+    assert {entry.status for entry in book.entries} == {"checked"}
+    assert {path.name for path in folder.iterdir()} == before
+    unchanged = (folder / "b.txt").read_bytes()
+    book.save(1, book.read(1).text, book.read(1).mark, "", None)
+    assert (folder / "b.txt").read_bytes() == unchanged
+
+
+def test_a_caption_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    """Nor one that is gone."""
+    folder = make_captions(tmp_path / "set", a="a cat\n", b="two dogs\n")
+    book = Book([folder])
+    marks = [book.read(at).mark for at in range(2)]
+    (folder / "a.txt").write_text("a tiger\n")
+    with pytest.raises(Conflict) as caught:
+        book.save(0, "mine", marks[0], "", None)
+    assert caught.value.page is not None
+    assert caught.value.page.text == "a tiger"
+    (folder / "b.txt").unlink()
+    with pytest.raises(DocumentError):
+        book.save(1, "mine", marks[1], "", None)
+    assert (folder / "a.txt").read_text() == "a tiger\n"
+    assert not (folder / "b.txt").exists()

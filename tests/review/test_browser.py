@@ -348,6 +348,23 @@ def test_captions_are_a_grid(show: Callable[..., Page], tmp_path: Path) -> None:
     page.wait("document.activeElement.value === 'caption 2'")
 
 
+def test_captions_beside_pictures_are_a_grid(browser: Any, tmp_path: Path) -> None:
+    """As one file of captions is."""
+    for number in range(1, 4):
+        make_image(tmp_path / f"{number}.png", number, size=(80, 100))
+        (tmp_path / f"{number}.txt").write_text(f"caption {number}\n")
+    with serving([tmp_path]) as client:
+        page = Page(browser, client)
+        page.wait("[...document.querySelectorAll('.card img')].filter(i => i.naturalWidth > 0).length === 3")
+        page.press("CONTROL", "a")
+        page.press("by hand")
+        page.press("CONTROL", "ENTER")
+        page.wait("document.querySelectorAll('.card .status.checked').length === 1")
+        assert page.errors() == []
+        browser.execute_cdp_cmd("Page.navigate", {"url": "about:blank"})
+    assert [(tmp_path / f"{number}.txt").read_text() for number in (1, 2)] == ["by hand\n", "caption 2\n"]
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (768, 1024)])
 def test_it_fits_on_the_screen(show: Callable[..., Page], width: int, height: int) -> None:
     """Nothing needs to be scrolled to, and text and picture are large enough, also with two texts."""
@@ -410,3 +427,8 @@ def test_a_thousand_pages_are_shown_at_once(show: Callable[..., Page]) -> None:
     assert page.run("document.querySelectorAll('#list button').length") == 1000
     assert page.run("performance.getEntriesByType('resource').length") <= 12
     assert min(times) < 500
+    page.run("[...document.querySelectorAll('#list button')].at(-1).click()")
+    page.wait("document.querySelector('#source-text').value.startsWith('text 1000 ')")
+    page.type("the end")
+    page.press("CONTROL", "s")
+    page.wait("document.querySelectorAll('#list .checked').length === 1")

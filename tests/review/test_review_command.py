@@ -113,6 +113,28 @@ def test_captions_are_corrected(server: FakeKoboldCpp, tmp_path: Path) -> None:
     assert "**2.png**: a caption by hand\n" in (tmp_path / "captions.md").read_text()
 
 
+def test_captions_beside_pictures_are_corrected(server: FakeKoboldCpp, tmp_path: Path) -> None:
+    """In the files that were written there; a later run keeps them, and a conflict is told."""
+    (tmp_path / "set").mkdir()
+    for number in (1, 2):
+        make_image(tmp_path / "set" / f"{number}.png", number)
+    assert command("describe", "set", "-r", "--sidecar", ".txt")[0] == 0
+    with serving([tmp_path / "set"]) as client:
+        assert client.ask("pages").json["captions"]
+        assert [each["text"] for each in client.ask("texts").json] == [
+            (tmp_path / "set" / f"{number}.txt").read_text().strip() for number in (1, 2)
+        ]
+        assert client.ask("pages/0/thumbnail").status == 200
+        mark = client.ask("pages/0").json["mark"]
+        correct(client, 0, "a caption\nby hand")
+        assert client.ask("pages/0", "PUT", {"text": "another", "mark": mark}).status == 409
+    asked = server.asked.copy()
+    assert command("describe", "set", "-r", "--sidecar", ".txt")[0] == 0
+    assert server.asked == asked
+    assert (tmp_path / "set" / "1.txt").read_text() == "a caption by hand\n"
+    assert {path.name for path in (tmp_path / "set").iterdir()} == {"1.png", "1.txt", "2.png", "2.txt"}
+
+
 def test_mistakes_are_explained(tmp_path: Path) -> None:
     """Files without pages, folders without results, names that are no HTML file's."""
     (tmp_path / "notes.md").write_text("mine")

@@ -161,7 +161,7 @@ class _Settler:
     def settle(self, word: AnswerWord, number: int) -> AnswerWord:
         """*word*, which has this *number*, with its place, if it claims enough letters there."""
         claims, owners = self._claims[number], self._placing.page.words
-        if 2 * len(claims) < len(word.letters):
+        if not claims:
             return word
         places = tuple(sorted({owners[there] for there in claims}))
         lines = Counter(self._page_words[owners[there]].line for there in claims)

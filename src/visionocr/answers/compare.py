@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from visionocr.answers.align import Alignment, align
 from visionocr.answers.letters import script_of
 from visionocr.answers.print_check import judge_by_print
+from visionocr.answers.same_words import has_same_words
 from visionocr.answers.verdict import weigh
 from visionocr.boxes import Box, TextLine
 from visionocr.evidence import Doubt, Evidence, Reference, Source
 from visionocr.layout.lines import from_text_lines, to_text_line
-from visionocr.layout.order import blocks
+from visionocr.layout.order import read_order
 from visionocr.types import Finding, FindingKind, Severity
 
 READABLE = 0.95
@@ -51,17 +52,25 @@ def compare(
     lines = lines_inside(reference, region) if reference else ()
     if reference and reference.source is Source.SECOND_READER:
         lines = in_reading_order(lines, evidence)
-    by_print = None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
+
+    def compare_print() -> tuple[Finding, ...] | None:
+        return None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
+
     if reference and lines:
-        alignment = align(text, lines, markdown=markdown)
-        weakness = _find_weakness(reference, alignment)
+        is_layer = reference.source is Source.TEXT_LAYER
+        is_partial = is_layer and evidence is not None and not evidence.is_complete
+        found: tuple[Finding, ...] = ()
+        doubts: tuple[Doubt, ...] = ()
+        weakness = ""
+        if not (is_layer and has_same_words(text, lines, markdown=markdown)):
+            alignment = align(text, lines, markdown=markdown)
+            weakness = _find_weakness(reference, alignment)
+            found, doubts = ((), ()) if weakness else weigh(alignment, reference.source, is_partial=is_partial)
         if not weakness:
-            is_partial = reference.source is Source.TEXT_LAYER and evidence is not None and not evidence.is_complete
-            found, doubts = weigh(alignment, reference.source, is_partial=is_partial)
-            if is_partial and by_print:
-                found = (*found, *by_print)
-            return Comparison(found, doubts, str(reference.source))
+            by_print = compare_print() if is_partial else None
+            return Comparison((*found, *(by_print or ())), doubts, str(reference.source))
         findings = (Finding(FindingKind.LOW_CONFIDENCE, weakness, Severity.INFO),)
+    by_print = compare_print()
     if by_print is None:
         return Comparison(findings)
     return Comparison((*findings, *by_print), checked_with="print")
@@ -85,8 +94,8 @@ def lines_inside(reference: Reference, region: Box) -> tuple[TextLine, ...]:
 def in_reading_order(lines: tuple[TextLine, ...], evidence: Evidence | None) -> tuple[TextLine, ...]:
     """The lines as they are read: engines give them in the order in which they found them."""
     width, height = (evidence.width, evidence.height) if evidence else PAPER
-    ordered = blocks(from_text_lines(lines, width, height))
-    return tuple(to_text_line(line, width, height) for block in ordered for row in block for line in row)
+    ordered = read_order(from_text_lines(lines, width, height), width, height)
+    return tuple(to_text_line(line, width, height) for block in ordered for line in block)
 
 
 def _middle(box: Box) -> tuple[float, float]:

@@ -16,6 +16,8 @@ _UNSPACED = (
 _WORD = re.compile(rf"[{_UNSPACED}][^\w\s{_UNSPACED}]*|[^\s{_UNSPACED}]+")
 _VOICED = "\u3099\u309a"
 """Japanese marks that make another letter."""
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
+"""Of ASCII."""
 _TATWEEL = "\u0640"
 """Arabic lengthening of a word, for its looks."""
 
@@ -26,6 +28,13 @@ def find_words(text: str) -> list[tuple[int, int, str]]:
     Words are parted at blanks; of scripts without blanks every character is one. What has no letters is no word.
     """
     return [(*found.span(), letters) for found in _WORD.finditer(text) if (letters := normalise(found[0]))]
+
+
+def join_letters(text: str) -> str:
+    """The letters of all words of *text*, one after the other."""
+    if text.isascii():
+        return text.lower().encode().translate(None, _NO_LETTERS).decode()
+    return "".join(letters for _, _, letters in find_words(text))
 
 
 @lru_cache(maxsize=16384)

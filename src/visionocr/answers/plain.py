@@ -33,6 +33,8 @@ _MARKS = re.compile(
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)",
     re.DOTALL | re.MULTILINE,
 )
+_ANY_MARK = re.compile(r"[\\<\[*`~_|&]")
+"""What every match of ``_MARKS`` and of ``_PICTURE`` holds."""
 _PICTURE = re.compile(r"!\[|<(?:img|figure|picture)\b", re.IGNORECASE)
 _NUMBERING = re.compile(
     r"^[ \t>]*(?:[-*+•][ \t]+)?(?P<number>\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)])(?=[ \t])", re.MULTILINE
@@ -65,11 +67,12 @@ def hide_marks(text: str, *, markdown: bool) -> Plain:
             formula = f"  {formula[2:-2]}  "
         return re.sub(r"[{}^_]", JOINT, _COMMAND.sub(_blank, formula))
 
-    plain = _FORMULAS.sub(hide_commands, text)
-    if markdown:
+    has_marks = markdown and _ANY_MARK.search(text) is not None  # most text has none, and that is soon seen
+    plain = _FORMULAS.sub(hide_commands, text) if "$" in text or "\\" in text else text
+    if has_marks:
         plain = _MARKS.sub(_hide, plain)
     numbering = frozenset(found.start("number") for found in _NUMBERING.finditer(plain))
-    return Plain(plain, tuple(formulas), numbering, markdown and _PICTURE.search(text) is not None)
+    return Plain(plain, tuple(formulas), numbering, has_marks and _PICTURE.search(text) is not None)
 
 
 def _blank(found: re.Match[str]) -> str:

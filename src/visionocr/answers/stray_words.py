@@ -16,7 +16,7 @@ laid over a missing one of its length: 45 % of its words were not noticed. Unrel
 LONGEST_CELL = 80
 """Letters of a line that is looked for as a whole: longer ones have runs of letters that stand nowhere else."""
 WORD_LENGTHS = (0.15, 6.0)
-"""Lengths, as ``LENGTHS``, of short runs that fill a gap exactly: a word may have become any other."""
+"""Lengths, as ``LENGTHS``, of short runs of as many words as the gap that they fill: a word may be any other now."""
 
 
 def place_stray_words(placing: Placing) -> None:
@@ -95,12 +95,14 @@ def _place_altered(placing: Placing, first: int, stop: int) -> None:
     Where the neighbours do not follow each other on the page, as many free words in the line of either are tried.
     """
     start, end = placing.answer.starts[first], placing.answer.starts[stop]
-    left = 0 if not start else _behind(placing.home[start - 1])
-    right = len(placing.page.text) if end == len(placing.home) else placing.home[end]
+    left = 0 if not start else _find_end(placing, first - 1)
+    right = len(placing.page.text) if end == len(placing.home) else _find_start(placing, stop)
     if NOWHERE not in (left, right):
-        behind = placing.free_after(left, round(WORD_LENGTHS[1] * (end - start)) + 1)
-        if behind == right:
-            lengths = WORD_LENGTHS if end - start <= SHORT else LENGTHS
+        limit = round(WORD_LENGTHS[1] * (end - start)) + 1
+        if placing.free_after(left, min(right - left, limit)) == right:
+            page = placing.page
+            is_one_by_one = left < right and page.words[right - 1] - page.words[left] == stop - first - 1
+            lengths = WORD_LENGTHS if end - start <= SHORT and is_one_by_one else LENGTHS
             if _may_stand_for(placing, (start, end), (left, right), lengths):
                 _share(placing, first, stop, left, right)
             return
@@ -110,8 +112,27 @@ def _place_altered(placing: Placing, first: int, stop: int) -> None:
             return
 
 
-def _behind(there: int) -> int:
-    return there if there == NOWHERE else there + 1
+def _find_end(placing: Placing, word: int) -> int:
+    """Where on the page a word of the answer ends; ``NOWHERE`` where it has no place.
+
+    Where its last letters have none, because they were misread, the word of the page that it stands for tells.
+    """
+    for place in reversed(placing.answer.span(word)):
+        there = placing.home[place]
+        if there != NOWHERE:
+            is_last = place + 1 == placing.answer.starts[word + 1]
+            return there + 1 if is_last else placing.page.starts[placing.page.words[there] + 1]
+    return NOWHERE
+
+
+def _find_start(placing: Placing, word: int) -> int:
+    """Where it begins there, in the same way."""
+    for place in placing.answer.span(word):
+        there = placing.home[place]
+        if there != NOWHERE:
+            is_first = place == placing.answer.starts[word]
+            return there if is_first else placing.page.starts[placing.page.words[there]]
+    return NOWHERE
 
 
 def _find_words_beside(placing: Placing, left: int, right: int, count: int) -> Iterator[tuple[int, int]]:

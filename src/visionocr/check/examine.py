@@ -21,6 +21,7 @@ from visionocr.engines import llama
 from visionocr.engines.choose import LOCAL_URL, VISION_HINT, open_engine
 from visionocr.engines.connect import connect
 from visionocr.errors import ContextTooSmall, KeyRefused, PicturesIgnored, ServerError, ServerUnreachable
+from visionocr.extras import install_hint
 from visionocr.prompting import budget
 from visionocr.prompting.library import Library
 from visionocr.settings import DEFAULT_URL, Settings
@@ -101,8 +102,8 @@ class _Examination:
             engine = self._open_engine()
         except ServerError as error:
             yield _connection_failure(error)
-            if self._can_read_locally():
-                yield CheckResult("note", "The embedded engine needs no server: visionocr check local:")
+            if not self._settings.api_url and not llama.is_configured(self._settings):
+                yield CheckResult("note", _explain_engines())
             return
         self._report.server = engine.server
         try:
@@ -121,11 +122,6 @@ class _Examination:
         if self._report.url == LOCAL_URL or llama.is_configured(self._settings):
             return open_engine(self._settings, self._library, observer=self._timer, stop=self._stop)
         return connect(self._settings, self._report.url, self._timer, self._stop)
-
-    def _can_read_locally(self) -> bool:
-        from visionocr.engines import local
-
-        return not self._settings.api_url and not llama.is_configured(self._settings) and local.installed()
 
     def _server_results(self, engine: Engine) -> Generator[CheckResult, None, budget.Plan | None]:
         """What the server says of itself, and what follows from it; returns the plan that fits what it says."""
@@ -193,6 +189,15 @@ class _Examination:
             return
         self._report.chart_result = chart_result
         yield from reading_results(chart_result, prepared, self._captions)
+
+
+def _explain_engines() -> str:
+    """What to do for who has named no server."""
+    from visionocr.engines import local
+
+    if local.installed():
+        return f"{VISION_HINT} The embedded engine needs no server: visionocr check local:"
+    return f"{VISION_HINT} {install_hint('local', 'To read text without a server')}"
 
 
 def _connection_failure(error: ServerError) -> CheckResult:

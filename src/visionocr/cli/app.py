@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +14,21 @@ from visionocr import __version__
 from visionocr.cli.check import check
 from visionocr.cli.describe import describe
 from visionocr.cli.eval import evaluate
+from visionocr.cli.export import export
 from visionocr.cli.extract import extract
 from visionocr.cli.gguf import gguf
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.presets import presets
 from visionocr.cli.read import image, pdf
 from visionocr.cli.review import review
+from visionocr.cli.watch import watch
 from visionocr.console import Console
+from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import UsageError
+from visionocr.output.files import read_head
 from visionocr.output.writer import output_error, write_stdout
 from visionocr.stop import Stop, run_stoppable
+from visionocr.text import printable
 
 _Mistake: Any = typer.BadParameter.__base__
 """Every error of Typer's about a command line; it has no public name."""
@@ -70,6 +76,14 @@ class Program(TyperGroup):
         _format_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named first; who names a document instead is told which command reads it."""
+        kind = None if self.get_command(ctx, args[0]) else sniff(read_head(Path(args[0]), HEAD))
+        if kind is not None:
+            reader = "pdf" if kind == "PDF" else "image"
+            raise UsageError(f"{printable(args[0])} is no command", f"To read this file: visionocr {reader} FILE")
+        return super().resolve_command(ctx, args)
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run, and leave with an exit code."""
         extra["standalone_mode"] = False
@@ -87,7 +101,9 @@ class Program(TyperGroup):
         except _Mistake as error:
             where = error.ctx.command_path if error.ctx else "visionocr"
             if type(error).__name__ == "NoArgsIsHelpError":
-                Console().line(error.format_message())
+                console = Console()
+                for line in error.format_message().splitlines():
+                    console.line(line)
                 raise typer.Exit(UsageError.exit_code) from None
             words = error.format_message().rstrip(".")
             raise UsageError(words[:1].lower() + words[1:], f"See: {where} --help") from None
@@ -99,6 +115,8 @@ app = typer.Typer(
     name="visionocr",
     cls=Program,
     help="Read documents with a vision language model running on your own machine.",
+    epilog="First steps: visionocr check looks for a server, visionocr pdf FILE reads a document, "
+    "and visionocr COMMAND --help lists the options of a command.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -121,6 +139,6 @@ def main(
     """Read documents with a vision language model running on your own machine."""
 
 
-for command in (pdf, image, describe, extract, review, check, presets, gguf):
+for command in (pdf, image, describe, extract, watch, review, export, check, presets, gguf):
     app.command(cls=Command)(command)
 app.command("eval", cls=Command)(evaluate)

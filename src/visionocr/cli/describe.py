@@ -5,23 +5,50 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from visionocr.cli import options
+from visionocr.choices import Existing
+from visionocr.cli import caption_options, data_set_options, options
+from visionocr.cli.outcome import reported
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.run import run
+from visionocr.console import Console
 
 
 @options.with_settings()
 @options.with_reading("pages", "password_file")
 def describe(
     files: options.Files = None,
-    sidecar: options.Sidecar = None,
-    prefix: options.Prefix = "",
-    suffix: options.Suffix = "",
-    force: options.Force = False,
+    sidecar: caption_options.Sidecar = None,
+    prefix: caption_options.Prefix = "",
+    suffix: caption_options.Suffix = "",
+    force: caption_options.Force = False,
+    write: caption_options.WriteMetadata = None,
+    existing: caption_options.ExistingCaptions = Existing.KEEP,
+    only_missing: caption_options.OnlyMissing = False,
+    no_backup: caption_options.NoBackup = False,
+    keywords: data_set_options.Keywords = False,
+    alt: data_set_options.Alt = False,
+    for_: data_set_options.ForDataSet = None,
+    trigger: data_set_options.Trigger = "",
+    captions: data_set_options.Captions = 1,
+    banned: data_set_options.Banned = "",
+    required: data_set_options.Required = "",
     *,
     typed: dict[str, Any],
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
     read = ReadOptions(files or [], "describe", "describe", flags, **typed)
-    run(replace(read, sidecar=sidecar, prefix=prefix, suffix=suffix, force=force))
+    read = replace(read, sidecar=sidecar, prefix=prefix, suffix=suffix, force=force)
+    read = replace(read, write=write, existing=existing, only_missing=only_missing, no_backup=no_backup)
+    with reported(Console(-1 if read.quiet else read.verbose), read.verbose):
+        order = data_set_options.make_order(
+            keywords=keywords,
+            alt=alt,
+            data_set=for_,
+            trigger=trigger,
+            captions=captions,
+            banned=banned,
+            required=required,
+        )
+        read = data_set_options.check_data_set(replace(read, order=order))
+    run(read, formatter=data_set_options.choose_formatter(read))

@@ -6,7 +6,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 
-from visionocr.asking import Asker
 from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
@@ -22,11 +21,18 @@ _SAMPLE = 64
 """Pages from all over the documents that the probes are chosen from."""
 
 
-def show_plan(source: PageSource, prepare: Callable[..., Job], *, probe: bool = False) -> ExitCode:
+def show_plan(
+    source: PageSource,
+    prepare: Callable[..., Job],
+    *,
+    plan_document: Callable[[str], str] | None = None,
+    probe: bool = False,
+) -> ExitCode:
     """Print the documents with their page counts, then the server, the preset, the raster and the sampler.
 
-    *prepare* is called with an observer. *probe*: ask for two pages, and print how long all of them will take. Returns
-    what the run would end with, as far as can be known.
+    *prepare* is called with an observer. *plan_document* tells what would become of a document's file, by its name.
+    *probe*: ask for two pages, and print how long all of them will take. Returns what the run would end with, as far as
+    can be known.
     """
     pages: list[PageRef] = []
     problems: list[DocumentError] = []
@@ -41,6 +47,8 @@ def show_plan(source: PageSource, prepare: Callable[..., Job], *, probe: bool = 
     documents = Counter((page.document, page.digest) for page in pages)
     for (name, _), count in documents.items():
         _print("read", f"{printable(name)}: {_count(count, 'page')}")
+        if plan_document is not None:
+            _print("write", plan_document(name))
     for problem in problems:
         _print("cannot", problem.message, problem.hint)
     _print("total", f"{_count(len(pages), 'page')} of {_count(len(documents), 'document')}")
@@ -86,7 +94,7 @@ def _show_forecast(job: Job, source: PageSource, pages: list[PageRef]) -> None:
 def _ask(job: Job, source: PageSource, pages: list[PageRef]) -> list[PageResult]:
     """The results of two of *pages*: best of those at a third and two thirds of the way."""
     best = {len(pages) // 3, 2 * len(pages) // 3}
-    asker = Asker(job.engine, job.question, max_asks=job.max_asks)
+    asker = job.make_asker()
     results: list[PageResult] = []
     for index in sorted(range(len(pages)), key=lambda index: index not in best):
         page = pages[index]

@@ -20,6 +20,7 @@ from visionocr.cli.outcome import current_stop, reported
 from visionocr.console import Console
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError, VisionOcrError
+from visionocr.extras import install_hint
 from visionocr.output.files import read_head
 from visionocr.output.writer import write_stdout
 from visionocr.text import printable
@@ -72,9 +73,7 @@ def evaluate(
         try:
             from visionocr.evaluation import compare
         except ImportError:
-            raise ConfigurationError(
-                "scoring needs the package rapidfuzz", 'Install it with: pip install "visionocr[eval]"'
-            ) from None
+            raise ConfigurationError("scoring needs rapidfuzz, which is not installed", install_hint("eval")) from None
         truths = compare.find_truths(truth)
         folders = {str(result): result} if result is not None else {}
         if runs:

@@ -107,7 +107,7 @@ ShowGrammar = Annotated[
 ]
 _WITHOUT = {
     *("task", "cluster", "local_model", "repair_numbers"),
-    *("format", "tables", "headers", "join_pages", "boxes", "page_breaks"),
+    *("format", "tables", "headers", "join_pages", "boxes", "page_breaks", "front_matter"),
 }
 """Settings that have no meaning here."""
 _HELPS = {"batch": "Pages per request (default: 4, or as many as the server and its context take)."}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from visionocr.console import Console
 from visionocr.errors import ExitCode, UsageError
 from visionocr.output.writer import write_stdout
 from visionocr.prompting.library import Library
+from visionocr.text import printable
+from visionocr.types import Notice
 
 Model = Annotated[
     Path,
@@ -24,6 +27,16 @@ Projector = Annotated[
     Path | None,
     typer.Argument(metavar="PROJECTOR", help="Its projector (mmproj), to check the pair.", show_default=False),
 ]
+Rename = Annotated[
+    bool,
+    typer.Option(
+        "--rename",
+        help="Rename projectors whose names say nothing (mmproj-model-f16.gguf) after the model that they belong to "
+        "(mmproj-MODEL-TYPE.gguf). Asks first.",
+    ),
+]
+Undo = Annotated[bool, typer.Option("--undo", help="Give files that --rename renamed in the folder their old names.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before renaming.")]
 
 
 def gguf(
@@ -31,9 +44,12 @@ def gguf(
     projector: Projector = None,
     recursive: options.Recursive = False,
     as_json: options.AsJson = False,
+    rename: Rename = False,
+    undo: Undo = False,
+    yes: Yes = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Show what model files contain, and which projector works with which model.
+    """Show what model files contain, and which belong together.
 
     Reads the headers only. Exit code 3: a file is broken, or no pair can be loaded.
     """
@@ -41,6 +57,11 @@ def gguf(
     with reported(console, verbose):
         from visionocr.cli.gguf_report import report_files, report_folder  # late: --help must answer at once
 
+        if rename or undo:
+            if (rename and undo) or as_json or projector is not None or not os.path.isdir(model):
+                raise UsageError("--rename and --undo take one folder, and exclude each other and --json")
+            _rename(model, recursive, undo, yes, console)
+            return
         presets = Library(options.config_folder()).presets()
         if not os.path.isdir(model):  # unlike the method it raises nothing for paths that may not be looked at
             report = report_files(model, projector, presets)
@@ -51,3 +72,39 @@ def gguf(
         write_stdout(json.dumps(report.fields, indent=2) + "\n" if as_json else report.text)
         if not report.good:
             raise typer.Exit(ExitCode.CONFIGURATION)
+
+
+def _rename(folder: Path, recursive: bool, undo: bool, yes: bool, console: Console) -> None:
+    """Show what would be renamed, or renamed back, ask, and do it."""
+    from visionocr.gguf.folder import examine_folder  # late, as above
+    from visionocr.gguf.naming import propose_names
+    from visionocr.gguf.renaming import list_renamed, rename_files, undo_renames
+
+    if undo:
+        renames = list_renamed(folder)
+    else:
+        found = examine_folder(folder, Library(options.config_folder()).presets(), recursive=recursive)
+        proposals = propose_names(found)
+        for one in proposals:
+            if not one.name:
+                name = printable(str(one.projector.path))
+                console(Notice(f"{name} is not renamed: {one.reason}", warning=True))
+        renames = [(path, path.with_name(one.name)) for one in proposals if one.name for path in (one.projector.path,)]
+    write_stdout("".join(f"{printable(str(old))} -> {printable(new.name)}\n" for old, new in renames))
+    if renames and not (yes or _confirm(console)):
+        console(Notice("nothing is renamed"))
+        return
+    if undo:
+        undo_renames(folder, renames)
+    elif renames:
+        rename_files(folder, renames)
+    done = f"{len(renames)} file{'' if len(renames) == 1 else 's'} renamed" if renames else "nothing to rename"
+    console(Notice(f"{done}; --undo gives the old names back" if renames and not undo else done))
+
+
+def _confirm(console: Console) -> bool:
+    """Ask at the terminal. Raises ``UsageError`` where nobody can answer."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("renaming needs a yes, and there is no terminal to ask at", "Give --yes to rename unasked.")
+    console.line("Rename? [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

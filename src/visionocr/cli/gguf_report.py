@@ -14,6 +14,7 @@ from visionocr.gguf.compatibility import Fit, Verdict, examine_pair, judge_pair
 from visionocr.gguf.cost import Cost, estimate_cost
 from visionocr.gguf.facts import ModelFacts, ProjectorFacts, load_facts
 from visionocr.gguf.folder import Findings, examine_folder
+from visionocr.gguf.naming import Proposal, propose_names
 from visionocr.prompting.presets import FALLBACK
 from visionocr.text import printable
 from visionocr.types import Notice, Observer, Preset
@@ -82,12 +83,29 @@ def report_folder(folder: Path, presets: Sequence[Preset], recursive: bool, obse
             for path, error in found.unreadable.items()
         ],
     }
+    names = propose_names(found)
+    fields["names"] = [
+        {"projector": str(one.projector.path), "name": one.name or None, "reason": one.reason} for one in names
+    ]
     used = [best.projector for model in found.models if (best := found.best(model))]
     unused = [projector for projector in found.projectors if projector not in used]
     parts = [_choice_text(model, found) for model in found.models]
     parts.append("".join(f"projector  {printable(str(p.path))}: no model's first choice here\n" for p in unused))
+    parts.append(names_text(names))
     loadable = not found.pairs or any(pair.fit is not Fit.CANNOT_LOAD for pair in found.pairs)
     return Report("\n".join(filter(None, parts)), fields, loadable and not found.unreadable)
+
+
+def names_text(proposals: Sequence[Proposal]) -> str:
+    """Projectors whose names say nothing, and the names that they should have; empty where there are none."""
+    lines = [
+        f"name       {printable(str(one.projector.path))}\n           "
+        + (f"-> {one.name}: {one.reason}\n" if one.name else f"says nothing, and gets no other: {one.reason}\n")
+        for one in proposals
+    ]
+    if any(one.name for one in proposals):
+        lines.append("           --rename gives these names\n")
+    return "".join(lines)
 
 
 def _report_pair(verdict: Verdict) -> Report:

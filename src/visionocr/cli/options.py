@@ -66,6 +66,15 @@ PasswordFile = Annotated[
         "--password-file", metavar="FILE", help="Passwords of encrypted PDFs, one per line.", show_default=False
     ),
 ]
+Documents = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--document",
+        metavar="FILE|DIR",
+        help="Where the documents are, if not beside the results. Repeat it for several.",
+        show_default=False,
+    ),
+]
 JournalFile = Annotated[
     Path | None,
     typer.Option(
@@ -85,27 +94,32 @@ Redo = Annotated[
         show_default=False,
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write what became of the run to FILE: as JSON (.json), else as tables to read.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")]
 ProbePages = Annotated[
     bool, typer.Option("--probe-pages", help="With --dry-run: read two pages to estimate how long all will take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Sidecar = Annotated[
-    str | None,
+Figures = Annotated[
+    Path | None,
     typer.Option(
-        "--sidecar",
-        metavar=".EXT",
-        help="Write each caption beside its picture, to a file with this extension, such as .txt.",
+        "--figures",
+        metavar="DIR",
+        help="Cut the pictures out of the pages, into this folder, and link them in the Markdown.",
         show_default=False,
     ),
 ]
-Prefix = Annotated[
-    str, typer.Option("--prefix", metavar="TEXT", help="Text before each sidecar caption.", show_default=False)
+DescribeFigures = Annotated[
+    bool, typer.Option("--describe-figures", help="With --figures: ask the model for their alternative texts.")
 ]
-Suffix = Annotated[
-    str, typer.Option("--suffix", metavar="TEXT", help="Text after each sidecar caption.", show_default=False)
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing sidecar files.")]
 
 _READING: dict[str, tuple[Any, Any]] = {
     "files_from": (FilesFrom, None),
@@ -116,6 +130,7 @@ _READING: dict[str, tuple[Any, Any]] = {
     "journal": (JournalFile, None),
     "keep_journal": (KeepJournal, False),
     "redo": (Redo, None),
+    "report": (ReportFile, None),
     "dry_run": (DryRun, False),
     "probe_pages": (ProbePages, False),
     "config": (Config, None),
@@ -140,7 +155,7 @@ _PANELS = {
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
     "Image": ("dpi", "max_side", "strips", "rotate", "keep_blank", "raster_workers"),
-    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "strict"),
+    "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "replace_layer", "strict"),
 }
 """The settings under the headings of the help, in its order."""
 _METAVARS = {

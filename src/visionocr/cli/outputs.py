@@ -6,15 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from visionocr.choices import Format
+from visionocr.choices import DataSet, Format
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
-from visionocr.documents.source import Source
+from visionocr.documents.source import Place
 from visionocr.errors import UsageError
 from visionocr.output import alto, page_xml
 from visionocr.output.files import remove_leftovers
 from visionocr.output.folder import OutputKind
 from visionocr.output.formats import Formatter, formatter_for
+from visionocr.output.front_matter import WithFrontMatter
 from visionocr.output.writer import FileSink, PageFilesSink, Sink, StdoutSink
 from visionocr.settings import Settings
 from visionocr.types import PageRef, PageResult
@@ -26,9 +27,10 @@ _NO_STREAM = {Format.PDF, Format.ALTO, Format.PAGE}
 
 def check_outputs(options: ReadOptions, settings: Settings) -> None:
     """Raise ``UsageError`` for formats that do not suit the output."""
+    _check_parts(options, settings)
     is_folder = options.folder is not None
     several = len(settings.formats) > 1
-    if options.sidecar is not None or is_folder:
+    if options.goes_to_pictures or is_folder:
         return
     if several:
         raise UsageError("several formats need a folder", "Give --output DIR/ with a slash at its end.")
@@ -43,10 +45,21 @@ def check_outputs(options: ReadOptions, settings: Settings) -> None:
         )
 
 
+def _check_parts(options: ReadOptions, settings: Settings) -> None:
+    """Raise ``UsageError`` where keywords or alternative texts are asked for, but stand in no output."""
+    order = options.order
+    in_results = options.sidecar is None and not {Format.JSON, Format.JSONL}.isdisjoint(settings.formats)
+    if in_results or options.write is not None or order.data_set is DataSet.IMAGEFOLDER:
+        return
+    if order.keywords or order.alt:
+        name = "--keywords" if order.keywords else "--alt"
+        raise UsageError(f"{name}: no output has a place for it", "Use -f jsonl, --write, or --for imagefolder.")
+
+
 def make_kinds(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -54,32 +67,37 @@ def make_kinds(
 ) -> list[OutputKind]:
     """The files that each document gets. *several*: more than one document may come.
 
-    *formatter* replaces those of the settings.
+    *place* tells where the document of a page can be opened. *formatter* replaces those of the settings.
     """
     if formatter is not None:
         return [OutputKind(formatter().suffix, partial(_make_file, formatter))]
-    captions = options.command == "describe"
-    return [_make_kind(kind, settings, source, console, captions, several) for kind in settings.formats]
+    return [_make_kind(kind, options, settings, place, console, several) for kind in settings.formats]
 
 
 def _make_kind(
-    kind: Format, settings: Settings, source: Source, console: Console, captions: bool, several: bool
+    kind: Format,
+    options: ReadOptions,
+    settings: Settings,
+    place: Callable[[PageRef], Place],
+    console: Console,
+    several: bool,
 ) -> OutputKind:
     if kind is Format.PDF:
         from visionocr.cli.searchable import SearchableSink
 
-        return OutputKind(".pdf", partial(SearchableSink, source=source, console=console))
+        make = partial(SearchableSink, place=place, console=console, replaces_layer=settings.replace_layer)
+        return OutputKind(".pdf", make)
     if kind in _PAGE_FILES:
         suffix, render = _PAGE_FILES[kind]
         return OutputKind(suffix, lambda path, _: PageFilesSink(path, suffix, render))
-    formatter = formatter_for(settings, kind, captions=captions, several=several)
+    formatter = _choose_formatter(kind, options, settings, several)
     return OutputKind(formatter().suffix, partial(_make_file, formatter))
 
 
 def make_sink(
     options: ReadOptions,
     settings: Settings,
-    source: Source,
+    place: Callable[[PageRef], Place],
     console: Console,
     *,
     several: bool,
@@ -87,16 +105,22 @@ def make_sink(
 ) -> Sink:
     """The sink for standard output or a single file; see ``make_kinds``."""
     (kind,) = settings.formats
-    formatter = formatter or formatter_for(settings, kind, captions=options.command == "describe", several=several)
+    formatter = formatter or _choose_formatter(kind, options, settings, several)
     if kind not in _NO_STREAM and options.output in (None, "-"):
         return StdoutSink(formatter())
     path = Path(str(options.output))
     remove_leftovers(path.parent)
     if kind is Format.PDF:
-        return _LateOutput(path, make_kinds(options, settings, source, console, several=several)[0])
+        return _LateOutput(path, make_kinds(options, settings, place, console, several=several)[0])
     if kind in _PAGE_FILES:
         return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
     return FileSink(path, formatter())
+
+
+def _choose_formatter(kind: Format, options: ReadOptions, settings: Settings, several: bool) -> Callable[[], Formatter]:
+    captions, has_lines = options.command == "describe", options.order.captions > 1
+    make = formatter_for(settings, kind, captions=captions, several=several, has_lines=has_lines)
+    return (lambda: WithFrontMatter(make())) if settings.front_matter and kind is Format.MD else make
 
 
 def _make_file(formatter: Callable[[], Formatter], path: Path, _page: PageRef) -> FileSink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from visionocr.cli import options
@@ -11,13 +12,29 @@ from visionocr.cli.run import run
 
 @options.with_settings()
 @options.with_reading()
-def pdf(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
+def pdf(
+    files: options.Files = None,
+    *,
+    typed: dict[str, Any],
+    figures: options.Figures = None,
+    describe_figures: options.DescribeFigures = False,
+    flags: dict[str, Any],
+) -> None:
     """Transcribe PDF documents to Markdown."""
-    run(ReadOptions(files or [], "pdf", "transcribe", flags, **typed))
+    read = ReadOptions(files or [], "pdf", "transcribe", flags, **typed)
+    run(replace(read, figures=figures, describe_figures=describe_figures))
 
 
 @options.with_settings()
 @options.with_reading("password_file")
-def image(files: options.Files = None, *, typed: dict[str, Any], flags: dict[str, Any]) -> None:
+def image(
+    files: options.Files = None,
+    *,
+    typed: dict[str, Any],
+    figures: options.Figures = None,
+    describe_figures: options.DescribeFigures = False,
+    flags: dict[str, Any],
+) -> None:
     """Transcribe the text of images to Markdown."""
-    run(ReadOptions(files or [], "image", "transcribe", flags, **typed))
+    read = ReadOptions(files or [], "image", "transcribe", flags, **typed)
+    run(replace(read, figures=figures, describe_figures=describe_figures))

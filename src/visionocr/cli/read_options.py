@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visionocr.captions.order import CaptionOrder
+from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.options import config_folder
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.documents.selection import PageSelection
@@ -35,6 +37,7 @@ class ReadOptions:
     journal: Path | None = None
     keep_journal: bool = False
     redo: str | None = None
+    report: Path | None = None
     config: Path | None = None
     dry_run: bool = False
     probe_pages: bool = False
@@ -44,9 +47,21 @@ class ReadOptions:
     prefix: str = ""
     suffix: str = ""
     force: bool = False
+    figures: Path | None = None
+    """The folder for the pictures that are cut out of the pages."""
+    describe_figures: bool = False
+    write: MetadataPlace | None = None
+    existing: Existing = Existing.KEEP
+    """What becomes of captions that are there already: of pictures with *write*, of files with *sidecar*."""
+    only_missing: bool = False
+    no_backup: bool = False
+    order: CaptionOrder = CaptionOrder()
+    """What is wanted of each picture."""
     schema: Path | None = None
     per_document: bool = False
     """A result stands for a document and not for a page."""
+    by_content: bool = False
+    """Outputs belong to a document's name and content, not to the path where it lies; see ``FolderSink``."""
 
     @property
     def kind(self) -> str:
@@ -61,7 +76,25 @@ class ReadOptions:
     @property
     def is_open_ended(self) -> bool:
         """Whether more or fewer documents may be read than are named."""
-        return self.recursive or self.files_from is not None or self.sidecar is not None
+        return self.recursive or self.files_from is not None or self.sidecar is not None or self.leaves_described
+
+    @property
+    def goes_to_pictures(self) -> bool:
+        """Whether captions go to their pictures only, into them or beside them."""
+        return self.sidecar is not None or (self.write is not None and self.output is None)
+
+    @property
+    def again(self) -> str:
+        """How to describe pictures again that have captions."""
+        if self.write is None:
+            return "--force writes them again"
+        return "leave out --only-missing" if self.only_missing else "--existing replace writes them again"
+
+    @property
+    def leaves_described(self) -> bool:
+        """Whether pictures that have a description are left out: nothing would be done with another one."""
+        adds_more = self.order.keywords or self.order.alt or self.output is not None
+        return self.write is not None and (self.only_missing or (self.existing is Existing.KEEP and not adds_more))
 
     @property
     def folder(self) -> Path | None:
@@ -92,18 +125,35 @@ class ReadOptions:
         """Raise ``UsageError`` for options that do not make sense together."""
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
+        self._check_captions()
+        if self.probe_pages and not self.dry_run:
+            raise UsageError("--probe-pages needs --dry-run")
+        if self.output == "":
+            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
+
+    def _check_captions(self) -> None:
+        """Raise ``UsageError`` for options of ``describe`` that do not make sense together."""
+        if self.write is None:
+            existing = self.existing is not Existing.KEEP and self.sidecar is None
+            needs = {"--existing": existing, "--only-missing": self.only_missing, "--no-backup": self.no_backup}
+            if needless := [name for name, value in needs.items() if value]:
+                raise UsageError(f"{needless[0]} needs --write")
         if self.sidecar is None:
             given = {"--prefix": self.prefix, "--suffix": self.suffix, "--force": self.force}
             if needless := [name for name, value in given.items() if value]:
                 raise UsageError(f"{needless[0]} needs --sidecar")
         elif self.output is not None:
             raise UsageError("--sidecar and --output exclude each other")
+        elif self.write is not None:
+            raise UsageError("--write and --sidecar exclude each other", "Run the command once for each.")
         elif "-" in self.files:
             raise UsageError("standard input has no place for a --sidecar")
-        if self.probe_pages and not self.dry_run:
-            raise UsageError("--probe-pages needs --dry-run")
-        if self.output == "":
-            raise UsageError("--output is given, but empty", "Give the name of a file, or of a folder with a slash.")
+        if self.write is not None and self.order.captions > 1:
+            raise UsageError("--write takes one caption a picture", "Leave out --captions.")
+        if self.write is not None and "-" in self.files:
+            raise UsageError("standard input has no place for a caption (--write)")
+        if self.describe_figures and self.figures is None:
+            raise UsageError("--describe-figures needs --figures DIR")
 
     def check_files(self) -> None:
         """Raise ``UsageError`` where the output or the state would overwrite something.
@@ -113,24 +163,29 @@ class ReadOptions:
         from visionocr.output.database import check_file
 
         if self.output not in (None, "-") and self.folder is None:
-            self._check_output(Path(str(self.output)))
+            self._check_output(str(self.output), "--output")
+        if self.report is not None:
+            self._check_output(str(self.report), "--report")
+            if self.output is not None and os.path.realpath(self.report) == os.path.realpath(self.output):
+                raise UsageError("--report and --output are the same file", _ANOTHER_NAME)
         if self.state_path is not None:
             check_file(self.state_path)
 
-    def _check_output(self, path: Path) -> None:
+    def _check_output(self, name: str, option: str) -> None:
+        path = Path(name)
         if not os.path.isdir(path.parent):
-            raise OutputError(f"there is no folder {path.parent}", "Create it first, or give another --output.")
-        for name, what in self._inputs():
-            if os.path.exists(path) and os.path.exists(name) and path.samefile(name):
-                raise UsageError(f"--output {self.output} is {what}", _ANOTHER_NAME)
+            raise OutputError(f"there is no folder {path.parent}", f"Create it first, or give another {option}.")
+        for other, what in self._inputs():
+            if os.path.exists(path) and os.path.exists(other) and path.samefile(other):
+                raise UsageError(f"{option} {name} is {what}", _ANOTHER_NAME)
         head = read_head(path, HEAD)
         content = {b"GGUF": "a model file", b"SQLi": "a database"}.get(head[:4])
         if sniff(head) is not None:
             content = "a PDF or a picture"
         if content is not None:
-            raise UsageError(f"--output {self.output} would overwrite {content}", _ANOTHER_NAME)
+            raise UsageError(f"{option} {name} would overwrite {content}", _ANOTHER_NAME)
         if self.journal is not None and os.path.realpath(self.journal) == os.path.realpath(path):
-            raise UsageError("--journal and --output are the same file", _ANOTHER_NAME)
+            raise UsageError(f"--journal and {option} are the same file", _ANOTHER_NAME)
 
     def _inputs(self) -> Iterator[tuple[str, str]]:
         """Files that are read and must not be overwritten, each with what it is."""

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionocr.cli.read_options import ReadOptions
@@ -15,6 +16,7 @@ from visionocr.documents.selection import PageSelection, parse_pages
 from visionocr.errors import OutputError, UsageError
 from visionocr.output.folder import FolderSink, Origin, OutputKind, make_folder
 from visionocr.output.state import FOLDER_STATE, State
+from visionocr.paths import path_key
 from visionocr.settings import Settings
 from visionocr.text import page_label
 from visionocr.types import FileSignature, Notice, PageRef, PageResult, Status
@@ -59,8 +61,11 @@ class Resume:
                 suffixes = [kind.suffix for kind in kinds]
                 look = [suffixes, settings.page_breaks, options.pages, options.command == "describe"]
                 look += [settings.tables, settings.headers, settings.join_pages]
+                look += ["front matter"] if settings.front_matter else []
+                if options.figures is not None:
+                    look += [os.path.abspath(options.figures), options.describe_figures]
                 job = blake2b(json.dumps([fingerprint, look], sort_keys=True).encode(), digest_size=8).hexdigest()
-                self.folder_sink = FolderSink(options.folder, kinds, state, job)
+                self.folder_sink = FolderSink(options.folder, kinds, state, job, by_content=options.by_content)
                 if path is not None and os.path.realpath(path) == os.path.realpath(state.path):
                     self._state, self._keep, is_in_folder = state, True, True
             if path is not None and self._state is None:
@@ -87,7 +92,7 @@ class Resume:
 
     def lookup(self, found: Found, signature: FileSignature, selection: PageSelection | None) -> tuple[str, int] | None:
         """See ``EarlierRuns.lookup``."""
-        if self._state is None or (known := self._state.find_file(os.path.abspath(found.path), signature)) is None:
+        if self._state is None or (known := self._state.find_file(path_key(found.path), signature)) is None:
             return None
         digest, count = known
         if selection is not None and selection.missing(count):
@@ -97,12 +102,29 @@ class Resume:
 
     def register(self, found: Found, signature: FileSignature, digest: str, pages: int) -> None:
         """See ``EarlierRuns.register``."""
-        path = os.path.abspath(found.path)
+        path = path_key(found.path)
         if self._state is not None and self._state.find_file(path, signature) != (digest, pages):
             self._state.register_file(path, signature, digest, pages)
         if self.folder_sink is not None:
             below = os.path.relpath(os.path.dirname(found.path), found.top) if found.top else ""
             self.folder_sink.expect(found.name, Origin(signature, below))
+
+    def note_move(self, page: PageRef, path: Path, arrived: FileSignature, output: Path | None, good: bool) -> None:
+        """The document of *page* lies at *path* now: ``review`` and later runs find it, and its *output*, there."""
+        if self._state is not None:
+            self._state.register_file(os.path.abspath(path), arrived, page.digest, page.pages or 1)
+        if self.folder_sink is not None and output is not None:
+            self.folder_sink.assign(output, str(path), arrived if good else None)
+
+    def renew(self, page: PageRef) -> None:
+        """The file of *page* was written into, and is the same document still: its results remain known."""
+        status = os.stat(page.document)
+        signature = FileSignature(status.st_size, status.st_mtime_ns)
+        if self._state is not None:
+            path = path_key(page.document)
+            self._state.register_file(path, signature, page.digest, page.pages or 1)
+        if self.folder_sink is not None:
+            self.folder_sink.renew(page.document, signature)
 
     def find_page(self, page: PageRef) -> PageResult | None:
         """The result of *page* from an earlier run."""

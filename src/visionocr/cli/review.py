@@ -20,15 +20,9 @@ from visionocr.types import Notice
 
 Outputs = Annotated[
     list[Path],
-    typer.Argument(metavar="OUTPUT", help="Results: Markdown, JSON or JSON Lines files, or folders of them."),
-]
-Documents = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--document",
-        metavar="FILE|DIR",
-        help="Where the documents are, if not beside the results. Repeat it for several.",
-        show_default=False,
+    typer.Argument(
+        metavar="OUTPUT",
+        help="Results: Markdown, JSON or JSON Lines files, folders of them, or of pictures with captions beside them.",
     ),
 ]
 Html = Annotated[
@@ -69,7 +63,7 @@ _HTML_SUFFIXES = (".html", ".htm")
 @options.with_settings(*_SETTINGS)
 def review(
     outputs: Outputs,
-    documents: Documents = None,
+    documents: options.Documents = None,
     html: Html = None,
     open_browser: Open = False,
     port: Port = 0,

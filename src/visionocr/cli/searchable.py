@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from visionocr.console import Console
 from visionocr.documents.searchable_worker import SearchableWriter
-from visionocr.documents.source import Source
+from visionocr.documents.source import Place
 from visionocr.errors import DocumentError
 from visionocr.output.files import AtomicFile
 from visionocr.output.places import count_homeless, place_page
@@ -24,8 +25,13 @@ class SearchableSink(Sink):
     A document that cannot get text (signed, protected, damaged) is reported and gets no file; the run goes on.
     """
 
-    def __init__(self, path: Path, page: PageRef, source: Source, console: Console) -> None:
-        """*page* is the first one that will come; *source* knows where its document is."""
+    def __init__(
+        self, path: Path, page: PageRef, place: Callable[[PageRef], Place], console: Console, *, replaces_layer: bool
+    ) -> None:
+        """*page* is the first one that will come; *place* tells where its document is.
+
+        *replaces_layer*: see ``SearchablePdf``.
+        """
         self._console = console
         self._name = printable(page.document)
         self._writer: SearchableWriter | None = None
@@ -33,9 +39,11 @@ class SearchableSink(Sink):
         """By page: how many words stand nowhere on it."""
         self._file = AtomicFile(path)
         if page.number:
-            place = source.place(page)
             try:
-                self._writer = SearchableWriter(page.document, place.path, place.password)
+                found = place(page)
+                self._writer = SearchableWriter(
+                    page.document, found.path, found.password, replaces_layer=replaces_layer
+                )
             except DocumentError as error:
                 self._console.error(error.message, error.hint)
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from visionocr.captions.lines import LineStyle
+from visionocr.choices import Existing, MetadataPlace
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import OutputError, UsageError
+from visionocr.metadata.caption_writer import CaptionWriter
+from visionocr.metadata.texts import Texts
 from visionocr.output.files import AtomicFile, read_head, remove_leftovers
+from visionocr.output.image_folder import has_caption
 from visionocr.output.writer import Sink
-from visionocr.types import PageResult, Status
+from visionocr.text import printable
+from visionocr.types import PageResult
+
+_PLAIN = LineStyle()
+_LARGEST = 1 << 20
+"""Bytes of a file of captions."""
 
 
 class SidecarSink(Sink):
@@ -26,13 +37,15 @@ class SidecarSink(Sink):
         *,
         prefix: str = "",
         suffix: str = "",
-        force: bool = False,
+        existing: Existing = Existing.KEEP,
+        style: LineStyle = _PLAIN,
     ) -> None:
-        """*report* is called for each caption that cannot be written. *force*: write those that are there again."""
+        """*report* is called for each caption that cannot be written. *existing*: what becomes of files of captions."""
         self._ending = ending
         self._report = report
         self._prefix, self._suffix = prefix, suffix
-        self._force = force
+        self._existing = existing
+        self._style = style
         self._unusual: dict[str, Path] = {}
         """Paths that do not follow from the picture's alone; of the others none is kept, there may be very many."""
         self._taken: set[int] = set()
@@ -48,21 +61,30 @@ class SidecarSink(Sink):
         if sniff(read_head(path, HEAD)) is not None:
             raise OutputError(f"the caption of {picture} would overwrite {path}", "Choose another --sidecar ending.")
         self._taken.add(hash(path))
-        return self._force or not os.path.exists(path)
+        return self._existing is not Existing.KEEP or not os.path.exists(path)
+
+    def read_caption(self, picture: str) -> str:
+        """The caption that the picture at this path has already; empty where it has none that can be read."""
+        with contextlib.suppress(OutputError, UsageError):
+            return read_sidecar(self._path_of(picture))
+        return ""
 
     def write(self, result: PageResult) -> None:
         """Write one caption; a picture without one gets no file. Only a first frame is captioned."""
-        if result.status in {Status.FAILED, Status.BLANK} or result.page.number > 1:
+        if not has_caption(result):
             return
-        picture = result.page.document
-        path = self._unusual.get(picture) or sidecar_path(Path(picture), self._ending)
+        path = self._path_of(result.page.document)
         if path.parent not in self._swept:
             self._swept.add(path.parent)
             remove_leftovers(path.parent)
+        lines = [f"{self._prefix}{line}{self._suffix}" for line in self._style.write_lines(result.text)]
         try:
+            old = read_sidecar(path).splitlines() if self._existing is Existing.APPEND else []
+            if old and (lines := self._style.append_lines(old, lines)) == old:
+                return
             file = AtomicFile(path)
             try:
-                file.write(f"{self._prefix}{' '.join(result.text.split())}{self._suffix}\n")
+                file.write("".join(f"{line}\n" for line in lines))
                 file.commit()
             finally:
                 file.discard()  # nothing is left to discard when all went well
@@ -76,6 +98,22 @@ class SidecarSink(Sink):
             count = "1 caption" if self._failures == 1 else f"{self._failures} captions"
             raise OutputError(f"{count} could not be written", "Repeat the command to describe those pictures again.")
 
+    def _path_of(self, picture: str) -> Path:
+        return self._unusual.get(picture) or sidecar_path(Path(picture), self._ending)
+
+
+def read_sidecar(path: Path) -> str:
+    """The text of a file of captions; empty where there is none. Raises ``OutputError`` for what is none."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise OutputError(f"{printable(str(path))} has more than {_LARGEST:,} bytes: it is no file of captions")
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise OutputError(f"cannot read {printable(str(path))}: {reason}") from None
+
 
 def sidecar_path(picture: Path, ending: str) -> Path:
     """``photo.jpg`` + ``.txt`` = ``photo.txt``; without a dot as well. Raises ``UsageError`` for what is no ending."""
@@ -86,3 +124,20 @@ def sidecar_path(picture: Path, ending: str) -> Path:
     if path == picture:
         raise UsageError(f"the caption of {picture} would overwrite the picture", "Choose another --sidecar ending.")
     return path
+
+
+def look_up(sidecars: SidecarSink | None, picture: str) -> dict[str, str]:
+    """What is known of the picture at this path: values of the placeholders of prompts.
+
+    The caption is that of its sidecar (of the ``.txt`` beside it where no sidecars are written), else the description
+    in its metadata; the keywords are those of its metadata.
+    """
+    texts = Texts()
+    with contextlib.suppress(OutputError, OSError):
+        texts = CaptionWriter(MetadataPlace.SIDECAR).plan(Path(picture), texts).texts
+    sidecars = sidecars or SidecarSink(".txt", lambda error: None)  # noqa: ARG005
+    return {
+        "folder": os.path.basename(os.path.dirname(os.path.abspath(picture))),
+        "caption": sidecars.read_caption(picture).strip() or texts.description,
+        "keywords": ", ".join(texts.keywords),
+    }

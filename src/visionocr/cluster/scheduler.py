@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from visionocr.errors import ConfigurationError, ServerUnreachable
+from visionocr.extras import install_hint
 
 _LOCAL = "local:"
 _MOST_LOCAL = 256
@@ -35,9 +36,7 @@ def connect(address: str) -> tuple[Any, Any]:
     try:
         import distributed
     except ImportError:
-        raise ConfigurationError(
-            "--cluster needs Dask, which is not installed", 'Install it with: pip install "visionocr[cluster]"'
-        ) from None
+        raise ConfigurationError("--cluster needs Dask, which is not installed", install_hint("cluster")) from None
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in {"distributed", "asyncio", "tornado"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is said in our words

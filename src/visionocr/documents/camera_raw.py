@@ -11,6 +11,7 @@ from PIL import Image
 
 from visionocr.documents.images import MAX_MEMORY, Picture, Size
 from visionocr.errors import DocumentError
+from visionocr.extras import install_hint
 from visionocr.text import printable
 
 _BYTES = 13
@@ -61,5 +62,6 @@ def _load_library(name: str) -> Any:
         import rawpy
     except ImportError as error:
         words = f"{printable(name)} is a camera's raw photo, and nothing here can develop it"
-        raise DocumentError(words, 'export it as a JPEG or a TIFF, or pip install "visionocr[raw]"') from error
+        hint = install_hint("raw", "export it as a JPEG or a TIFF, or install what develops it")
+        raise DocumentError(words, hint) from error
     return rawpy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -30,6 +31,10 @@ _UPRIGHT = {
 }
 """What undoes each EXIF orientation."""
 _ORIENTATION = 0x0112
+_EXIF_DETAILS = 0x8769
+_TAKEN = (0x9003, 0x9004)
+"""When the photo was taken, and when it was digitised."""
+_DAY = re.compile(r"((?:19|20)\d\d)[:-](0[1-9]|1[0-2])[:-](0[1-9]|[12]\d|3[01])\b", re.ASCII)
 _WHITE, _BLACK, _GREY = 255, 0, 128
 _SAMPLE_SIDE = 800
 """Pixels of the long side of the sample by which the ground for a transparent picture is chosen."""
@@ -68,6 +73,18 @@ def read_orientation(image: Any) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except BROKEN:
         return 1
+
+
+def read_date(image: Any) -> str:
+    """The day on which a photo was taken, as ``2024-05-31``; empty where its EXIF data do not say."""
+    try:
+        details = image.getexif().get_ifd(_EXIF_DETAILS)
+    except BROKEN:
+        return ""
+    for tag in _TAKEN:
+        if match := _DAY.match(str(details.get(tag, ""))):
+            return "-".join(match.groups())
+    return ""
 
 
 def _reduce(image: Picture, factor: int, *, negative: bool = False) -> Picture:

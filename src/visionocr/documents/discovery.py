@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from visionocr.documents.kinds import SUFFIXES, Kind
 from visionocr.errors import DocumentError
+from visionocr.paths import explain_long_path
 from visionocr.text import printable
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -55,7 +56,8 @@ def _find(path: str, recursive: bool, suffixes: frozenset[str]) -> Iterator[Foun
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        yield _refuse(path, _explain(error), "check the name" if isinstance(error, FileNotFoundError) else "")
+        hint = explain_long_path(path) or ("check the name" if isinstance(error, FileNotFoundError) else "")
+        yield _refuse(path, _explain(error), hint)
         return
     if stat.S_ISDIR(mode):
         if recursive:
@@ -84,7 +86,7 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
     """Depth first, the entries of each directory in natural order; every directory once, however links lead to it."""
     try:
         status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
+        if status.st_ino and (status.st_dev, status.st_ino) in seen:  # some network drives number nothing
             return
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
@@ -92,7 +94,7 @@ def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> 
                 (entry for entry in entries if not entry.name.startswith(".")), key=_natural_key, reverse=True
             )
     except OSError as error:
-        yield _refuse(folder, _explain(error), "")
+        yield _refuse(folder, _explain(error), explain_long_path(folder))
         return
     while ordered:  # popped, because an entry keeps what the system said about it, and there may be very many
         entry = ordered.pop()

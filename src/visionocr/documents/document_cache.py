@@ -7,17 +7,21 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import BufferedReader, BytesIO
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from visionocr.documents.content import Content
 from visionocr.errors import DocumentError, Interrupted
 from visionocr.types import PageImage, PageRef, RasterSpec
+
+if TYPE_CHECKING:
+    from visionocr.documents.figures import CutFigure, CutOrder
 
 _MOST_OPEN = 4
 """Documents that stay open: the one being read, and those whose last pages are still under way."""
 _REOPEN_AFTER = 256
 """Pages of a PDF after which it is opened anew: the library keeps some memory of every page that it has drawn."""
 
+_T = TypeVar("_T")
 Password = Callable[[str], str | None]
 """Asked with a document's name, again while its answers are wrong; ``None`` gives up."""
 
@@ -50,6 +54,10 @@ class Rasterizer(Protocol):
         """The images of one page. Raises ``DocumentError`` when it cannot be drawn."""
         ...
 
+    def cut(self, document: DocumentHandle, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """The figures of one page. Raises ``DocumentError`` when it cannot be drawn."""
+        ...
+
     def warm(self) -> None:
         """A PDF will be opened soon: get ready in the background, if that is possible."""
         ...
@@ -65,6 +73,8 @@ class _Document(Protocol):
     pages: int
 
     def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]: ...
+
+    def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]: ...
 
     def close(self) -> None: ...
 
@@ -84,19 +94,19 @@ class _Opened:
             raise
         self.pages = self._document.pages
 
-    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
-        """The images of one page. Raises ``DocumentError``, also when the file was changed in its place.
+    def read(self, action: Callable[[_Document], _T]) -> _T:
+        """What *action* makes of it. Raises ``DocumentError``, also when the file was changed in its place.
 
         A file that was replaced or deleted can still be read; one that was overwritten cannot, and what was drawn of
         it meanwhile may be of either.
         """
         try:
-            images = self._document.load(page, spec)
+            result = action(self._document)
         except DocumentError:
             self._content.check_unchanged(self._stream)  # that is why
             raise
         self._content.check_unchanged(self._stream)
-        return images
+        return result
 
     def close(self) -> None:
         """Close the document and the stream."""
@@ -126,10 +136,11 @@ class DocumentCache:
 
     def load(self, document: DocumentHandle, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
         """See ``Rasterizer.load``."""
-        with self._lock:
-            found = self._find(document, None)
-            self._pages_drawn[document.number] += 1
-            return found.load(page, spec)
+        return self._read(document, lambda opened: opened.load(page, spec))
+
+    def cut(self, document: DocumentHandle, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """See ``Rasterizer.cut``."""
+        return self._read(document, lambda opened: opened.cut(page, order))
 
     def warm(self) -> None:
         """There is no background."""
@@ -144,6 +155,12 @@ class DocumentCache:
         with self._lock:
             while self._open:
                 self._drop(next(iter(self._open)))
+
+    def _read(self, document: DocumentHandle, action: Callable[[_Document], _T]) -> _T:
+        with self._lock:
+            found = self._find(document, None)
+            self._pages_drawn[document.number] += 1
+            return found.read(action)
 
     def _unlocked(self, password: Password) -> Password:
         """Release the lock while the user is asked for a password, so that other threads can go on."""

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageChops, ImageFile, PngImagePlugin, UnidentifiedImageError, features
 
 from visionocr.documents import tiff
 from visionocr.errors import DocumentError
+from visionocr.extras import install_hint
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef
 
@@ -81,7 +82,7 @@ def open_picture(stream: IO[bytes], kind: str, name: str) -> Any:
             import pillow_heif
         except ImportError as error:
             words = f"{printable(name)} is a {'HEIC' if kind == 'HEIF' else kind} picture, and nothing here can open it"
-            raise DocumentError(words, 'pip install "visionocr[heic]"') from error
+            raise DocumentError(words, install_hint("heic", "install what opens it")) from error
         register = "register_heif_opener" if kind == "HEIF" else "register_avif_opener"
         getattr(pillow_heif, register, lambda: None)()
     if kind != "TIFF":
@@ -210,6 +211,14 @@ def encode(picture: Picture, quality: int, *, full_colour: bool) -> tuple[str, b
         if png.tell() < buffer.tell():
             return "image/png", png.getvalue()
     return "image/jpeg", buffer.getvalue()
+
+
+def encode_png(picture: Picture, mark: str) -> bytes:
+    """The bytes of a PNG with *mark* as its text ``visionocr``, which stands before the pixels."""
+    buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    texts.add_text("visionocr", mark)
+    picture.convert("RGB").save(buffer, "PNG", pnginfo=texts)
+    return buffer.getvalue()
 
 
 def _has_colour(picture: Picture) -> bool:

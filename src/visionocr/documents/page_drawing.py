@@ -49,8 +49,10 @@ def record(sheet: Any) -> Any:
     return sheet.get_displaylist(annots=True)
 
 
-def draw(recording: Any, zoom: float) -> tuple[Any, bool]:
+def draw(recording: Any, zoom: float, clip: tuple[int, int, int, int] | None = None) -> tuple[Any, bool]:
     """A recorded page as a pixmap of four channels of which the last means nothing.
+
+    *clip*: only this part, in pixels from the page's corner: left, top, right, bottom.
 
     The second value tells whether something could not be painted. Pillow uses such pixels without a copy, which it
     would need of three channels, as ``Page.get_pixmap`` makes them, and which takes longer than drawing them. Mixed
@@ -59,6 +61,9 @@ def draw(recording: Any, zoom: float) -> tuple[Any, bool]:
     drawing = recording.this
     matrix = _mupdf.FzMatrix(zoom, 0, 0, zoom, 0, 0)
     box = _mupdf.fz_round_rect(_mupdf.fz_transform_rect(_mupdf.fz_bound_display_list(drawing), matrix))
+    if clip is not None:
+        part = _mupdf.FzIrect(box.x0 + clip[0], box.y0 + clip[1], box.x0 + clip[2], box.y0 + clip[3])
+        box = _mupdf.fz_intersect_irect(box, part)
     pixmap = _mupdf.fz_new_pixmap_with_bbox(_mupdf.fz_device_rgb(), box, _mupdf.FzSeparations(), 1)
     _mupdf.fz_clear_pixmap_with_value(pixmap, 0xFF)
     device = _mupdf.fz_new_draw_device(matrix, pixmap)

@@ -13,10 +13,12 @@ import pymupdf
 from visionocr.documents import images
 from visionocr.documents.content import Content
 from visionocr.documents.damage import TAIL, find_cut_object, find_damage, is_incomplete
+from visionocr.documents.figures import CutFigure, CutOrder
 from visionocr.documents.fit import make_images
 from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
 from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet, record
 from visionocr.documents.page_evidence import find_evidence, find_scan_evidence, measure_small_type
+from visionocr.documents.pdf_figures import cut_pdf_figures
 from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.documents.text_layer import TextLayer, read_text_layer
@@ -127,6 +129,14 @@ class PdfFile:
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
             result = tuple(replace(image, blank=False) for image in result)
         return tuple(replace(image, reduction=image.reduction * min(1.0, zoom / largest)) for image in result)
+
+    def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """The figures of one page; raises ``DocumentError`` when it cannot be drawn."""
+        with guarded(f"page {page.number} of {self._name}", "drawn"):
+            sheet, _ = load_sheet(self._pdf, page.number)
+            figures = cut_pdf_figures(record(sheet), order, page)
+        self._clear_store(_PICTURE_PAGES)
+        return figures
 
     @property
     def document(self) -> Any:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Any, TypeVar
 
 from visionocr.documents import images, tiff
 from visionocr.documents.camera_raw import check_raw, develop, read_size
 from visionocr.documents.content import Content
-from visionocr.documents.conversion import convert, read_orientation
+from visionocr.documents.conversion import convert, read_date, read_orientation
+from visionocr.documents.figure_cutting import crop_box, make_figure
+from visionocr.documents.figures import MOST, CutFigure, CutOrder
 from visionocr.documents.fit import compute_scale, make_images
 from visionocr.documents.page_evidence import find_evidence
 from visionocr.errors import DocumentError
@@ -67,10 +69,24 @@ class PictureFile:
             raise DocumentError(f"{printable(name)} has no page {page.number}")
         decode = partial(self._decode, self._frames[page.number - 1], lambda size: compute_scale(size, spec))
         label = name if self.pages == 1 else f"page {page.number} of {name}"
-        picture, damaged = self._attempt(label, decode, tolerant=self._damaged)
+        (picture, taken), damaged = self._attempt(label, decode, tolerant=self._damaged)
         findings = (_DAMAGED,) if damaged else ()
         evidence = find_evidence(picture, turn=spec.turn, needs_small=spec.needs_print) if spec.find_evidence else None
-        return make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR, evidence=evidence)
+        made = make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR, evidence=evidence)
+        return tuple(replace(image, taken=taken) for image in made) if taken else made
+
+    def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """The figures of one page, at their full size; raises ``DocumentError`` when it cannot be decoded."""
+        if not order.boxes:
+            return []
+        whole = self.load_whole(page.number)
+        figures: list[CutFigure] = []
+        for index, box in enumerate(order.boxes[:MOST]):
+            part = whole.crop(crop_box(box, *whole.size))
+            full_colour = self._kind not in _HALF_COLOUR
+            figure = make_figure(part, box, order, page, index=index, full_colour=full_colour)
+            figures += [] if figure is None else [figure]
+        return figures
 
     def load_facts(self, number: int) -> PictureFacts:
         """What a page is, 1-based; nothing is decoded. Raises ``DocumentError``."""
@@ -79,7 +95,7 @@ class PictureFile:
     def load_whole(self, number: int) -> images.Picture:
         """A page, 1-based, at its full size, upright, grey or RGB. Raises ``DocumentError``."""
         decode = partial(self._decode, self._frames[number - 1], lambda _: 1.0)
-        return self._attempt(self._content.name, decode, tolerant=self._damaged)[0]
+        return self._attempt(self._content.name, decode, tolerant=self._damaged)[0][0]
 
     def close(self) -> None:
         """Close the file."""
@@ -147,15 +163,19 @@ class PictureFile:
         is_lossy = self._kind in _HALF_COLOUR or "jpeg" in str(image.info.get("compression"))
         return PictureFacts(image.size, dpi[:2], read_orientation(image), is_lossy, image.mode == "1")
 
-    def _decode(self, frame: int, compute_scale: Callable[[images.Size], float]) -> images.Picture:
-        """A frame, upright, grey or RGB, reduced towards the scale that *compute_scale* tells for its size."""
+    def _decode(self, frame: int, compute_scale: Callable[[images.Size], float]) -> tuple[images.Picture, str]:
+        """A frame, upright, grey or RGB, reduced towards the scale that *compute_scale* tells for its size.
+
+        The second value is the day on which it was taken; see ``read_date``.
+        """
         if self._kind == "RAW":
             with self._content.open() as stream:
-                return develop(stream, self._content.name, compute_scale)
+                return develop(stream, self._content.name, compute_scale), ""
         image = self._open()
         image.seek(frame)
+        taken = read_date(image)  # what converting leaves of the image may have no EXIF data
         picture = convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
         if self.pages == 1 or math.prod(image.size) >= _LARGE:
             self.close()
-        return picture
+        return picture, taken

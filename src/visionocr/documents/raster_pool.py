@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from visionocr.documents.document_cache import DocumentHandle, Password
-from visionocr.documents.raster_worker import decode_images, encode_question
+from visionocr.documents.figures import CutFigure, CutOrder
+from visionocr.documents.raster_worker import decode_figures, decode_images, encode_question
 from visionocr.errors import ConfigurationError, DocumentError
 from visionocr.text import printable
 from visionocr.types import PageImage, PageRef, RasterSpec
@@ -55,6 +56,12 @@ class RasterPool:
         what = f"page {page.number} of {printable(document.content.name)} cannot be rendered"
         question = encode_question(document, page, spec)
         return self._call(what, document, question, lambda frame: decode_images(frame, page))
+
+    def cut(self, document: DocumentHandle, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """See ``Rasterizer.cut``."""
+        what = f"figures of page {page.number} of {printable(document.content.name)} cannot be cut out"
+        question = encode_question(document, page, figures=order)
+        return self._call(what, document, question, lambda frame: decode_figures(frame, page, order))
 
     def warm(self) -> None:
         """See ``Rasterizer.warm``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pymupdf
 from visionocr.documents.content import Content
 from visionocr.documents.glyphless_font import GlyphlessFont
 from visionocr.documents.invisible_text import write_text
+from visionocr.documents.layer_removal import LayerRemover, find_text
 from visionocr.documents.pdf import PdfFile, guarded
 from visionocr.documents.picture_pdf import make_picture_pdf
 from visionocr.errors import DocumentError, OutputError
@@ -22,6 +24,8 @@ _mupdf: Any = pymupdf
 NO_RESULT = "it was not read"
 """Why a page has no text that ``SearchablePdf.add`` was not called for."""
 _HAS_TEXT = "it has text already"
+_HAS_LAYER = "it has invisible text already (--replace-layer replaces that)"
+_KEEPS_LAYER = "the invisible text that it has already cannot be taken out"
 _IS_TAGGED = "it is tagged"
 _OWNER = 4
 """What ``Document.authenticate`` answers to the owner's password; 2 to the user's, which may be empty."""
@@ -68,10 +72,13 @@ class SearchablePdf:
     draws stays the same. PyMuPDF must be called by one thread at a time.
     """
 
-    def __init__(self, content: Content, kind: str, password: str | None = None) -> None:
+    def __init__(
+        self, content: Content, kind: str, password: str | None = None, *, replaces_layer: bool = False
+    ) -> None:
         """Open a document whose format is *kind*, as ``sniff`` names it.
 
-        *password* opens it, where it needs one; the owner's also allows what is forbidden to others. Raises
+        *password* opens it, where it needs one; the owner's also allows what is forbidden to others.
+        *replaces_layer*: invisible text that is on a page already is taken off, if it has no visible one. Raises
         ``DocumentError``, also for a PDF that must not be changed: signed, or protected by its owner.
         """
         self._name = printable(content.name)
@@ -89,6 +96,7 @@ class SearchablePdf:
             self._pdf = make_picture_pdf(content, kind)
         self.pages = int(self._pdf.page_count)
         """How many pages it has."""
+        self._remover = LayerRemover(self._pdf) if replaces_layer else None
         self._font: GlyphlessFont | None = None
         self._written: set[int] = set()
         self._left: dict[int, str] = {}
@@ -128,7 +136,9 @@ class SearchablePdf:
                 with guarded(self._name, "written"):
                     if self._font is not None:
                         self._font.finish()
-                    self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+                    # 1: without what nothing refers to any more, such as text that was taken out.
+                    garbage = int(self._remover is not None)
+                    self._pdf.save(output, encryption=_mupdf.PDF_ENCRYPT_KEEP, garbage=garbage)
                 if output.error is not None:
                     raise output.error
         except FileExistsError:
@@ -169,13 +179,15 @@ class SearchablePdf:
             )
 
     def _find_obstacle(self, sheet: Any) -> str:
-        """Why a page must be left as it is; empty where it need not."""
+        """Why a page must be left as it is; empty where it need not, or not any more."""
         if self._pdf.xref_get_key(sheet.xref, "StructParents")[0] != "null":
             return _IS_TAGGED
-        # Not Page.get_text, which also gives the text of annotations and form fields.
-        options = _mupdf.mupdf.FzStextOptions(_mupdf.TEXT_MEDIABOX_CLIP)
-        text = _mupdf.TextPage(_mupdf.mupdf.FzStextPage(sheet.this, options)).extractText()
-        return _HAS_TEXT if text.strip() else ""
+        is_visible, is_invisible = find_text(sheet)
+        if is_visible or not is_invisible:
+            return _HAS_TEXT if is_visible else ""
+        if self._remover is None:
+            return _HAS_LAYER
+        return "" if self._remover.strip(sheet) else _KEEPS_LAYER
 
     def _put_text(self, sheet: Any, page: PlacedPage) -> None:
         """Put the text before what the page draws, where no state that this leaves behind can move it."""
@@ -196,13 +208,16 @@ class SearchablePdf:
             f"/Resources<</Font<</F {self._font.xref} 0 R>>>>>>",
             text,
         )
-        self._add_resource(sheet, form)
-        before = self._add("<<>>", f"q /{_NAME} Do Q\n".encode())
+        name = self._add_resource(sheet, form)
+        before = self._add("<<>>", f"q /{name} Do Q\n".encode())
         contents = " ".join(f"{xref} 0 R" for xref in (before, *sheet.get_contents()))
         self._pdf.xref_set_key(sheet.xref, "Contents", f"[{contents}]")
 
-    def _add_resource(self, sheet: Any, form: int) -> None:
-        """Give a page resources of its own with *form* among them: it may share those that it has with other pages."""
+    def _add_resource(self, sheet: Any, form: int) -> str:
+        """Give a page resources of its own with *form* among them: it may share those that it has with other pages.
+
+        Returns the name of the form.
+        """
         mupdf = _mupdf.mupdf
         own = sheet._pdf_page().obj()
         resources, forms = (mupdf.pdf_new_dict(mupdf.pdf_get_bound_document(own), 4) for _ in range(2))
@@ -212,9 +227,13 @@ class SearchablePdf:
         shared = mupdf.pdf_dict_gets(resources, "XObject")
         if mupdf.pdf_is_dict(shared):
             forms = mupdf.pdf_copy_dict(shared)
-        mupdf.pdf_dict_puts(forms, _NAME, mupdf.pdf_new_indirect(mupdf.pdf_get_bound_document(own), form, 0))
+        # A text of ours that was taken out has left a form of that name.
+        names = (f"{_NAME}{number or ''}" for number in itertools.count())
+        name = next(name for name in names if mupdf.pdf_is_null(mupdf.pdf_dict_gets(forms, name)))
+        mupdf.pdf_dict_puts(forms, name, mupdf.pdf_new_indirect(mupdf.pdf_get_bound_document(own), form, 0))
         mupdf.pdf_dict_puts(resources, "XObject", forms)
         mupdf.pdf_dict_puts(own, "Resources", resources)
+        return name
 
     def _add(self, source: str, stream: bytes) -> int:
         xref: int = self._pdf.get_new_xref()
@@ -224,13 +243,19 @@ class SearchablePdf:
 
 
 def write_searchable(
-    content: Content, kind: str, pages: Iterable[PlacedPage], path: Path, password: str | None = None
+    content: Content,
+    kind: str,
+    pages: Iterable[PlacedPage],
+    path: Path,
+    password: str | None = None,
+    *,
+    replaces_layer: bool = False,
 ) -> Written:
     """Write a searchable PDF of a document to *path*, where no file may be. Raises ``DocumentError``, ``OutputError``.
 
     *kind* is the document's format, as ``sniff`` names it. *pages* are taken one by one, in any order.
     """
-    with SearchablePdf(content, kind, password) as searchable:
+    with SearchablePdf(content, kind, password, replaces_layer=replaces_layer) as searchable:
         for page in pages:
             searchable.add(page)
         return searchable.save(path)

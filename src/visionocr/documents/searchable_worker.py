@@ -27,17 +27,24 @@ class SearchableWriter:
     """Writes a searchable PDF in a child process: the document is an untrusted file."""
 
     def __init__(
-        self, name: str, path: str, password: str | None = None, *, command: Sequence[str] | None = None
+        self,
+        name: str,
+        path: str,
+        password: str | None = None,
+        *,
+        replaces_layer: bool = False,
+        command: Sequence[str] | None = None,
     ) -> None:
         """Open the document at *path*, which is called *name*. Raises ``DocumentError``.
 
-        *command*: the program to run, for tests.
+        *replaces_layer*: see ``SearchablePdf``. *command*: the program to run, for tests.
         """
         self._name = printable(name)
         self._folder = tempfile.TemporaryDirectory(prefix="visionocr-")
         self._worker = Worker("visionocr.documents.searchable_worker", command=command)
         try:
-            self._call({"open": path, "name": name, "password": password}, LIMIT)
+            options = {"password": password, "replaces_layer": replaces_layer}
+            self._call({"open": path, "name": name, "options": options}, LIMIT)
         except BaseException:
             self.close()
             raise
@@ -92,7 +99,7 @@ def _do(head: Head, opened: list[Any]) -> Head:
 
     if "open" in head:
         content = Content(head["name"], head["open"])
-        opened.append(SearchablePdf(content, content.identify()[0], head["password"]))
+        opened.append(SearchablePdf(content, content.identify()[0], **head["options"]))
         return {}
     if "add" in head:
         opened[0].add(msgspec.convert(head["add"], PlacedPage))

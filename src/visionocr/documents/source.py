@@ -13,6 +13,7 @@ from visionocr.documents import raster_pool
 from visionocr.documents.content import MEMORY_LIMIT, Content, read_content
 from visionocr.documents.discovery import Found
 from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Password, Rasterizer
+from visionocr.documents.figures import CutFigure, CutOrder
 from visionocr.documents.selection import PageSelection
 from visionocr.errors import DocumentError
 from visionocr.text import printable
@@ -112,14 +113,15 @@ class Source:
         try:
             if page in self._problems:
                 raise self._problems[page]
-            handle = self._handles.get((page.document, page.digest))
-            if handle is None:
-                raise DocumentError(f"{printable(page.document)} is not among the documents")
-            return self._rasterizer.load(handle, page, spec)
+            return self._rasterizer.load(self._find(page), page, spec)
         except DocumentError as error:
             if self._hints is not None:
                 self._hints[page] = error.hint
             raise
+
+    def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]:
+        """The figures of one page; raises ``DocumentError`` when it cannot be drawn."""
+        return self._rasterizer.cut(self._find(page), page, order)
 
     def warm(self) -> None:
         """Start loading the PDF renderer in the background, where that is possible."""
@@ -142,6 +144,12 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _find(self, page: PageRef) -> DocumentHandle:
+        handle = self._handles.get((page.document, page.digest))
+        if handle is None:
+            raise DocumentError(f"{printable(page.document)} is not among the documents")
+        return handle
 
     def _open(self, found: Found) -> tuple[str, int] | None:
         """Digest and number of pages of a document, opened where they are not known; ``None`` to leave it out."""

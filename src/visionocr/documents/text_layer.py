@@ -223,20 +223,21 @@ def _describe(content: Any, scale: _Scale) -> tuple[dict[tuple[int, int], _Style
 
 
 def _read_style(line: Any, order: int) -> _Style:
-    letter = line.first_char
+    # Every look at one of MuPDF's fields makes objects.
+    letter, direction = line.first_char, line.dir
+    across, down = direction.x, direction.y
     flags, colour = letter.flags, letter.argb
     is_painted = bool(flags & _INKED and colour >> 24) or bool(flags & _mupdf.FZ_STEXT_CLIPPED)
-    is_doubtful = not flags & _INKED or all(colour >> shift & 0xFF >= _LIGHT for shift in (0, 8, 16))
-    is_slanted = min(abs(line.dir.x), abs(line.dir.y)) > _LEVEL
+    is_doubtful = not flags & _INKED or min(colour & 0xFF, colour >> 8 & 0xFF, colour >> 16 & 0xFF) >= _LIGHT
+    is_slanted = min(abs(across), abs(down)) > _LEVEL
     font = _mupdf.ll_fz_font_name(letter.font)
-    return _Style(line, font, is_painted, is_doubtful, is_slanted, _find_turn(line), order)
+    # Chinese and Japanese may be written from top to bottom.
+    turn = 0 if line.wmode else _find_turn(across, down)
+    return _Style(line, font, is_painted, is_doubtful, is_slanted, turn, order)
 
 
-def _find_turn(line: Any) -> int:
+def _find_turn(across: float, down: float) -> int:
     """How far a line is turned, by its direction on the page, whose vertical axis points down."""
-    if line.wmode:
-        return 0  # written from top to bottom, as Chinese and Japanese may be
-    across, down = line.dir.x, line.dir.y
     if abs(down) > abs(across):
         return 270 if down > 0 else 90
     return 180 if across < 0 else 0

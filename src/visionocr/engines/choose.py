@@ -5,6 +5,7 @@ from __future__ import annotations
 from visionocr.engines import llama
 from visionocr.engines.connect import connect, connect_all
 from visionocr.errors import ServerUnknown, ServerUnreachable, UsageError
+from visionocr.extras import install_hint
 from visionocr.prompting.library import Library
 from visionocr.settings import DEFAULT_URL, Settings
 from visionocr.stop import Stop
@@ -48,7 +49,7 @@ def open_engine(
     if not local.installed(settings.local_model.value):
         raise ServerUnreachable(
             f"no server answers at {DEFAULT_URL}, and the embedded engine is not installed",
-            f'To read text without a server: pip install "visionocr[local]". {VISION_HINT}',
+            f"{VISION_HINT} {install_hint('local', 'To read text without a server')}",
         )
     observer(Notice(f"no server answers at {DEFAULT_URL}: reading with the embedded engine. {VISION_HINT}"))
     return _open_local(settings)

@@ -22,6 +22,7 @@ from visionocr.errors import (
     ServerUnreachable,
     UsageError,
 )
+from visionocr.extras import install_hint
 from visionocr.settings import ENVIRONMENT_PREFIX, Settings
 from visionocr.stop import Stop
 from visionocr.types import Completion, Engine, Notice, Observer, Preset, Request, ignore
@@ -187,7 +188,7 @@ def open_engine(
     if not is_installed():
         raise ConfigurationError(
             "running a model without a server needs llama.cpp, which is not installed",
-            'Install it with: pip install "visionocr[llama]"',
+            install_hint("llama"),
         )
     model, projector = Path(settings.gguf).expanduser(), Path(settings.mmproj).expanduser()
     preset = _check_pair(model, projector, presets, observer)

@@ -13,6 +13,7 @@ from typing import Any
 from visionocr.boxes import Box, TextLine, place_box
 from visionocr.engines.packages import can_import, find_version
 from visionocr.errors import AnswerUnusable, ConfigurationError, RequestRefused
+from visionocr.extras import explain_missing_build, install_hint
 from visionocr.formats.markdown import write_markdown
 from visionocr.layout.lines import Line
 from visionocr.layout.noise import drop_noise
@@ -53,9 +54,7 @@ def installed(model: str = "auto") -> bool:
 def missing(model: str) -> ConfigurationError:
     """The error that a model's package is not there."""
     extra = "local-fast" if model == LITE else "local"
-    return ConfigurationError(
-        f"the embedded engine's model {model!r} is not installed", f'Install it with: pip install "visionocr[{extra}]"'
-    )
+    return ConfigurationError(f"the embedded engine's model {model!r} is not installed", install_hint(extra))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,8 @@ class Reading:
     model: str
     """The model that found them."""
     seconds: float
+    dropped: tuple[Line, ...] = ()
+    """What was found, too, but is no print (see ``drop_noise``)."""
 
     @property
     def confidence(self) -> float | None:
@@ -163,6 +164,7 @@ class LocalEngine:
             ),
             final=self._model != "auto" or all(reading.model == "small" for reading in readings),
             blocks=blocks,
+            dropped=tuple(line.text for reading in readings for line in reading.dropped),
         )
 
     def warm(self) -> None:
@@ -186,21 +188,23 @@ class LocalEngine:
         with self._pool.acquire() as worker:
             start = time.monotonic()
             model = self._choose_first(deep=deep)
-            lines = self._ask(worker, model, picture)
+            lines, dropped = self._ask(worker, model, picture)
             if self._model == "auto" and model != "small" and (measure_confidence(lines) or 0.0) < SURE:
-                better = self._ask(worker, "small", picture)
+                better, its_dropped = self._ask(worker, "small", picture)
                 if better or not lines:
-                    model, lines = "small", better
-            return Reading(tuple(lines), model, time.monotonic() - start)
+                    model, lines, dropped = "small", better, its_dropped
+            return Reading(tuple(lines), model, time.monotonic() - start, tuple(dropped))
 
-    def _ask(self, worker: Worker, model: str, picture: bytes) -> list[Line]:
+    def _ask(self, worker: Worker, model: str, picture: bytes) -> tuple[list[Line], list[Line]]:
+        """The lines that a model finds, and those among them that are no print."""
         try:
             head, _ = worker.call({"model": model}, picture, timeout=self._timeout)
             found = [_decode_line(*line) for line in head["lines"]]
         except CallFailed as error:
             if error.setup:
                 raise ConfigurationError(
-                    f"the embedded engine failed to start: {error}", "Its package may not suit this system or Python."
+                    f"the embedded engine failed to start: {error}",
+                    explain_missing_build("local") or "Its package may not suit this system or Python.",
                 ) from None
             raise AnswerUnusable(f"the embedded engine could not read the picture: {error}") from None
         except WorkerDied as error:
@@ -211,8 +215,7 @@ class LocalEngine:
         except (LookupError, TypeError, ValueError):
             worker.kill()
             raise AnswerUnusable("the embedded engine returned invalid data") from None
-        kept, _ = drop_noise([line for line in found if line.text.strip()])
-        return kept
+        return drop_noise([line for line in found if line.text.strip()])
 
     def _choose_first(self, *, deep: bool) -> str:
         """The model that reads first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionocr.errors import ConfigurationError
+from visionocr.extras import install_hint
 
 _MOST_ERRORS = 20
 _TYPES = {
@@ -49,7 +50,7 @@ class Validator:
             from referencing.jsonschema import EMPTY_REGISTRY
         except ImportError:
             raise ConfigurationError(
-                "records are validated with the package jsonschema", 'Install it with: pip install "visionocr[extract]"'
+                "records are validated with jsonschema, which is not installed", install_hint("extract")
             ) from None
         kind = validator_for(schema, default=jsonschema.Draft202012Validator)
         try:

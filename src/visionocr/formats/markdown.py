@@ -28,7 +28,10 @@ def write_markdown(pieces: Iterable[Piece], tables: Tables = Tables.AUTO, header
 
 
 def with_captions(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """The pieces with the caption of a picture as its words, where it follows at once and the picture has none."""
+    """The pieces with the caption of a picture as its words, where it follows at once and the picture has none.
+
+    Not of one with a file: where that is displayed, its words are not.
+    """
     pending: Block | None = None
     for piece in pieces:
         if pending is not None:
@@ -38,7 +41,7 @@ def with_captions(pieces: Iterable[Piece]) -> Iterator[Piece]:
                 continue
             yield pending
             pending = None
-        if isinstance(piece, Block) and piece.kind is BlockKind.PICTURE and not piece.text:
+        if isinstance(piece, Block) and piece.kind is BlockKind.PICTURE and not (piece.text or piece.path):
             pending = piece
         else:
             yield piece
@@ -62,7 +65,7 @@ def _write(piece: Piece, tables: Tables, headers: Headers) -> str:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
         return f"{fence}{piece.language}\n{text}\n{fence}"
     if kind is BlockKind.PICTURE:
-        return f"![{picture_words(text)}]()"
+        return f"![{picture_words(text)}]({piece.path})"
     return text
 
 

@@ -13,6 +13,7 @@ from statistics import median
 
 from visionocr.layout.columns import GUTTER, Gap, is_filled, middle, split, split_columns
 from visionocr.layout.lines import Line, Row, rows, usable
+from visionocr.layout.skew import find_skew, straighten
 
 SHRINK = 0.12
 """Share of a line height taken off both ends of a box to find gutters: boxes are a little too large."""
@@ -43,6 +44,14 @@ def blocks(lines: Sequence[Line]) -> list[list[Row]]:
         unit = median(line.height for line in upright) or 1.0
         found = [rows(part) for part in _Cutter(unit).cut(upright)]
     return found + [[(line,)] for line in turned]
+
+
+def read_order(lines: Sequence[Line], width: float, height: float) -> list[list[Line]]:
+    """The lines of a page of this size, itself straight or skewed, in reading order, those of each block together."""
+    lines = usable(lines)
+    straight = straighten(lines, find_skew(lines), width, height)
+    before = dict(zip(map(id, straight), lines, strict=True))
+    return [[before[id(line)] for row in rows for line in row if id(line) in before] for rows in blocks(straight)]
 
 
 class _Cutter:

@@ -12,6 +12,7 @@ from visionocr.layout import order
 from visionocr.layout.edges import is_page_number
 from visionocr.layout.lines import Line, Row, body_height, box_around, usable
 from visionocr.layout.paragraphs import Paragraph, join, paragraphs
+from visionocr.layout.skew import find_skew, skew_box, straighten
 from visionocr.layout.tables import is_table, read_grid, runs, split_cells, with_header
 
 HEADINGS = ((1.75, 1), (1.4, 2), (1.3, 3))
@@ -50,6 +51,8 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
     lines = usable(lines)
     if not lines:
         return ()
+    skew = find_skew(lines)
+    lines = straighten(lines, skew, width, height)
     body = body_height(lines)
     parts: list[_Part] = []
     for rows in order.blocks(lines):
@@ -58,12 +61,14 @@ def read_page(lines: Sequence[Line], width: float, height: float) -> tuple[Block
                 parts[at] = _join(parts[at], part)
             else:
                 parts.append(part)
-    return tuple(_finish(part, width, height) for part in parts)
+    return tuple(_finish(part, skew, width, height) for part in parts)
 
 
-def _finish(part: _Part, width: float, height: float) -> Block:
+def _finish(part: _Part, skew: float, width: float, height: float) -> Block:
+    """The block of a part, with its box on the page as it is: skewed by *skew* degrees."""
     goes_on = part.is_open if part.block.kind in PARAGRAPHS else None
-    return replace(part.block, box=box_around(part.lines, width, height), is_open=goes_on)
+    box = skew_box(box_around(part.lines, width, height), skew, width, height)
+    return replace(part.block, box=box, is_open=goes_on)
 
 
 def _read_rows(rows: Sequence[Row], body: float, height: float) -> Iterator[_Part]:

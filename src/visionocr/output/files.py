@@ -8,11 +8,13 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from visionocr.errors import OutputError
+from visionocr.paths import explain_long_path
 
 if sys.platform != "win32":
     import fcntl
@@ -21,6 +23,9 @@ _DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 """Names in these folders are streams, even where they look like files."""
 _PREFIX, _SUFFIX = ".visionocr-", ".part"
 """Of the names of unfinished files."""
+
+_WAITS = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to replace a file that another program has open."""
 
 
 class AtomicFile:
@@ -39,24 +44,28 @@ class AtomicFile:
             else:
                 self._file, self._part = _part_in(path.parent)
         except FileNotFoundError:
-            raise OutputError(
-                f"there is no folder {path.parent}", "Create it first, or give another --output."
-            ) from None
+            hint = explain_long_path(path) or "Create it first, or give another --output."
+            raise OutputError(f"there is no folder {path.parent}", hint) from None
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
     def write(self, text: str) -> None:
         """Append *text* as UTF-8. Raises ``OutputError`` (disk full, folder gone)."""
+        self.write_bytes(encode_text(text))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Append bytes, and see that there is room for them. Raises ``OutputError``."""
         with self._errors():
-            self._file.write(encode_text(text))
+            self._file.write(data)
+            self._file.flush()
 
     def copy(self, path: Path) -> None:
         """Append the bytes of the file at *path*. Raises ``OutputError``."""
         with self._errors(), path.open("rb") as source:
             shutil.copyfileobj(source, self._file)
 
-    def commit(self) -> None:
-        """Make it durable and give it its name."""
+    def commit(self, like: Path | None = None) -> None:
+        """Make it durable and give it its name; with *like*, also the time, owner and attributes of that file."""
         with self._errors():
             self._file.flush()
             if self._part is not None:
@@ -64,7 +73,9 @@ class AtomicFile:
                 if sys.platform == "win32":  # where an open file cannot be moved
                     self._file.close()
                 os.chmod(self._part, self._mode())
-                os.replace(self._part, self.path)
+                if like is not None:
+                    _copy_attributes(like, self._part)
+                _replace(self._part, self.path)
             self._file.close()  # only now, for that gives up the lock
 
     def discard(self) -> None:
@@ -90,7 +101,10 @@ class AtomicFile:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from None
+            hint = explain_long_path(self.path)
+            if sys.platform == "win32" and isinstance(error, PermissionError):
+                hint = "Close the program that has it open, and repeat the command: pages that were read are kept."
+            raise OutputError(f"cannot write {self.path}: {error.strerror or error}", hint) from None
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -129,6 +143,25 @@ def is_stream(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Give *part* its name. On Windows virus scanners and indexers hold new files for a moment: that is waited for."""
+    for wait in _WAITS if sys.platform == "win32" else ():
+        with contextlib.suppress(PermissionError):
+            os.replace(part, path)
+            return
+        time.sleep(wait)
+    os.replace(part, path)
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """Give *target* the owner of *source* where that is allowed, its mode, times and extended attributes."""
+    if sys.platform != "win32":
+        status = source.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(target, status.st_uid, status.st_gid)
+    shutil.copystat(source, target)
 
 
 def _part_in(folder: Path) -> tuple[BinaryIO, Path]:

@@ -137,15 +137,20 @@ class Hocr(Formatter):
 class Captions(Formatter):
     """``path: caption`` for several pictures, the caption alone for one. Lines of a caption are joined."""
 
-    def __init__(self, suffix: str, several: bool) -> None:
+    def __init__(self, suffix: str, several: bool, *, has_lines: bool = False) -> None:
+        """*has_lines*: a result's text has a line for each of its captions."""
         self.suffix = suffix
         self._several = several
+        self._has_lines = has_lines
 
     def page(self, result: PageResult) -> str:
-        """The caption, or a marked gap."""
+        """The caption, or a marked gap; several captions one after the other."""
+        texts = result.text.splitlines() if self._has_lines else [result.text]
+        return "".join(self._write(result, " ".join(text.split())) for text in texts or [""])
+
+    def _write(self, result: PageResult, text: str) -> str:
         name = printable(result.page.document) + (f" ({result.page.number})" if (result.page.pages or 1) > 1 else "")
         markdown = self.suffix == ".md"
-        text = " ".join(result.text.split())
         text = contain_line(text) if markdown else contain_plain(text)
         if not text and result.status is not Status.CHECKED:
             gap = f"[could not be described: {reasons(result.findings)}]"
@@ -158,9 +163,12 @@ class Captions(Formatter):
 
 
 def formatter_for(
-    settings: Settings, kind: Format, *, captions: bool = False, several: bool = False
+    settings: Settings, kind: Format, *, captions: bool = False, several: bool = False, has_lines: bool = False
 ) -> Callable[[], Formatter]:
-    """What makes the formatter of each output file. *several*: captions of more than one picture may come."""
+    """What makes the formatter of each output file. *several*: captions of more than one picture may come.
+
+    *has_lines*: pictures have more than one caption, each on a line.
+    """
     match kind:
         case Format.JSON:
             return Json
@@ -170,7 +178,7 @@ def formatter_for(
             return Hocr
     suffix = f".{kind}"
     if captions:
-        return lambda: Captions(suffix, several)
+        return lambda: Captions(suffix, several, has_lines=has_lines)
     default = PageBreaks.COMMENT if kind is Format.MD else PageBreaks.FORMFEED
     return lambda: PagesText(suffix, settings.page_breaks or default)
 
@@ -185,10 +193,17 @@ def record(result: PageResult) -> dict[str, Any]:
         "digest": page.digest or None,
         "status": result.status.value,
         "text": result.text,
+        "keywords": list(result.keywords),
+        "alt_text": result.alt_text or None,
         "findings": [
             {"kind": f.kind.value, "severity": f.severity.value, "message": f.message} for f in result.findings
         ],
         "blocks": record_blocks(find_blocks(result)),
+        "figures": [
+            {"path": figure.path, "box": _record_box(figure.box), "text": figure.text or None}
+            for figure in result.figures
+            if figure.path
+        ],
         "doubts": [_record_doubt(doubt) for doubt in result.doubts],
         "checked_with": result.checked_with or None,
         "asks": result.asks,
@@ -226,6 +241,8 @@ def _record_block(block: Block) -> dict[str, Any]:
         values["marker"] = block.marker
     if block.language:
         values["language"] = block.language
+    if block.path:
+        values["path"] = block.path
     if block.is_cut:
         values["cut"] = True
     return values

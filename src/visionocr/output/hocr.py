@@ -17,7 +17,17 @@ from visionocr.placed import PlacedBlock, PlacedPage, is_right_to_left, split_co
 SUFFIX = ".hocr"
 TAIL = " </body>\n</html>\n"
 """What stands after the last page."""
-_CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocr_photo ocrp_lang ocrp_dir ocrp_wconf"
+_CLASSES = {
+    BlockKind.CAPTION: "ocr_caption",
+    BlockKind.HEADER: "ocr_header",
+    BlockKind.FOOTER: "ocr_footer",
+    BlockKind.PAGE_NUMBER: "ocr_pageno",
+    BlockKind.TABLE: "ocr_table",
+}
+"""The classes of hOCR 1.2 for kinds of blocks; all others are ``ocr_carea``, with the kind in ``x_kind``."""
+_CAPABILITIES = " ".join(
+    ("ocr_page ocr_carea ocr_par ocr_line ocrx_word ocr_photo", *_CLASSES.values(), "ocrp_lang ocrp_dir ocrp_wconf")
+)
 
 
 def render_head(title: str, model: str = "", language: str = "") -> str:
@@ -53,7 +63,8 @@ def render_page(page: PlacedPage) -> str:
 
 def _add_block(parent: ET.Element, block: PlacedBlock, page: PlacedPage, number: str) -> None:
     box = _bbox(block.box, page)
-    kind = "ocr_photo" if block.kind is BlockKind.PICTURE and not block.lines else "ocr_carea"
+    is_photo = block.kind is BlockKind.PICTURE and not block.lines
+    kind = "ocr_photo" if is_photo else _CLASSES.get(block.kind, "ocr_carea")
     area = add(parent, "div", {"class": kind, "id": f"block_{number}", "title": f"{box}; x_kind {block.kind.value}"})
     if not block.lines:
         return

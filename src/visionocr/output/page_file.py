@@ -1,6 +1,7 @@
 """Files of results whose pages can be replaced, while every other byte stays as it is.
 
-Markdown and text with page comments, JSON, JSON Lines, and captions of several pictures (``-f md``).
+Markdown and text with page comments, JSON, JSON Lines, captions of several pictures (``-f md``), and one caption alone
+(``--sidecar``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from visionocr.errors import DocumentError, VisionOcrError
 from visionocr.output.files import AtomicFile
-from visionocr.output.page_parts import FilePage, find_captions, find_pages, find_records
+from visionocr.output.page_parts import FilePage, find_captions, find_pages, find_records, find_sidecar
 from visionocr.output.saved import LARGEST
 from visionocr.text import printable
 
@@ -49,8 +50,11 @@ class PageFile:
             file.discard()  # nothing is left to discard when all went well
 
 
-def read_page_file(path: Path) -> PageFile:
-    """The file at *path*. Raises ``DocumentError`` where it cannot be read, or does not tell its pages apart."""
+def read_page_file(path: Path, picture: str = "") -> PageFile:
+    """The file at *path*. Raises ``DocumentError`` where it cannot be read, or does not tell its pages apart.
+
+    *picture*: the name of the picture beside it whose caption it may be.
+    """
     name = printable(str(path))
     try:
         if path.stat().st_size > LARGEST:
@@ -58,7 +62,8 @@ def read_page_file(path: Path) -> PageFile:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError(f"cannot read {name}: {reason}") from None
+        hint = "give what visionocr wrote: Markdown, text or JSON"
+        raise DocumentError(f"cannot read {name}: {reason}", hint) from None
     mark = _BOM if text.startswith(_BOM) else ""
     text = text[len(mark) :]
     if path.suffix in {".json", ".jsonl"}:
@@ -66,9 +71,9 @@ def read_page_file(path: Path) -> PageFile:
         if not records:
             raise DocumentError(f"{name} holds no results")
         return PageFile(path, text, records, mark)
-    pages = (
-        () if "\f" in text else tuple(find_pages(text, is_markdown=path.suffix != ".txt")) or tuple(find_captions(text))
-    )
+    pages = () if "\f" in text else tuple(find_pages(text, is_markdown=path.suffix != ".txt"))
+    if not pages and "\f" not in text:
+        pages = (find_sidecar(text, picture),) if picture else tuple(find_captions(text))
     if not pages:
         raise DocumentError(
             f"{name} does not show where its pages begin",

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -35,6 +35,10 @@ _CAPTION = re.compile(
 class FilePage:
     """A page in a file of results."""
 
+    is_caption: ClassVar[bool] = False
+    """Its text is what a model says about a picture."""
+    is_sidecar: ClassVar[bool] = False
+    """The file is a caption and nothing else."""
     document: str
     """As the file names it."""
     number: int
@@ -142,6 +146,7 @@ def find_pages(text: str, *, is_markdown: bool) -> Iterator[FilePage]:
 class _Caption(FilePage):
     """A line ``**picture**: caption``."""
 
+    is_caption: ClassVar[bool] = True
     label: str = ""
     """What stands before the caption, without a comment."""
 
@@ -167,6 +172,30 @@ def find_captions(text: str) -> Iterator[FilePage]:
             found.start(),
             label=f"**{found['name']}**: ",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sidecar(FilePage):
+    """The caption in a file of its own."""
+
+    is_caption: ClassVar[bool] = True
+    is_sidecar: ClassVar[bool] = True
+
+    def contain(self, text: str) -> str:
+        lines = text.split("\n") if "\n" in self.text else [text]
+        return "\n".join(" ".join(line.split()) for line in lines)
+
+    def rewrite(self, text: str) -> str:
+        body = self.part.rstrip("\r\n")
+        end = self.part[len(body) :] if self.part else "\n"
+        if text != self.text:
+            body = self.contain(text).replace("\n", "\r\n" if "\r\n" in self.part else "\n")
+        return body + end
+
+
+def find_sidecar(text: str, picture: str) -> FilePage:
+    """What ``describe --sidecar`` writes beside *picture*: one caption, or one on each line."""
+    return _Sidecar(picture, 1, Status.OK, "", text.strip().replace("\r\n", "\n"), text, 0)
 
 
 # --- JSON and JSON Lines -------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ LARGEST = 1 << 30
 """Bytes of a file of results."""
 PAGE_COMMENT = re.compile(r'^<!-- visionocr ((?:[a-z]+="[^"\n]*" ?)+)-->(?=\r?$)', re.MULTILINE)
 """The comment before a page; see ``formats.page_comment``."""
+FRONT_MATTER = re.compile(r"\A---\nsource: .*?\n---\n\n?", re.DOTALL)
+"""What ``--front-matter`` writes at the head of a file; see ``front_matter``."""
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"\n]*)"')
 
 
@@ -45,7 +47,8 @@ def load_pages(path: Path) -> list[SavedPage]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError(f"cannot read {printable(str(path))}: {reason}") from None
+        hint = "give what visionocr wrote: Markdown, text or JSON"
+        raise DocumentError(f"cannot read {printable(str(path))}: {reason}", hint) from None
     if path.suffix in {".json", ".jsonl"}:
         return list(_read_records(path, text))
     return split_pages(text)
@@ -53,6 +56,7 @@ def load_pages(path: Path) -> list[SavedPage]:
 
 def split_pages(text: str) -> list[SavedPage]:
     """The pages of Markdown or plain text."""
+    text = FRONT_MATTER.sub("", text)
     comments = list(PAGE_COMMENT.finditer(text))
     if not comments:
         return [SavedPage(None, part.strip("\n")) for part in text.removesuffix("\f").split("\f")]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -117,9 +117,9 @@ class State:
         self._set_finished(False)
         self._database.commit()
 
-    def _find(self, page: PageRef) -> PageResult | None:
-        """The correction of *page*, else its result in this job."""
-        for job in (self._subject, self._job):
+    def _find(self, page: PageRef, jobs: Sequence[str] = ()) -> PageResult | None:
+        """The correction of *page*, else its result in this job; or the first one in *jobs*."""
+        for job in jobs or (self._subject, self._job):
             rows = self._database.execute(
                 "SELECT record, checksum FROM pages WHERE job = ? AND digest = ? AND page = ?",
                 *(job, page.digest, page.number),

@@ -10,8 +10,10 @@ from visionocr.text import did_you_mean
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 
-VARIABLES = ("language", "document", "page", "pages")
-"""Placeholders of tasks: the answer's language, the document's name, the page's number, the number of pages."""
+VARIABLES = ("language", "document", "page", "pages", "folder", "name", "date", "caption", "keywords")
+"""Placeholders of tasks: the answer's language, the document's name, the page's number, the number of pages; the last
+folder and the file's name without its ending, the day on which a photo was taken, the caption and the keywords that it
+has already."""
 
 
 def check(text: str, where: str, known: Iterable[str] = VARIABLES) -> None:

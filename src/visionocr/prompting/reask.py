@@ -32,6 +32,10 @@ _MAX_TEMPERATURE = 0.8
 """Where the temperature stops rising: beyond it, models invent text."""
 _REPETITION_PENALTY = 1.08
 _SEED_STRIDE = 1009
+_MOST_ASKS = 20
+"""Asks of a page that the settings allow at the most."""
+_VARIED_ASK = 3
+"""The step of the ladder whose temperature further captions of a picture have."""
 _MAX_SEED = 999_999
 """Servers take seeds modulo a million."""
 _SCALES = (0.75, 0.87, 0.6)
@@ -68,6 +72,15 @@ def resample(sampler: Sampler, ask: int, findings: Iterable[Finding]) -> Sampler
         top_k=0 if sampler.top_k == 1 else sampler.top_k,  # 1 is greedy whatever the temperature
         rep_pen=max(sampler.rep_pen, _REPETITION_PENALTY) if looped else sampler.rep_pen,
     )
+
+
+def vary(sampler: Sampler, number: int) -> Sampler:
+    """The sampler of a picture's *number*-th caption (1-based): another seed, and warm enough for it to matter."""
+    if number <= 1:
+        return sampler
+    stride = _MOST_ASKS * _SEED_STRIDE  # so that no caption is asked for with the seed of another one's re-ask
+    warm = resample(sampler, _VARIED_ASK, ())
+    return replace(warm, seed=(sampler.seed + stride * (number - 1) - 1) % _MAX_SEED + 1)
 
 
 def choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:

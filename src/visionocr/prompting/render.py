@@ -6,18 +6,41 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from itertools import count
+from typing import Protocol
 
 from visionocr.prompting import placeholders
 from visionocr.types import (
     PAGE_MARK,
     AnswerFormat,
+    Finding,
     PageImage,
     Preset,
     Prompt,
     Request,
     Sampler,
+    Shape,
     Task,
 )
+
+LONGEST_NOTE = 500
+"""Characters of a placeholder's value that comes out of somebody's file."""
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+"""Control characters, also those that turn the direction of writing, and halves of characters."""
+NOT_KNOWN = "unknown"
+"""What stands for such a value where there is none."""
+
+
+class AnswerForm(Protocol):
+    """What the answers to a question must be besides good."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """What the server shall enforce."""
+        ...
+
+    def judge(self, text: str, *, is_cut: bool) -> tuple[str, tuple[Finding, ...]]:
+        """An answer in its final form, and what is wrong with it. *is_cut*: it ended at its length limit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +60,9 @@ class Question:
     """Use the model's prompt that asks for the place of everything, where it has one."""
     batch_prompt: str = ""
     """The text that asks for page marks, with the placeholders ``{{count}}`` and ``{{marks}}``."""
+    form: AnswerForm | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    """Values of placeholders that only the caller knows, by name: ``caption`` and ``keywords``."""
 
     @property
     def template(self) -> str:
@@ -85,13 +111,18 @@ class Question:
     @property
     def uses_language(self) -> bool:
         """Whether prompt or system text have a placeholder for the language: a model's own prompt may have none."""
-        return re.search(r"\{\{\s*language\s*\}\}", self.template + self.system_template) is not None
+        return self.uses("language")
+
+    def uses(self, *names: str) -> bool:
+        """Whether prompt or system text have one of these placeholders."""
+        return re.search(rf"\{{\{{\s*({'|'.join(names)})\s*\}}\}}", self.template + self.system_template) is not None
 
 
 def build_request(question: Question, images: Sequence[PageImage], sampler: Sampler | None = None) -> Request:
     """The request for one image, or for several pages with page marks. *sampler* replaces the question's."""
     preset = question.preset
     page = images[0].page
+    notes = {**_split_path(page.document), "date": images[0].taken, **dict(question.notes)}
     values = {
         "language": "the language of the page",
         **dict(question.task.defaults),
@@ -99,6 +130,9 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
         "document": _sanitize(page.document, preset),
         "page": str(page.number),
         "pages": str(page.pages or ""),
+        "caption": NOT_KNOWN,
+        "keywords": NOT_KNOWN,
+        **{name: " ".join(_sanitize(note[:LONGEST_NOTE], preset).split()) or NOT_KNOWN for name, note in notes.items()},
     }
     text = placeholders.fill(question.template, values)
     if len(images) > 1:
@@ -112,6 +146,7 @@ def build_request(question: Question, images: Sequence[PageImage], sampler: Samp
         max_length=question.max_length,
         stop_sequences=preset.stop_sequences,
         special_tokens=preset.special_tokens,
+        shape=question.form.shape if question.form is not None and len(images) == 1 else None,
     )
 
 
@@ -131,11 +166,17 @@ def wrap(prompt: Prompt, image: Callable[[PageImage, int], str] | None = None) -
     return f"{chat.prefix}{system}{chat.user_start}{turn}{chat.user_end}{chat.assistant_start}"
 
 
+def _split_path(document: str) -> dict[str, str]:
+    """The last folder of a document's path, and the name of its file without the ending."""
+    *folders, name = re.split(r"[\\/]", document)
+    return {"folder": folders[-1] if folders else "", "name": name.rpartition(".")[0] or name}
+
+
 def _sanitize(name: str, preset: Preset) -> str:
-    """A document's name without anything that a server or model could take for a special token or placeholder."""
+    """A text of somebody else's without what a server or model could take for a special token or placeholder."""
     markers = {*astuple(preset.chat), *preset.stop_sequences, preset.image_text}
     special = "|".join(re.escape(marker.strip()) for marker in markers if marker.strip())
-    unwanted = re.compile(rf"{special or '(?!)'}|<[^<>]*>|\{{\{{\[|[\x00-\x1f\x7f\ud800-\udfff]")
+    unwanted = re.compile(rf"{special or '(?!)'}|<[^<>]*>|\{{\{{\[|{_CONTROL}")
     while (rest := unwanted.sub(" ", name)) != name:  # removing a marker may join its surroundings to another one
         name = rest
     return name

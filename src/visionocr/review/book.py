@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionocr.console import Console
+from visionocr.documents.kinds import SUFFIXES as DOCUMENT_SUFFIXES
+from visionocr.documents.kinds import Kind
 from visionocr.errors import DocumentError, UsageError, VisionOcrError
 from visionocr.evidence import Doubt
 from visionocr.output.corrections import Known, Recorded, correct, find_state, read_state, record_correction
@@ -19,6 +22,8 @@ from visionocr.output.state import subject
 from visionocr.text import printable
 from visionocr.types import Notice, PageRef, Status
 
+_SIDECARS = (".txt", ".caption")
+"""Suffixes of captions beside pictures, as programs that train models look for them."""
 _RANKS: dict[str, int] = {Status.FAILED: 0, Status.SUSPECT: 1, Status.CHECKED: 3}
 """The order of pages by their status; all others are between."""
 
@@ -49,7 +54,7 @@ class Entry:
     digest: str
     """Of its document; empty where nothing tells."""
     is_caption: bool
-    """Its text is one line."""
+    """Its text is one line, or the caption of the picture that it stands beside."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -79,9 +84,10 @@ class Book:
         self._files: dict[Path, tuple[tuple[int, int, int], PageFile]] = {}
         """The last one that was read, with what shows whether it has changed."""
         self._states: dict[Path, Path] = {}
-        """Of each file: its state, which need not exist yet."""
+        """Of each file but captions beside pictures: its state, which need not exist yet."""
         self._recorded: dict[Path, Recorded] = {}
         """By state."""
+        self._pictures = _Pictures()
         found: list[Entry] = []
         for path, top in _find_files(outputs):
             try:
@@ -90,7 +96,8 @@ class Book:
                 if top is None:
                     raise
                 continue  # a file of somebody else in the folder
-            self._states[path] = journal or self._find_state(path)
+            if journal is not None or not pages[0].is_sidecar:
+                self._states[path] = journal or self._find_state(path)
             found += self._make_entries(path, pages)
         if not found:
             raise UsageError("there are no results to review", "Name files that pdf, image or describe wrote with -o.")
@@ -98,7 +105,8 @@ class Book:
         documents = {(entry.path, entry.document) for entry in found}
         self.are_captions = len(documents) == len(found) > 1 and all(entry.is_caption for entry in found)
         """The pages are pictures with one line of text each."""
-        self.task = task or ("describe" if self.are_captions else "transcribe")
+        are_described = self.are_captions or len(self._states) < len({entry.path for entry in found})
+        self.task = task or ("describe" if are_described else "transcribe")
         self._about = subject({"task": self.task, "language": language})
 
     def path_of(self, entry: Entry) -> str:
@@ -131,8 +139,8 @@ class Book:
             return page
 
     def _keep(self, entry: Entry, page: FilePage, text: str, digest: str, pages: int | None) -> None:
-        """Put a correction into the state, where it is known of which document's page it is."""
-        state = self._states[entry.path]
+        """Put a correction into the state, where there may be one and it is known of which document's page it is."""
+        state = self._states.get(entry.path)
         known = self._recorded_of(entry.path).find(page)
         if known is not None:
             ref, about = known.result.page, known.subject
@@ -140,7 +148,7 @@ class Book:
             ref, about = PageRef(entry.document, entry.number, pages, digest), self._about
         else:
             return
-        if not ref.number:
+        if state is None or not ref.number:
             return
         result = correct(known.result if known else None, ref, text)
         record_correction(state, about, result)
@@ -163,7 +171,7 @@ class Book:
         signature = status.st_size, status.st_mtime_ns, status.st_ino
         if path not in self._files or self._files[path][0] != signature:
             self._files.clear()  # texts of one file are in memory, not those of all
-            self._files[path] = signature, read_page_file(path)
+            self._files[path] = signature, read_page_file(path, self._pictures.find(path))
         return self._files[path][1]
 
     def _make_entries(self, path: Path, pages: Iterable[FilePage]) -> Iterator[Entry]:
@@ -184,7 +192,7 @@ class Book:
                 "" if is_checked else page.findings,
                 page.doubts or (result.doubts if result is not None else ()),
                 page.digest or (known.result.page.digest if known is not None else ""),
-                "\n" not in page.text and page.number == 1,
+                page.is_sidecar or ("\n" not in page.text and page.number == 1),
             )
             seen[key] += 1
 
@@ -197,7 +205,9 @@ class Book:
         return found or Path(f"{path}.journal")
 
     def _recorded_of(self, path: Path) -> Recorded:
-        state = self._states[path]
+        state = self._states.get(path)
+        if state is None:
+            return Recorded()
         if state not in self._recorded:
             self._recorded[state] = Recorded()
             if state.is_file():
@@ -218,7 +228,31 @@ def _find_files(outputs: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
         if not output.is_dir():
             yield output, None
             continue
-        inside = (path for path in output.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+        inside = (path for path in output.rglob("*") if path.suffix in (*SUFFIXES, *_SIDECARS) and path.is_file())
         for path in sorted(inside):
             if not any(part.startswith(".") for part in path.relative_to(output).parts):
                 yield path, output
+
+
+class _Pictures:
+    """Finds the picture that a caption beside it belongs to, as ``describe --sidecar`` names captions."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, list[str]]] = {}
+        """By folder: the names of its pictures, by what they are without their suffix."""
+
+    def find(self, path: Path) -> str:
+        """Its name; empty where there is none. ``a.txt`` belongs to ``a.jpg``, ``a.png.txt`` to ``a.png``."""
+        if path.suffix not in _SIDECARS:
+            return ""
+        folder = path.parent
+        if folder not in self._folders:
+            names = self._folders[folder] = {}
+            for name in sorted(os.listdir(folder)):
+                if os.path.splitext(name)[1].lower() in DOCUMENT_SUFFIXES[Kind.IMAGE]:
+                    names.setdefault(os.path.splitext(name)[0], []).append(name)
+        whole = os.path.splitext(path.stem)[0]
+        if path.stem in self._folders[folder].get(whole, ()):
+            return path.stem
+        same = self._folders[folder].get(path.stem, [])
+        return next((name for name in same if not os.path.exists(folder / f"{name}{path.suffix}")), "")

@@ -90,17 +90,20 @@ class Pictures:
         self._rasterizer: Rasterizer = DocumentCache() if workers == 0 else RasterPool(workers)
         self._numbers = itertools.count()
         self._documents: Memo[Wanted, Document] = Memo(_KEPT)
-        self._images: Memo[tuple[Wanted, int, int], PageImage] = Memo(_KEPT)
+        self._images: Memo[tuple[Wanted, int, int, int], PageImage] = Memo(_KEPT)
 
     def find(self, wanted: Wanted) -> Document:
         """The document. Raises ``DocumentError`` where it cannot be found or opened."""
         return self._documents.get(wanted, lambda: self._open(wanted))
 
-    def draw(self, wanted: Wanted, number: int, side: int = PAGE_SIDE) -> PageImage:
-        """A page as one picture, with what is known of the page unless it is small. Raises ``DocumentError``."""
-        spec = RasterSpec(side, max_aspect=1e6, split=False, jpeg_quality=80, find_blank=False)
+    def draw(self, wanted: Wanted, number: int, side: int = PAGE_SIDE, turn: int = 0) -> PageImage:
+        """A page as one picture, with what is known of the page unless it is small. Raises ``DocumentError``.
+
+        *turn*: degrees clockwise by which it is turned.
+        """
+        spec = RasterSpec(side, max_aspect=1e6, split=False, jpeg_quality=80, find_blank=False, turn=turn)
         spec = replace(spec, find_evidence=side >= PAGE_SIDE)
-        return self._images.get((wanted, number, side), lambda: self.load(wanted, number, spec)[0])
+        return self._images.get((wanted, number, side, turn), lambda: self.load(wanted, number, spec)[0])
 
     def load(self, wanted: Wanted, number: int, spec: RasterSpec) -> tuple[PageImage, ...]:
         """The images of a page as they are sent to a model. Raises ``DocumentError``."""

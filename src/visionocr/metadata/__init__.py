@@ -1,0 +1,1 @@
+"""Captions in the metadata of pictures, or in XMP files beside them."""
