@@ -140,15 +140,8 @@ _READING: dict[str, tuple[Any, Any]] = {
 """Options of the commands that read documents, with their defaults."""
 _PANELS = {
     "Server": (
-        "api_url",
-        "api_key",
-        "dialect",
-        "model",
-        "timeout",
-        "max_time",
-        "wait_server",
-        "local_model",
-        "cluster",
+        *("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server"),
+        *("local_model", "cluster"),
     ),
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
