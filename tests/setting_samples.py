@@ -20,6 +20,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "language": ("Latin", "Latin"),
     "dpi": ("150", 150.0),
     "max_side": ("1500", 1500),
+    "strips": ("3", 3),
     "raster_workers": ("2", 2),
     "batch": ("3", 3),
     "timeout": ("12.5", 12.5),

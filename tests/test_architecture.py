@@ -27,7 +27,7 @@ LAYERS = (
     {"engines", "evaluation", "metadata", "watching"},
     {"server_info", "vision_check", "shape_check"},
     {"checking", "loaded", "page_answer", "transcript"},
-    {"upright"},
+    {"upright", "part_joints"},
     {"asking", "record_answer"},
     {"reader", "extracting"},
     {"job", "captioning"},

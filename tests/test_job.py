@@ -69,11 +69,11 @@ def test_a_temperature_is_not_cancelled_by_a_greedy_preset(task: str) -> None:
     assert choose_sampler(Settings(temperature=0.5), PRESETS["qwen2.5-vl"], TASKS[task]).top_k == 0
 
 
-def decided(**settings: Any) -> Job:
-    """The job of a run with the embedded engine."""
+def decided(*, reads_only: bool = True, task: str = "transcribe", **settings: Any) -> Job:
+    """The job of a run with the embedded engine, or with a server."""
     engine = FakeEngine()
-    engine.server = replace(engine.server, reads_only=True)
-    return decide(engine, Settings(**settings), LIBRARY, TASKS["transcribe"])
+    engine.server = replace(engine.server, reads_only=reads_only)
+    return decide(engine, Settings(**settings), LIBRARY, TASKS[task])
 
 
 @pytest.mark.parametrize(("rotate", "turn", "is_found"), [("auto", 0, True), ("off", 0, False), ("90", 90, False)])
@@ -91,3 +91,43 @@ def test_answers_to_turned_pages_are_others() -> None:
     assert usual == prints[0]
     assert "rotate" not in usual
     assert "turn" not in usual["raster"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fit", "strips"),
+    [
+        ({}, True, None),
+        ({"max_side": 1200}, False, 1),
+        ({"dpi": 150.0}, False, 1),
+        ({"strips": 3}, True, 3),
+        ({"strips": 1}, True, 1),
+        ({"max_side": 1200, "strips": 3}, False, 3),
+        ({"prompt": "What is this?"}, True, 1),
+        ({"preset": "llava-1.5-vicuna"}, False, None),
+    ],
+)
+def test_pages_are_sized_by_their_print_unless_told(changes: dict[str, Any], fit: bool, strips: int | None) -> None:
+    """A size that is given is kept; strips are cut of pages to be transcribed; equal tokens are no reason to shrink."""
+    spec = decided(reads_only=False, **{"preset": "qwen2.5-vl"} | changes).plan.spec
+    assert (spec.fit_print, spec.strips) == (fit, strips)
+
+
+def test_pictures_to_be_described_keep_their_size() -> None:
+    """A photo is sent as large as the model can use, and never cut."""
+    settings: tuple[dict[str, Any], ...] = ({}, {"strips": 3})
+    for changes in settings:
+        spec = decided(reads_only=False, task="describe", preset="qwen2.5-vl", **changes).plan.spec
+        assert (spec.fit_print, spec.strips, spec.split) == (False, 1, False)
+
+
+def test_results_of_a_fixed_size_are_known_again() -> None:
+    """What earlier versions read in a size that was given is not read again."""
+    raster = decided(reads_only=False, max_side=1200).fingerprint["raster"]
+    assert not {"fit_print", "strips", "turn", "find_evidence"} & set(raster)
+    assert {"fit_print", "strips"} <= set(decided(reads_only=False, preset="qwen2.5-vl").fingerprint["raster"])
+
+
+def test_the_embedded_engine_keeps_its_size() -> None:
+    """It pays for no tokens: its pages are neither shrunk nor cut unless that is asked for."""
+    assert (decided().plan.spec.fit_print, decided().plan.spec.strips) == (False, 1)
+    assert decided(strips=2).plan.spec.strips == 2

@@ -226,6 +226,7 @@ def test_wrong_type_in_the_environment(name: str, value: str) -> None:
 RANGES = [
     ("dpi", 10, 1200),
     ("max_side", 28, 16384),
+    ("strips", 1, 8),
     ("raster_workers", 0, 64),
     ("batch", 1, 4),
     ("timeout", 1, 86_400),
@@ -400,3 +401,18 @@ def test_a_choice_that_is_a_number_needs_no_quotes(config: Path) -> None:
     config.write_text("rotate = 45\n")
     with pytest.raises(ConfigurationError, match="is not one of auto, off, 90, 180, 270"):
         load_settings(environment={}, config=config)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "value"), [("max_side", "auto", None), ("strips", "auto", None), ("strips", "off", 1)]
+)
+def test_words_stand_for_numbers(tmp_path: Path, name: str, word: str, value: int | None) -> None:
+    """A word is taken from every layer, and beats a number in a layer below; other words are refused."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'{name} = "{word}"')
+    assert getattr(load_settings(config=config, environment={}), name) == value
+    config.write_text(f"{name} = 8" if name == "strips" else f"{name} = 800")
+    assert getattr(load_settings(config=config, environment={f"VISIONOCR_{name.upper()}": word}), name) == value
+    assert getattr(load_settings({name: word}, config=config, environment={}), name) == value
+    with pytest.raises(ConfigurationError, match="'many' is neither a whole number nor auto"):
+        load_settings({name: "many"}, environment={})

@@ -24,6 +24,7 @@ from visionocr.page_answer import (
     rate,
     take_share,
 )
+from visionocr.part_joints import drop_doubles, join_parts
 from visionocr.prompting.reask import Redraw, choose_image, resample, shrink
 from visionocr.prompting.render import Question, build_request
 from visionocr.transcript import convert_completion, write_blocks
@@ -100,7 +101,7 @@ class Asker:
         turned = None if check is None else self._turner.turn(loaded, check, redraw, wait=True)
         if turned is not None:
             return add_earlier(self._read_page(turned, self._begin_check(turned), redraw), answers)
-        result = self._add_lines(self._result(loaded, answers), loaded, check)
+        result = self._add_lines(self._result(loaded, answers, check), loaded, check)
         return result if check is None or not check.is_askew else add_finding(result, describe_askew())
 
     def _begin(self, loaded: Loaded, redraw: Redraw | None) -> tuple[Loaded, PageCheck | None]:
@@ -235,10 +236,12 @@ class Asker:
         thinks = self._question.preset.thinks
         return clean(text, stop_sequences=request.stop_sequences, chat=request.prompt.chat, thinks=thinks)
 
-    def _result(self, loaded: Loaded, answers: Sequence[PageAnswer]) -> PageResult:
+    def _result(self, loaded: Loaded, answers: Sequence[PageAnswer], check: PageCheck | None) -> PageResult:
         image = loaded.images[0]
         findings = (*image.findings, *describe_layer(image.evidence))
-        result = join_answers(image, findings, answers, "\n\n" if self._question.task.markdown else "\n")
+        answers = drop_doubles(loaded.images, answers)
+        lines = check.find_reading_order() if check is not None and len(answers) > 1 else ()
+        result = join_answers(image, findings, answers, *join_parts(loaded.images, answers, self._question, lines))
         return replace(
             result,
             server=result.server or self._engine.server.url,

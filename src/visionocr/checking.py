@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
-from visionocr.answers.compare import Comparison, compare
+from visionocr.answers.compare import Comparison, compare, in_reading_order
 from visionocr.answers.judge import status_of
 from visionocr.answers.layer_check import is_contradicted
 from visionocr.answers.repair import repair_numbers
@@ -219,6 +219,12 @@ class PageCheck:
         """The lines of the page: of the text layer that is believed, else of the second reader."""
         reference = self._layer or self._wait_for_reading()
         return () if reference is None else reference.lines
+
+    def find_reading_order(self) -> tuple[TextLine, ...]:
+        """The lines of the page in the order in which they are read, placed as its images show them."""
+        image = self.images[0]
+        lines = tuple(turn_line(line, image.turn) for line in self.find_lines())
+        return in_reading_order(lines, image.evidence and _turn_size(image.evidence, image.turn))
 
     def _wait_for_reading(self) -> Reference | None:
         if self._reading is None:

@@ -28,7 +28,9 @@ class Evidence:
     """About how many letters of print the pixels hold. Both count the text layer where that is trusted."""
     print_height: float | None = None
     """About the median height of small letters (x-height), as a share of the page's height; ``None``: not known."""
-
+    small_print: float | None = None
+    """About the x-height that nearly all letters have at least, as a share of the page's longer side; ``None``: not
+    known."""
     dpi: float = 0.0
     """Units of width and height an inch: 72 for points, 0 for pixels."""
     layer_turn: int = 0

@@ -69,10 +69,9 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """Everything that an answer depends on except the page. Results are reused where it is the same."""
         question = self.question
-        raster = asdict(self.plan.spec)
+        later = {"turn": 0, "fit_print": False, "strips": 1}  # left out as in journals of versions without them
+        raster = {name: value for name, value in asdict(self.plan.spec).items() if value != later.get(name, "")}
         del raster["find_evidence"]
-        if not raster["turn"]:
-            del raster["turn"]  # as in journals of versions that turned no page
         changes = {"text_layer": "use"} if self.checks.text_layer is TextLayer.USE else {}
         return (
             changes
@@ -250,8 +249,12 @@ def decide(engine: Engine, settings: Settings, library: Library, task: Task, obs
 def _complete_spec(spec: RasterSpec, settings: Settings, question: Question) -> RasterSpec:
     """What is wanted of the pages' rasters besides their size."""
     turn = 0 if settings.rotate in {Rotate.AUTO, Rotate.OFF} else int(settings.rotate)
-    find_blank = spec.find_blank and not settings.keep_blank
-    return replace(spec, find_blank=find_blank, find_evidence=question.is_transcription, turn=turn)
+    find_blank, reads = spec.find_blank and not settings.keep_blank, question.is_transcription
+    is_free = settings.max_side is None and settings.dpi is None
+    fit_print = is_free and not question.task.caption and budget.grows_with_picture(question.preset.image)
+    strips = settings.strips or (None if is_free and reads and question.preset is not _LOCAL_PRESET else 1)
+    strips = 1 if question.task.caption else strips
+    return replace(spec, find_blank=find_blank, find_evidence=reads, fit_print=fit_print, strips=strips, turn=turn)
 
 
 def choose_checks(settings: Settings, question: Question) -> Checks:

@@ -84,15 +84,18 @@ def add_costs(best: PageAnswer, spent: Sequence[PageAnswer]) -> PageAnswer:
 
 
 def join_answers(
-    image: PageImage, findings: tuple[Finding, ...], answers: Sequence[PageAnswer], joint: str
+    image: PageImage,
+    findings: tuple[Finding, ...],
+    answers: Sequence[PageAnswer],
+    text: str,
+    blocks: tuple[Block, ...],
 ) -> PageResult:
     """The result of a page: one answer for each of its images, of which *image* is the first.
 
-    *findings* are about the page itself. *joint* stands between the texts.
+    *findings* are about the page itself; *text* and *blocks* are the joined ones of the answers.
     """
     findings = (*findings, *(finding for answer in answers for finding in answer.findings))
     status = status_of(findings)
-    text = joint.join(answer.text for answer in answers if answer.text)
     if status is Status.FAILED and text and any(answer.is_good for answer in answers):
         status = Status.SUSPECT  # of a page in several parts some were read: they are not thrown away
     return PageResult(
@@ -109,7 +112,7 @@ def join_answers(
         completion_tokens=add_known(answer.completion_tokens for answer in answers),
         width=image.width,
         height=image.height,
-        blocks=tuple(block for answer in answers for block in answer.blocks),
+        blocks=blocks,
         lines=tuple(line for answer in answers for line in answer.lines),
         doubts=tuple(doubt for answer in answers for doubt in answer.doubts),
         checked_with=answers[-1].checked_with,

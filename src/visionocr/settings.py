@@ -28,9 +28,16 @@ ENVIRONMENT_PREFIX = "VISIONOCR_"
 CONFIG_NAME = "config.toml"
 
 
-def _setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """A field with its help and its limits."""
-    return field(default=default, metadata={"help": text, "least": least, "most": most})
+def _setting(
+    default: Any,
+    text: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    words: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """A field with its help, its limits, and the words that stand for values."""
+    return field(default=default, metadata={"help": text, "least": least, "most": most, "words": words})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,19 @@ class Settings:
     )
     max_side: int | None = _setting(
         None,
-        "Longest side of an image in pixels (default: what the model and the server can use).",
+        "Longest side of an image in pixels, or auto: what the page's print needs, at most what the model and the "
+        "server can use (default auto).",
         least=28,
         most=16384,
+        words={"auto": None},
+    )
+    strips: int | None = _setting(
+        None,
+        "Cut pages into so many strips that are asked for one by one, or auto: pages whose print would be too small "
+        "otherwise, where --max-side and --dpi are not given (default auto).",
+        least=1,
+        most=8,
+        words={"auto": None, "off": 1},
     )
     raster_workers: int | None = _setting(
         None, "Processes that render pages (default: as many as the server keeps busy; 0: none).", least=0, most=64
@@ -241,6 +258,11 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     metadata = FIELDS[name].metadata
     where = f"{origin}: {'it' if 'secret' in metadata else repr(value)}"
     kind = TYPES[name]
+    words = metadata.get("words", {})
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if words and isinstance(value, str) and isinstance(_parse(value, kind), str):
+        raise ConfigurationError(f"{where} is neither a whole number nor {' nor '.join(words)}")
     if isinstance(kind, EnumType) and type(value) is int:
         value = str(value)  # a config file may have a number without quotes
     result = convert(_parse(value, kind) if isinstance(value, str) else value, kind, where)

@@ -160,8 +160,17 @@ class RasterSpec:
     """Detect blank pages."""
     find_evidence: bool = False
     """Give the page's evidence with its images."""
+    fit_print: bool = False
+    """Send no more pixels than the page's print needs, where the evidence tells."""
+    strips: int | None = 1
+    """Into how many strips of full width a page is cut. ``None``: as many as its small print needs."""
     turn: int = 0
     """Degrees clockwise by which the picture is turned before it is cut and shrunk: 0, 90, 180 or 270."""
+
+    @property
+    def needs_print(self) -> bool:
+        """Whether the size of a page's print decides how it is sent."""
+        return self.find_evidence and (self.fit_print or self.strips is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,10 @@ class PageImage:
     """The page is blank. All parts of a page have the same value."""
     region: Box = Box(0.0, 0.0, 1.0, 1.0)
     """The part of the page that it shows; reaches over the page where it was padded with white."""
+    overlaps: bool = False
+    """It begins with lines with which the part before it ends."""
+    reduction: float = 1.0
+    """Its size as a share of the largest useful one: below 1 where its print needs no more."""
     turn: int = 0
     """Degrees clockwise by which it was turned; *region* and *evidence* are those of the page as it is displayed."""
     evidence: Evidence | None = field(default=None, repr=False)

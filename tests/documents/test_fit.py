@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from drawing import colour, dark_rows, decoded, lines_strip, near
-from visionocr.documents.fit import compute_layout, find_emptiest, fit_size, make_images
+from visionocr.documents.fit import compute_layout, fit_size, make_images
 from visionocr.types import FindingKind, PageRef, RasterSpec, Severity
 
 SPEC = RasterSpec(1000)
@@ -169,15 +169,6 @@ def test_number_of_parts_is_limited() -> None:
     parts = make_images(Image.new("RGB", (10, 30000), "white"), PAGE, RasterSpec(500))
     assert len(parts) == 64
     assert "the maximum" in parts[0].findings[0].message
-
-
-def test_emptiest_prefers_wide_and_near_gaps() -> None:
-    """Among the emptiest places the wide ones win, then those near the middle; full places lose always."""
-    assert find_emptiest([5, 5, 1, 5, 5]) == 2
-    assert find_emptiest([0, 5, 5, 5, 0, 5, 5]) == 4
-    wide = [9.0] * 4 + [0.0] * 10 + [9.0] * 10 + [0.0] + [9.0] * 15
-    assert 4 < find_emptiest(wide) < 14
-    assert find_emptiest([0.0] * 100) == 50
 
 
 def test_line_art_is_png_and_photos_are_jpeg() -> None:

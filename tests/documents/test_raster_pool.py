@@ -45,7 +45,7 @@ def misled(self, known, page, spec):
         case 5:
             raise MemoryError
         case 6:
-            place = dict(turn=0, taken="", part=0, parts=0, region=Box(0, 0, 1, 1))
+            place = dict(turn=0, taken="", overlaps=0, reduction=1, part=0, parts=0, region=Box(0, 0, 1, 1))
             rest = dict(width=0, height=0, blank=0, evidence=None, data=b"") | place
             strange = types.SimpleNamespace(kind="strange", message="", severity="")
             return (types.SimpleNamespace(**rest | dict(media_type=7, width=[], findings=[])),

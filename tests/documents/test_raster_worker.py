@@ -44,6 +44,15 @@ def test_evidence_is_sent_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -
     assert len(plain[1]) < len(full[1]) < len(plain[1]) + 320 * 200
 
 
+def test_strips_arrive_as_they_were_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts, places, and how much smaller an image is than it could be come through the frame."""
+    images = decode_images(answer(RasterSpec(600, strips=2), monkeypatch), PAGE)
+    assert [(image.part, image.parts, image.overlaps) for image in images] == [(1, 2, False), (2, 2, False)]
+    assert images[0].region.bottom == images[1].region.top
+    (image,) = decode_images(answer(RasterSpec(1600, fit_print=True, find_evidence=True), monkeypatch), PAGE)
+    assert image.reduction == pytest.approx(max(image.width, image.height) / 1600, abs=0.001)
+
+
 @pytest.mark.parametrize(
     "evidence",
     [

@@ -67,6 +67,23 @@ def test_a_page_in_parts_is_one_reference() -> None:
     reader.close()
 
 
+def test_lines_in_two_overlapping_parts_stand_once() -> None:
+    """A line that two images show is taken from the one in which it is whole."""
+    parts = (
+        replace(IMAGE, data=b"one", parts=2, region=Box(0, 0, 1, 0.6)),
+        replace(IMAGE, data=b"two", part=2, parts=2, region=Box(0, 0.4, 1, 1), overlaps=True),
+    )
+    # Ten lines of a tenth of each image: where both show the page, the fifth is in the middle.
+    lines = {part.data: reading(*((f"{part.data.decode()} {at}", 0.99) for at in range(10))) for part in parts}
+    reader = SecondReader(FakeLocal(lines.__getitem__), patient=True)
+    reference = reader.read(parts)
+    assert reference is not None
+    heights = [(line.box.top + line.box.bottom) / 2 for line in reference.lines]
+    assert heights == sorted(heights)
+    assert [line.text for line in reference.lines][7:9] == ["one 7", "two 2"]
+    reader.close()
+
+
 @pytest.mark.parametrize("error", [AnswerUnusable("it crashed on the page"), Interrupted("stopped")])
 def test_what_it_cannot_read_has_no_reference(error: Exception) -> None:
     """A page over which it crashes, or a stopped run, leaves an answer unchecked and costs nothing else."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from visionocr.prompting.library import Library
-from visionocr.prompting.reask import resample, rescale
-from visionocr.types import Finding, FindingKind, Preset, Sampler
+from visionocr.prompting.reask import choose_image, resample, rescale, respecify
+from visionocr.types import Finding, FindingKind, PageImage, PageRef, Preset, RasterSpec, Sampler
 
 GREEDY = Sampler(temperature=0.0, top_k=1)
 LOOP = Finding(FindingKind.REPETITION, "it repeats itself")
@@ -53,6 +54,33 @@ def test_scales() -> None:
     assert scales[:2] == [1.0, 1.0]
     assert all(0.5 <= scale < 1 for scale in scales[2:])
     assert all(one != other for one, other in itertools.pairwise(scales[2:]))
+
+
+IMAGE = PageImage(PageRef("a", 1), "image/png", b"", 700, 1000, reduction=0.5)
+"""Of a page that the model could use twice as large."""
+
+
+def test_a_page_that_was_sent_smaller_gets_its_full_size() -> None:
+    """The second ask has the largest useful image where the first had a smaller one, and only there."""
+    asked: list[float] = []
+
+    def redraw(image: PageImage, scale: float) -> tuple[PageImage, ...]:
+        asked.append(scale)
+        return (replace(image, width=1400, height=2000, reduction=1.0),)
+
+    assert choose_image(IMAGE, redraw, 1) is IMAGE
+    full = choose_image(IMAGE, redraw, 2)
+    assert (full.width, full.height, asked) == (1400, 2000, [2.0])
+    assert choose_image(full, redraw, 2) is full
+    assert choose_image(IMAGE, None, 2) is IMAGE
+
+
+@pytest.mark.parametrize(("scale", "side"), [(2.0, 2000), (0.5, 500), (3.0, 2000)])
+def test_another_size_is_one_picture(scale: float, side: int) -> None:
+    """At another scale a page is one picture of that size, within the first limit; turned, it is made as before."""
+    spec = RasterSpec(2000, fit_print=True, strips=None)
+    assert respecify(spec, IMAGE, scale) == RasterSpec(side)
+    assert respecify(spec, replace(IMAGE, turn=90), 1.0) == replace(spec, turn=90)
 
 
 SAMPLERS = st.builds(

@@ -51,7 +51,7 @@ def compare(
     findings: tuple[Finding, ...] = ()
     lines = lines_inside(reference, region) if reference else ()
     if reference and reference.source is Source.SECOND_READER:
-        lines = _in_reading_order(lines, evidence)
+        lines = in_reading_order(lines, evidence)
 
     def compare_print() -> tuple[Finding, ...] | None:
         return None if evidence is None else judge_by_print(text, evidence, markdown=markdown, region=region)
@@ -91,7 +91,7 @@ def lines_inside(reference: Reference, region: Box) -> tuple[TextLine, ...]:
     return tuple(lines)
 
 
-def _in_reading_order(lines: tuple[TextLine, ...], evidence: Evidence | None) -> tuple[TextLine, ...]:
+def in_reading_order(lines: tuple[TextLine, ...], evidence: Evidence | None) -> tuple[TextLine, ...]:
     """The lines as they are read: engines give them in the order in which they found them."""
     width, height = (evidence.width, evidence.height) if evidence else PAPER
     ordered = read_order(from_text_lines(lines, width, height), width, height)

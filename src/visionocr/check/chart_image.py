@@ -96,7 +96,7 @@ def draw(spec: RasterSpec, seed: int) -> Chart:
     for line, line_height in zip(lines, heights, strict=True):
         paper.paste(draw_line(line), (round(width * _MARGIN), round(top)))
         top += line_height + spare
-    return Chart(make_images(paper, PAGE, replace(spec, find_blank=False)), lines)
+    return Chart(make_images(paper, PAGE, replace(spec, find_blank=False, strips=1)), lines)
 
 
 def layout(size: Size, seed: int) -> tuple[Line, ...]:

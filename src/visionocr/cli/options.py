@@ -140,21 +140,14 @@ _READING: dict[str, tuple[Any, Any]] = {
 """Options of the commands that read documents, with their defaults."""
 _PANELS = {
     "Server": (
-        "api_url",
-        "api_key",
-        "dialect",
-        "model",
-        "timeout",
-        "max_time",
-        "wait_server",
-        "local_model",
-        "cluster",
+        *("api_url", "api_key", "dialect", "model", "timeout", "max_time", "wait_server"),
+        *("local_model", "cluster"),
     ),
     "Model without a server": ("gguf", "mmproj", "threads", "gpu_layers", "context"),
     "Model": ("preset", "temperature", "top_p", "top_k", "min_p", "rep_pen", "seed", "max_length"),
     "Question": ("task", "prompt", "system", "language", "boxes", "batch", "max_asks"),
     "Check": ("text_layer", "cross_check", "repair_numbers"),
-    "Image": ("dpi", "max_side", "rotate", "keep_blank", "raster_workers"),
+    "Image": ("dpi", "max_side", "strips", "rotate", "keep_blank", "raster_workers"),
     "Result": ("format", "tables", "headers", "join_pages", "page_breaks", "front_matter", "replace_layer", "strict"),
 }
 """The settings under the headings of the help, in its order."""
@@ -171,7 +164,8 @@ _METAVARS = {
     "timeout": "SECONDS",
     "max_time": "SECONDS",
     "wait_server": "SECONDS",
-    "max_side": "PIXELS",
+    "max_side": "auto|PIXELS",
+    "strips": "auto|off|N",
     "max_length": "TOKENS",
     "format": "NAME,...",
     "gguf": "FILE",

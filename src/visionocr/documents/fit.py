@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from visionocr.boxes import Box, turn_box
@@ -12,6 +11,8 @@ from visionocr.documents import images
 from visionocr.documents.blank import is_blank, is_even
 from visionocr.documents.damage import is_incomplete
 from visionocr.documents.images import Picture, Size
+from visionocr.documents.print_fit import MOST_STRIPS, count_strips, limit_side
+from visionocr.documents.strips import Piece, cut_strips, find_emptiest
 from visionocr.errors import DocumentError
 from visionocr.evidence import Evidence
 from visionocr.text import printable
@@ -86,18 +87,58 @@ def needs_split(size: Size, spec: RasterSpec) -> bool:
 
 
 def compute_scale(size: Size, spec: RasterSpec) -> float:
-    """The largest scale at which a picture (or its pieces) will be sent: finer detail is lost anyway."""
+    """The scale at which a picture (or its pieces) will be sent: finer detail is lost anyway.
+
+    Where its print decides over strips, that is the scale of the whole: pictures are decoded half as fine again.
+    """
     if needs_split(size, spec):
         breadth = min(size)
         return fit_size((breadth, breadth), spec.max_side, spec.max_pixels)[0] / breadth
-    canvas = _pad_size(size, spec.max_aspect)
+    return _compute_strip_scale(size, spec, (spec.strips or 1) if spec.split else 1)
+
+
+def compute_finest_scale(size: Size, spec: RasterSpec) -> float:
+    """The largest scale at which strips of a picture may be sent."""
+    counts = range(1, MOST_STRIPS + 1) if spec.strips is None else (1, spec.strips)
+    return max(_compute_strip_scale(size, spec, count) for count in counts)
+
+
+def _compute_strip_scale(size: Size, spec: RasterSpec, count: int) -> float:
+    """The scale at which a picture is sent in so many strips, once it is turned; in one: as a whole."""
+    width, height = size[::-1] if spec.turn in {90, 270} else size
+    canvas = _pad_size((width, math.ceil(height / count)), spec.max_aspect)
     return max(fit_size(canvas, spec.max_side, spec.max_pixels)) / max(canvas)
+
+
+def count_pieces(size: Size, spec: RasterSpec, evidence: Evidence | None) -> int:
+    """Into how many strips a page is cut because of its print; 1: it is sent as a whole."""
+    if not spec.split or needs_split(size, spec):
+        return 1
+    x_height = _find_x_height(size, evidence)
+    return count_strips(spec, x_height, lambda count: _compute_strip_scale(size, spec, count))
+
+
+def is_sent_whole(size: Size, spec: RasterSpec, evidence: Evidence | None) -> bool:
+    """Whether a page that fits is sent as it is, because its print needs all its pixels and no more."""
+    return count_pieces(size, spec, evidence) == 1 and fit_spec(size, spec, _find_x_height(size, evidence)) == spec
+
+
+def fit_spec(size: Size, spec: RasterSpec, x_height: float | None) -> RasterSpec:
+    """*spec* with no more pixels than the print of a picture needs; *x_height* is that of its small print."""
+    inner, outer = compute_layout(size, spec)
+    side = limit_side(spec, max(outer), x_height and x_height * max(inner) / max(size))
+    return replace(spec, max_side=side) if side < max(outer) else spec
+
+
+def _find_x_height(size: Size, evidence: Evidence | None) -> float | None:
+    """The x-height of a page's small print in pixels of its picture; ``None``: not known."""
+    return None if evidence is None or evidence.small_print is None else evidence.small_print * max(size)
 
 
 # --- cutting ----------------------------------------------------------------------------------------------
 
 
-def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[tuple[Picture, Box]], Finding]:
+def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[Piece], Finding]:
     """A strip in pieces of a page's shape, in reading order, cut at its emptiest lines, with their places."""
     down = picture.height >= picture.width
     length = max(picture.size)
@@ -110,7 +151,7 @@ def _cut(picture: Picture, spec: RasterSpec) -> tuple[list[tuple[Picture, Box]],
         cuts.append(first + find_emptiest(images.measure_lines(picture, first, last + 1, down=down)))
     cuts.append(length)
     pieces = [
-        (
+        Piece(
             images.crop_lines(picture, a, b, down=down),
             Box(0.0, a / length, 1.0, b / length) if down else Box(a / length, 0.0, b / length, 1.0),
         )
@@ -131,30 +172,6 @@ def _count_parts(size: Size, spec: RasterSpec) -> int:
     thin = size[0] > size[1] and fit_size(long_piece, spec.max_side, spec.max_pixels) == long_piece
     aspect = min(_LONG_PIECE_ASPECT if thin else PIECE_ASPECT, max(spec.max_aspect, 1.0))
     return max(2, min(MAX_PARTS, math.ceil(max(size) / (aspect * breadth))))
-
-
-def find_emptiest(lines: Sequence[float]) -> int:
-    """The index of the line to cut at, given how much each line holds.
-
-    The emptiest lines win. Of several gaps the wider ones do (between paragraphs or words, not between lines or
-    letters), and the nearer ones to the middle.
-    """
-    least = min(lines)
-    middle = len(lines) // 2
-    wide = max(1.0, len(lines) / 4)
-    best, best_score, start = middle, -math.inf, 0
-    for is_empty, gap in itertools.groupby(lines, lambda amount: amount <= least):
-        length = sum(1 for _ in gap)
-        if is_empty:
-            # A little inside the gap: what looks empty at its edge may be the faint rim of a letter.
-            margin = min(4, length // 2)
-            last = start + length - 1 - margin
-            place = min(max(middle, start + margin), last) if length > 2 * margin else start + margin
-            score = min(length, wide) / wide - abs(place - middle) / len(lines)
-            if score > best_score:
-                best, best_score = place, score
-        start += length
-    return best
 
 
 # --- images -----------------------------------------------------------------------------------------------
@@ -182,9 +199,10 @@ def make_images(
     """The images of a page, given its picture as the page is displayed and its evidence.
 
     It is turned as *spec* says. A strip that would have to be shrunk is cut at its emptiest lines; any other is padded
-    with white. *full_colour* keeps the resolution of colour. A page is blank when all its parts are, a picture to be
-    described only when it is of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer
-    about it could be true.
+    with white. A page with small print is cut into strips, one with large print shrunk, where *spec* says so.
+    *full_colour* keeps the resolution of colour. A page is blank when all its parts are, a picture to be described only
+    when it is of one colour. Raises ``DocumentError`` when nothing is left of a damaged one: no answer about it could
+    be true.
     """
     has_text = evidence is not None and evidence.is_layer_trusted
     blank = may_be_blank(spec, findings) and not has_text and (spec.split or is_even(picture))
@@ -194,15 +212,19 @@ def make_images(
     if spec.turn:
         picture = images.turn(picture, spec.turn)
         findings = (*findings, adjustment(f"the page was turned by {spec.turn} degrees clockwise"))
-    pieces = [(picture, Box(0.0, 0.0, 1.0, 1.0))]
+    pieces, x_height = [Piece(picture, Box(0.0, 0.0, 1.0, 1.0))], _find_x_height(picture.size, evidence)
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
         findings = (*findings, cut)
+    elif (count := count_pieces(picture.size, replace(spec, turn=0), evidence)) > 1:
+        pieces = cut_strips(picture, count, x_height)
+        findings = (*findings, adjustment(f"the page was cut into {len(pieces)} strips for its small print"))
     result = []
-    for part, (piece, region) in enumerate(pieces, 1):
-        fitted, padding = _fit(piece, spec)
+    for part, (piece, region, overlaps) in enumerate(pieces, 1):
+        fitting = fit_spec(piece.size, spec, x_height)
+        fitted, padding = _fit(piece, fitting)
         if padding:
-            region = _widen(region, compute_layout(piece.size, spec))
+            region = _widen(region, compute_layout(piece.size, fitting))
         # Looked at without the padding, and before small print is shrunk away.
         if spec.split:
             blank = blank and is_blank(piece if padding or max(fitted.size) < _LEGIBLE else fitted)
@@ -210,7 +232,8 @@ def make_images(
         size, remarks = fitted.size, (*findings, *padding)
         region = turn_box(region, -spec.turn)
         image = PageImage(page, media_type, data, *size, part=part, parts=len(pieces), findings=remarks, region=region)
-        result.append(image)
+        largest = max(compute_layout(piece.size, spec)[1])
+        result.append(replace(image, overlaps=overlaps, reduction=max(size) / largest))
     return tuple(replace(image, blank=blank, evidence=evidence, turn=spec.turn) for image in result)
 
 

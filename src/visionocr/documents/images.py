@@ -131,6 +131,8 @@ def _too_large(image: Any, why: str) -> DocumentError:
 
 _NOISE = 24
 """Differences between neighbouring pixels up to this are noise of scanning or compression."""
+_RULE = 230
+"""Of 255: share of a stretch's rows in which a column has an edge, from which on that is a rule or a border."""
 _SMALL = 2**18
 """Pixels up to which a PNG is tried: it is sharper than JPEG, but slow to make."""
 _TURNS = {
@@ -170,10 +172,11 @@ def crop_lines(picture: Picture, start: int, stop: int, *, down: bool) -> Pictur
     return picture.crop((0, start, picture.width, stop) if down else (start, 0, stop, picture.height))
 
 
-def measure_lines(picture: Picture, start: int, stop: int, *, down: bool) -> list[float]:
+def measure_lines(picture: Picture, start: int, stop: int, *, down: bool, without_rules: bool = False) -> list[float]:
     """For each row (*down*) or column of a stretch, how much of it differs from its neighbours, 0 to 255.
 
     Differences, not darkness: an empty line on black, on a colour or on a gradient is as empty as one on white.
+    *without_rules*: what runs through the whole stretch does not count.
     """
     band = crop_lines(picture, start, stop, down=down).convert("L")
     if not down:
@@ -183,6 +186,10 @@ def measure_lines(picture: Picture, start: int, stop: int, *, down: bool) -> lis
         return [0.0] * height
     steps = ImageChops.difference(band.crop((0, 0, width - 1, height)), band.crop((1, 0, width, height)))
     edges = steps.point([0 if step <= _NOISE else 255 for step in range(256)])
+    if without_rules:
+        shares = edges.resize((width - 1, 1), Image.Resampling.BOX)
+        is_kept = shares.point([0 if share >= _RULE else 255 for share in range(256)])
+        edges = ImageChops.darker(edges, is_kept.resize(edges.size, Image.Resampling.NEAREST))
     # As floating point numbers: a single letter in a wide row must not be rounded away.
     return array.array("f", edges.convert("F").resize((1, height), Image.Resampling.BOX).tobytes()).tolist()
 

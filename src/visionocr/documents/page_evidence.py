@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -15,11 +13,9 @@ from visionocr.boxes import Box, TextLine, turn_box
 from visionocr.documents import images
 from visionocr.documents.garbling import find_garbling
 from visionocr.documents.images import Picture
-from visionocr.documents.print_measure import Print, measure_print
+from visionocr.documents.print_measure import Print, measure_print, measure_small_print
 from visionocr.documents.text_layer import LayerLine, TextLayer
-from visionocr.errors import DocumentError
 from visionocr.evidence import Evidence
-from visionocr.types import PageImage
 
 _INK = 12
 """Levels by which the pixels of a word differ at least: light grey on white has 30 and more."""
@@ -37,15 +33,23 @@ _OWN_FONT = 150
 """Letters from which on a font is judged by itself."""
 _X_HEIGHT = 0.34
 """Height of small letters as a share of the box that PyMuPDF gives a word, from ascender to descender."""
-_SCAN_SIDE = 1100
-"""Long side in pixels to which a scan is decoded to be measured."""
+_SMALL_SHARE = 0.03
+"""Share of the letters of a text layer that may be smaller than what is taken for its small print."""
 
 
-def find_evidence(picture: Picture, layer: TextLayer | None = None, turn: int = 0) -> Evidence:
+def find_evidence(
+    picture: Picture, layer: TextLayer | None = None, turn: int = 0, *, needs_small: bool = False
+) -> Evidence:
     """The evidence of a page, given its picture as it is displayed and, of a PDF, its text layer.
 
     Its print is counted when the picture is turned by *turn* degrees clockwise, which are multiples of 90.
+    *needs_small*: its small print is measured, too, which takes 10 to 50 ms where no text layer tells it.
     """
+    evidence = _find_evidence(picture, layer, turn)
+    return _add_small_print(evidence, picture, layer, turn) if needs_small else evidence
+
+
+def _find_evidence(picture: Picture, layer: TextLayer | None, turn: int) -> Evidence:
     if layer is None:
         return _look_for_print(Evidence(*picture.size), picture, turn)
     shown = [line for line in layer.lines if line.is_painted and not line.is_covered]
@@ -69,26 +73,12 @@ def find_evidence(picture: Picture, layer: TextLayer | None = None, turn: int = 
     return _add_print(replace(evidence, is_complete=is_complete, may_lie_sideways=may_lie_sideways), both)
 
 
-def add_scan_evidence(pages: tuple[PageImage, ...], layer: TextLayer) -> tuple[PageImage, ...]:
-    """The images of a page that is a scan and nothing else that can be seen, with its evidence."""
+def find_scan_evidence(picture: Picture, layer: TextLayer, turn: int = 0, *, needs_small: bool = False) -> Evidence:
+    """The evidence of a page that is a scan and nothing else that can be seen; else as ``find_evidence``."""
     lines = tuple(line.line for line in layer.lines)
     evidence = Evidence(layer.width, layer.height, lines, _find_distrust(layer, ()), dpi=72.0)
-    with suppress(DocumentError):  # what was not measured stays unknown
-        evidence = _look_for_print(evidence, _decode(pages[0]))
-    return tuple(replace(image, evidence=evidence) for image in pages)
-
-
-def _decode(image: PageImage) -> Picture:
-    """The image in grey, not much finer than print is measured at. Raises ``DocumentError``."""
-    scale = min(1.0, _SCAN_SIDE / max(image.width, image.height))
-    name = image.page.document
-    with images.guarded(name):
-        picture: Picture = images.open_picture(
-            io.BytesIO(image.data), image.media_type.removeprefix("image/").upper(), name
-        )
-        picture.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-        picture.load()
-        return picture if picture.mode == "L" else picture.convert("L")
+    evidence = _look_for_print(evidence, picture, turn)
+    return _add_small_print(evidence, picture, None, turn) if needs_small else evidence
 
 
 def _look_for_print(evidence: Evidence, picture: Picture, turn: int = 0) -> Evidence:
@@ -118,6 +108,37 @@ def _count_print(lines: Sequence[TextLine]) -> Print:
     """How much print lines of text are, without looking at the pixels."""
     letters = sum(len(line.text) - line.text.count(" ") for line in lines)
     return Print(len(lines), letters, _X_HEIGHT * median(line.box.bottom - line.box.top for line in lines))
+
+
+def _add_small_print(evidence: Evidence, picture: Picture, layer: TextLayer | None, turn: int) -> Evidence:
+    """The evidence with the size of the page's small print: of the text layer's, unless there is more or none."""
+    own = None
+    if layer is not None and evidence.is_layer_trusted:
+        own = measure_small_type(layer)
+        if evidence.is_complete:
+            return replace(evidence, small_print=own)
+    turn += 90 if evidence.may_lie_sideways else 0
+    seen = measure_small_print(images.turn(picture, turn % 360))
+    return replace(evidence, small_print=min((each for each in (own, seen) if each is not None), default=None))
+
+
+def measure_small_type(layer: TextLayer) -> float | None:
+    """About the x-height that nearly all visible letters have at least, as a share of the page's longer side."""
+    heights = sorted((_measure_height(line, layer), len(line.line.text)) for line in layer.lines if line.is_painted)
+    left = _SMALL_SHARE * sum(letters for _, letters in heights)
+    for height, letters in heights:
+        left -= letters
+        if left < 0:
+            return height
+    return None
+
+
+def _measure_height(line: LayerLine, layer: TextLayer) -> float:
+    """About the height of a line's small letters, as a share of the page's longer side."""
+    box = line.line.box
+    across = (box.right - box.left) * layer.width
+    down = (box.bottom - box.top) * layer.height
+    return _X_HEIGHT * (across if line.turn in {90, 270} else down) / max(layer.width, layer.height)
 
 
 # --- whether to believe the layer -------------------------------------------------------------------------

@@ -17,12 +17,13 @@ from visionocr.documents.figures import CutFigure, CutOrder
 from visionocr.documents.fit import make_images
 from visionocr.documents.hidden_content import find_hidden_content, find_pinned_files
 from visionocr.documents.page_drawing import draw, has_visible_text, load_sheet, record
-from visionocr.documents.page_evidence import add_scan_evidence, find_evidence
+from visionocr.documents.page_evidence import find_evidence, find_scan_evidence, measure_small_type
 from visionocr.documents.pdf_figures import cut_pdf_figures
 from visionocr.documents.raster_size import compute_zoom
 from visionocr.documents.scan import Scan, find_scan, load_scan
 from visionocr.documents.text_layer import TextLayer, read_text_layer
 from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
 from visionocr.text import printable
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
 
@@ -77,25 +78,36 @@ class PdfFile:
             # Older versions of MuPDF believe it, and every one of two thousand million pages would fail.
             raise DocumentError(f"{self._name} is damaged: it claims to have {self.pages} pages")
 
-    def load(self, page: PageRef, spec: RasterSpec) -> tuple[PageImage, ...]:
-        """The images of one page; raises ``DocumentError`` when it cannot be drawn."""
+    def load(self, page: PageRef, spec: RasterSpec, *, by_layer: bool = True) -> tuple[PageImage, ...]:
+        """The images of one page; raises ``DocumentError`` when it cannot be drawn.
+
+        *by_layer*: draw it in the size that the print of its text layer needs. Where the page turns out to have smaller
+        print, or the layer is not believed, it is drawn again.
+        """
         if not 1 <= page.number <= self.pages:
             raise DocumentError(f"{self._name} has no page {page.number}")
         _mupdf.TOOLS.reset_mupdf_warnings()
         with guarded(f"page {page.number} of {self._name}", "drawn"):
             sheet, remarks = load_sheet(self._pdf, page.number)
             remarks = (*remarks, *self._find_hidden_content(sheet))
-            zoom, limits = compute_zoom(float(sheet.rect.width), float(sheet.rect.height), spec)
-            remarks = (*remarks, *limits)
+            width, height = float(sheet.rect.width), float(sheet.rect.height)
+            zoom, limits = compute_zoom(width, height, spec)
             scan = self._find_scan(sheet)
             if scan is not None:
-                side = round(zoom * max(sheet.rect.width, sheet.rect.height))
+                side = round(zoom * max(width, height))
                 scan_spec = replace(spec, max_side=min(spec.max_side, side))
-                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks))
+                look = _look_at_scan(_read_text_layer(sheet), spec) if spec.find_evidence else None
+                whole = load_scan(scan, page, scan_spec, (*self._find_damage(), *remarks, *limits), look)
                 if whole is not None:
                     self._clear_store(1)
-                    return add_scan_evidence(whole, _read_text_layer(sheet)) if spec.find_evidence else whole
+                    return whole
             recording = record(sheet)
+            layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
+            small = measure_small_type(layer) if layer is not None and spec.needs_print and by_layer else None
+            largest = zoom
+            if small is not None:
+                zoom, limits = compute_zoom(width, height, spec, small)
+                largest, _ = compute_zoom(width, height, replace(spec, strips=1))
             pixmap, incomplete = draw(recording, zoom)
             incomplete = incomplete or (self._cut_object is not None and self._cut_object in sheet.get_contents())
         if not (pixmap.w() and pixmap.h()):
@@ -108,12 +120,15 @@ class PdfFile:
         damage = self._find_damage(incomplete)
         # A picture that is kept as far as it could be decoded would be damaged without a word on the next page.
         self._clear_store(_STORE_PAGES if is_incomplete(damage) else _PICTURE_PAGES if self._has_pictures(sheet) else 1)
-        layer = _read_text_layer(sheet, recording) if spec.find_evidence else None
-        evidence = None if layer is None else find_evidence(picture, layer, spec.turn)
-        result = make_images(picture, page, spec, (*damage, *remarks), evidence=evidence)
+        evidence = None
+        if layer is not None:
+            evidence = find_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
+            if small is not None and zoom < largest and evidence.small_print != small:
+                return self.load(page, spec, by_layer=False)
+        result = make_images(picture, page, spec, (*damage, *remarks, *limits), evidence=evidence)
         if result[0].blank and self._has_visible_text(sheet, picture, zoom):
-            return tuple(replace(image, blank=False) for image in result)
-        return result
+            result = tuple(replace(image, blank=False) for image in result)
+        return tuple(replace(image, reduction=image.reduction * min(1.0, zoom / largest)) for image in result)
 
     def cut(self, page: PageRef, order: CutOrder) -> list[CutFigure]:
         """The figures of one page; raises ``DocumentError`` when it cannot be drawn."""
@@ -240,6 +255,11 @@ def _find_cut_object(content: Content) -> int | None:
     with content.open() as stream:
         stream.seek(max(0, content.state(stream)[0] - TAIL))
         return find_cut_object(stream.read())
+
+
+def _look_at_scan(layer: TextLayer, spec: RasterSpec) -> Callable[[images.Picture], Evidence]:
+    """The function that finds the evidence of a page that is a scan with this text layer."""
+    return lambda picture: find_scan_evidence(picture, layer, spec.turn, needs_small=spec.needs_print)
 
 
 def _read_text_layer(sheet: Any, recording: Any = None) -> TextLayer:

@@ -71,7 +71,7 @@ class PictureFile:
         label = name if self.pages == 1 else f"page {page.number} of {name}"
         (picture, taken), damaged = self._attempt(label, decode, tolerant=self._damaged)
         findings = (_DAMAGED,) if damaged else ()
-        evidence = find_evidence(picture, turn=spec.turn) if spec.find_evidence else None
+        evidence = find_evidence(picture, turn=spec.turn, needs_small=spec.needs_print) if spec.find_evidence else None
         made = make_images(picture, page, spec, findings, full_colour=self._kind not in _HALF_COLOUR, evidence=evidence)
         return tuple(replace(image, taken=taken) for image in made) if taken else made
 

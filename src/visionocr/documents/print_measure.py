@@ -44,6 +44,10 @@ _CERTAIN = 5
 _LETTER = 1.04
 """Width of a letter with its share of the spaces, in heights of small letters: 1.0 to 1.1 in Latin, Greek and Cyrillic
 type, 1.6 on a typewriter."""
+_FINE_PIXELS = 4_500_000
+"""The same for small print, of which 3 pixels can still be measured: a page of 2,048 pixels as it is."""
+_SMALL_SHARE = 0.1
+"""Share of the print that may be smaller than what is taken for the small print: specks pass for print, too."""
 _TALL, _TALL_RANGE = 1.4, 0.1
 """Runs are higher with their ascenders than without, by this factor at least where letters have some. Where all are
 equally high, as in Chinese, in capitals and among figures, a letter is as wide as it is high; between, a mixture."""
@@ -66,9 +70,25 @@ def measure_print(picture: Picture, without: Iterable[Box] = ()) -> Print:
     tables, receipts, slides, white on dark): letters within a factor of 1.5 on 167 of them, half between 0.80 and 1.02
     of the truth; most of the others have less than 80 letters, or letters of three pixels. Photographs have 0 to 160.
     """
+    lines, steps, strip = _find_print(picture, without, _PIXELS)
+    return _sum_up(lines, strip, 1 / steps.height)
+
+
+def measure_small_print(picture: Picture) -> float | None:
+    """The height of small letters that nearly all print of a picture has, as a share of its longer side.
+
+    ``None`` where no print was found. Print of which the letters are less than 3 pixels high is not seen.
+    """
+    lines, steps, _ = _find_print(picture, (), _FINE_PIXELS)
+    heights = sorted(run.height for line in lines for run in line)
+    return heights[int(_SMALL_SHARE * len(heights))] / max(steps.size) if heights else None
+
+
+def _find_print(picture: Picture, without: Iterable[Box], pixels: int) -> tuple[list[list[Run]], Picture, int]:
+    """The lines of print of a picture, looked at with about so many *pixels*; its steps; the width of its strips."""
     boxes = tuple(without)
     grey = picture if picture.mode == "L" else picture.convert("L")
-    factor = max(1, round(math.sqrt(math.prod(grey.size) / _PIXELS)))
+    factor = max(1, round(math.sqrt(math.prod(grey.size) / pixels)))
     while True:
         grey = grey.reduce(factor) if factor > 1 else grey
         steps = find_steps(grey, boxes)
@@ -79,12 +99,11 @@ def measure_print(picture: Picture, without: Iterable[Box] = ()) -> Print:
             break
         factor = max(2, height // (_LARGE // 2))
     if not runs:
-        return Print()
+        return [], steps, strip
     if strip < _STRIP * height:
         strip = min(steps.width, round(_STRIP * height))
         runs, strays = find_runs(steps, strip)
-    lines = _join(runs, Gutters(steps, strip, height))
-    return _sum_up(_select(lines, len(runs) + strays), strip, 1 / steps.height)
+    return _select(_join(runs, Gutters(steps, strip, height)), len(runs) + strays), steps, strip
 
 
 # --- lines ------------------------------------------------------------------------------------------------

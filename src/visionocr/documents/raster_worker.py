@@ -109,6 +109,8 @@ def _encode_image(image: PageImage) -> dict[str, Any]:
         "blank": image.blank,
         "findings": [(finding.kind, finding.message, finding.severity) for finding in image.findings],
         "region": astuple(image.region),
+        "overlaps": image.overlaps,
+        "reduction": image.reduction,
         "turn": image.turn,
         "taken": image.taken,
         "size": len(image.data),

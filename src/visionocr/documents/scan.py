@@ -9,14 +9,23 @@ from __future__ import annotations
 import io
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from visionocr.documents import images
 from visionocr.documents.blank import has_much_print, is_blank, is_even
 from visionocr.documents.conversion import convert, read_orientation
-from visionocr.documents.fit import compute_layout, compute_scale, make_images, may_be_blank, needs_split
+from visionocr.documents.fit import (
+    compute_layout,
+    compute_scale,
+    is_sent_whole,
+    make_images,
+    may_be_blank,
+    needs_split,
+)
 from visionocr.errors import DocumentError
+from visionocr.evidence import Evidence
 from visionocr.types import Finding, PageImage, PageRef, RasterSpec
 
 _MAX_CONTENT = 1 << 18
@@ -43,6 +52,8 @@ _MAX_BYTES_PER_PIXEL = 1.0
 _MAX_GREY_SIDE = 2048
 """Long side in pixels of a grey JPEG that is sent as it is. KoboldCpp shrinks larger ones, and before version 1.86.1 it
 garbles then what has not three channels."""
+_COARSE_SIDE = 1100
+"""Long side in pixels to which a JPEG is decoded at least for its print to be measured."""
 _FRACTION = 4
 """The part of a JPEG's bytes that is looked at first."""
 _MAX_HEADERS = 2**22
@@ -165,11 +176,16 @@ def _has_common_colours(pdf: Any, space: tuple[str, str]) -> bool:
 
 
 def load_scan(
-    scan: Scan, page: PageRef, spec: RasterSpec, findings: tuple[Finding, ...] = ()
+    scan: Scan,
+    page: PageRef,
+    spec: RasterSpec,
+    findings: tuple[Finding, ...] = (),
+    find_evidence: Callable[[images.Picture], Evidence] | None = None,
 ) -> tuple[PageImage, ...] | None:
     """The images of a page that is a JPEG: the bytes as they are where they fit, else decoded no finer than needed.
 
-    ``None`` when the JPEG is not quite what the page shows, or is broken: the page has to be drawn.
+    *find_evidence* finds it in the picture, whatever its size; without it, the images have none. ``None`` when the
+    JPEG is not quite what the page shows, or is broken: the page has to be drawn.
     """
     try:
         with images.guarded(page.document):
@@ -183,13 +199,27 @@ def load_scan(
                 and len(scan.data) <= _MAX_BYTES_PER_PIXEL * math.prod(outer)
             )
             fits = fits and (image.mode == "RGB" or max(outer) <= _MAX_GREY_SIDE)
-            if not (fits and _is_baseline(image, scan.data) and _is_complete(image, scan.data)):
+            fits = fits and _is_baseline(image, scan.data) and _is_complete(image, scan.data)
+            evidence = find_evidence(_decode_coarsely(scan, page.document)) if fits and find_evidence else None
+            if not (fits and is_sent_whole(image.size, spec, evidence)):
                 picture = convert(image, lambda size: compute_scale(size, spec))
-                return make_images(picture, page, spec, findings, full_colour=False)
+                if find_evidence is not None and evidence is None:
+                    evidence = find_evidence(picture)
+                return make_images(picture, page, spec, findings, full_colour=False, evidence=evidence)
         blank = may_be_blank(spec, findings) and _is_blank(scan.data, page.document, spec)
     except DocumentError:
         return None
-    return (PageImage(page, "image/jpeg", scan.data, image.width, image.height, findings=findings, blank=blank),)
+    whole = PageImage(page, "image/jpeg", scan.data, image.width, image.height, findings=findings, blank=blank)
+    return (replace(whole, evidence=evidence),)
+
+
+def _decode_coarsely(scan: Scan, name: str) -> images.Picture:
+    """The picture in grey, not much finer than print is measured at. May raise what Pillow raises."""
+    scale = min(1.0, _COARSE_SIDE / max(scan.width, scan.height))
+    picture: images.Picture = images.open_picture(io.BytesIO(scan.data), "JPEG", name)
+    picture.draft("L", (math.ceil(scan.width * scale), math.ceil(scan.height * scale)))
+    picture.load()
+    return picture if picture.mode == "L" else picture.convert("L")
 
 
 def _is_plain(image: Any) -> bool:

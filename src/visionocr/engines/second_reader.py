@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from visionocr.answers.overlap import find_limits, is_within
 from visionocr.engines.local import LocalEngine, place_line
 from visionocr.errors import ConfigurationError, Interrupted, ServerError
 from visionocr.evidence import Reference, Source
@@ -77,6 +78,11 @@ class SecondReader:
             if is_first:
                 self._observer(Notice(f"answers are not compared with a second reading: {error.message}", warning=True))
             return None
-        lines = [place_line(line, image) for image, reading in readings for line in reading.lines]
+        lines = [
+            placed
+            for (image, reading), limits in zip(readings, find_limits(images), strict=True)
+            for line in reading.lines
+            if is_within((placed := place_line(line, image)).box, image, limits)
+        ]
         sure = [value for _, reading in readings if (value := reading.confidence) is not None]
         return Reference(Source.SECOND_READER, tuple(lines), min(sure, default=1.0))

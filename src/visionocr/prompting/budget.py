@@ -182,13 +182,17 @@ def find_better_side(preset: Preset, clamped_side: int | None) -> int | None:
     return useful if clamped_side is not None and clamped_side < useful * 0.9 else None
 
 
+def grows_with_picture(facts: ImageFacts) -> bool:
+    """Whether a larger picture is known to cost more tokens."""
+    return facts.px_per_token_side is not None and facts.fixed_tokens is None
+
+
 def is_clamp_worth_measuring(preset: Preset, server: Server) -> bool:
     """Whether the model could use clearly larger pictures than the server is assumed to pass on to it."""
     side, _ = _encoder_limits(preset.image, server)
-    dynamic = preset.image.px_per_token_side is not None and preset.image.fixed_tokens is None
     if server.context_length is not None and server.context_length < LEAST_CONTEXT_TO_MEASURE:
         return False
-    return dynamic and server.assumed_side is not None and side > server.assumed_side * 1.1
+    return grows_with_picture(preset.image) and server.assumed_side is not None and side > server.assumed_side * 1.1
 
 
 def estimate_clamped_side(facts: ImageFacts, width: int, height: int, tokens: int) -> int:

@@ -8,8 +8,9 @@ The same request with the same settings brings the same bad answer again, so eac
 3. the same with more temperature, and a smaller image: too many image tokens make models loop and skip
 4. and on: more temperature each time, the image in turn a little and much smaller
 
-A repetition penalty damages tables and ruled lines, so only a loop brings one. The image never gets larger: what was
-sent first is the largest that model, server and context can use.
+A repetition penalty damages tables and ruled lines, so only a loop brings one. The image gets larger only in step 2,
+where it was made smaller because the page's print seemed to need no more: it is then the largest that model, server
+and context can use.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from visionocr.prompting.budget import LEAST_SIDE
 from visionocr.types import Finding, FindingKind, PageImage, RasterSpec, Sampler
 
 Redraw = Callable[[PageImage, float], tuple[PageImage, ...]]
-"""Makes the images of an image's page again with its turn, at a scale of 1 or below. Raises ``DocumentError``."""
+"""Makes the images of an image's page again with its turn, at another scale, or at 1 as before. Raises
+``DocumentError``."""
 
 _STEP = 0.2
 """Temperature added by each step."""
@@ -41,10 +43,14 @@ _SCALES = (0.75, 0.87, 0.6)
 
 
 def respecify(spec: RasterSpec, image: PageImage, scale: float) -> RasterSpec:
-    """What is required of *image*, which was made as *spec* says, at another *scale* (1 or below) or turn."""
+    """What is required of *image*, which was made as *spec* says, at another *scale* or turn.
+
+    At another scale the page is one picture of that size, whatever its print needs.
+    """
     spec = replace(spec, turn=image.turn)
-    if scale < 1.0:
-        spec = replace(spec, dpi=None, max_side=max(1, int(max(image.width, image.height) * scale)))
+    if scale != 1.0:
+        side = min(spec.max_side, max(1, round(max(image.width, image.height) * scale)))
+        spec = replace(spec, dpi=None, max_side=side, fit_print=False, strips=1)
     return spec
 
 
@@ -78,8 +84,10 @@ def vary(sampler: Sampler, number: int) -> Sampler:
 
 
 def choose_image(image: PageImage, redraw: Redraw | None, ask: int) -> PageImage:
-    """The image for the *ask*-th ask: rendered smaller where the ladder says so and the page is one image."""
+    """The image for the *ask*-th ask: rendered in another size where the ladder says so and the page is one image."""
     scale = rescale(ask)
+    if scale == 1.0 and ask > 1 and image.reduction < 1.0:
+        scale = 1.0 / image.reduction
     return image if scale == 1.0 else _redraw(image, redraw, scale)
 
 
