@@ -1,5 +1,7 @@
 """A KoboldCpp server that does nothing but pass time, cheap enough to be measured against: several in one process.
 
+It answers as if every page were one of ``documents.born_digital``.
+
 ``python benchmarks/quick.py 0.1 0.05`` serves two, which take so many seconds for an answer, one at a time, first come,
 first served. The first line of standard output holds their addresses as JSON; for each line of standard input there
 is one more with what they did since the line before; the end of standard input ends it.
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-WORDS = ("page", "word", "read", "written", "place", "hand", "every", "long", "ago", "unknown", "stands", "by", "an")
+from documents import ANSWER
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Figures:
     @property
     def share(self) -> float:
         """Of the time between the first and the last page, the part in which it worked."""
-        return self.busy / (self.last - self.first)
+        return self.busy / (self.last - self.first) if self.pages else 0.0
 
 
 class Quick:
@@ -86,8 +88,7 @@ class Quick:
         self.answers += 1
         figures.pages, figures.busy, figures.last = figures.pages + 1, figures.busy + done - begun, done
         figures.first = figures.first or begun
-        text = " ".join(WORDS[(self.answers + at * 7) % len(WORDS)] for at in range(40))
-        result = {"text": f"{text} {self.answers}.", "finish_reason": "stop"}
+        result = {"text": ANSWER, "finish_reason": "stop"}
         return {"results": [{**result, "prompt_tokens": 600, "completion_tokens": 60}]}
 
 

@@ -10,10 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from fakes.pictures import make_pdf
-from measured import UNCHECKED, measure
+import documents
+from measured import measure
 from quick import Figures, servers
 
 
@@ -23,14 +21,14 @@ def run(document: Path, *seconds: float) -> tuple[float, list[Figures]]:
         output = document.with_suffix(".md")
         addresses = [argument for url in there.urls for argument in ("--api-url", url)]
         arguments = ["-o", str(output), "-q", "--max-side", "500", *addresses]
-        done = measure("pdf", str(document), *arguments, environment=UNCHECKED)
+        done = measure("pdf", str(document), *arguments)
         assert done.code == 0, f"exit code {done.code}"
         return done.seconds, there.figures()
 
 
 def span(figures: list[Figures]) -> float:
     """Seconds from the first request's begin to the last one's end."""
-    return max(each.last for each in figures) - min(each.first for each in figures)
+    return max(each.last for each in figures) - min(each.first for each in figures if each.pages)
 
 
 def main() -> int:
@@ -48,7 +46,7 @@ def main() -> int:
         print(f"  {what}: {value:.3f} ({'at least' if least else 'at most'} {limit}){'' if kept else '  BROKEN'}")
 
     with tempfile.TemporaryDirectory() as folder:
-        document = make_pdf(Path(folder) / "a.pdf", pages=options.pages)
+        document = documents.born_digital(Path(folder) / "a.pdf", options.pages)
         one_wall, (one,) = run(document, options.service)
         print(
             f"one server, {one.pages} pages of {options.service} s: {one_wall:.2f} s, of which it worked {one.busy:.2f}"

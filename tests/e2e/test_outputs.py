@@ -94,6 +94,21 @@ def test_pages_that_have_text_are_left_and_named(tmp_path: Path, isolated: None)
     assert "page 1 is left as it is: it has text already" in err
 
 
+@pytest.mark.slow
+def test_a_document_that_cannot_have_an_output_shows_in_the_exit_code(tmp_path: Path, isolated: None) -> None:
+    """A signed document gets no searchable PDF, which would break the signature; the others get theirs."""
+    draw_scan(tmp_path / "a.pdf")
+    draw_scan(tmp_path / "b.pdf")
+    mupdf: Any = pymupdf
+    with mupdf.open(tmp_path / "a.pdf") as document:
+        document.xref_set_key(document.pdf_catalog(), "AcroForm", "<</Fields[]/SigFlags 3>>")
+        document.save(tmp_path / "signed.pdf")
+    code, _, err = command("pdf", "signed.pdf", "b.pdf", "--api-url", "local:", "-f", "pdf,md", "-o", "out/")
+    assert code == 6
+    assert "signed.pdf is signed" in err
+    assert sorted(path.name for path in Path("out").glob("[!.]*")) == ["b.md", "b.pdf", "signed.md"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from visionocr.answers.letters import Letters, find_words, normalise
 from visionocr.answers.placing import NOWHERE, Placing
@@ -140,8 +140,8 @@ def _line_ends(page: Letters, line_of: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _is_claimed(placing: Placing, page: Letters, number: int) -> bool:
-    span = page.span(number)
-    return 2 * sum(placing.owner[there] != NOWHERE for there in span) >= len(span)
+    owners = placing.owner[page.starts[number] : page.starts[number + 1]]
+    return 2 * owners.count(NOWHERE) <= len(owners)
 
 
 class _Settler:
@@ -154,21 +154,24 @@ class _Settler:
         for there, word in enumerate(placing.owner):
             if word != NOWHERE:
                 self._claims[word].append(there)
-        free = [owner == NOWHERE for owner in placing.owner]
-        self._is_whole = [not any(free[there] for there in placing.page.span(word)) for word in range(len(page_words))]
+        self._is_whole = [NOWHERE not in placing.owner[begin:end] for begin, end in pairwise(placing.page.starts)]
         self._chars: dict[int, list[int]] = {}
 
     def settle(self, word: AnswerWord, number: int) -> AnswerWord:
         """*word*, which has this *number*, with its place, if it claims enough letters there."""
-        claims, owners = self._claims[number], self._placing.page.words
+        claims, owners, answer = self._claims[number], self._placing.page.words, self._placing.answer
         if not claims:
             return word
-        places = tuple(sorted({owners[there] for there in claims}))
-        lines = Counter(self._page_words[owners[there]].line for there in claims)
-        line = max(lines, key=lambda number: lines[number])
-        inside = [there for there in claims if self._page_words[owners[there]].line == line]
-        first, last = owners[inside[0]], owners[inside[-1]]
-        is_same = all(self._placing.home[place] != NOWHERE for place in self._placing.answer.span(number))
+        first, last = owners[claims[0]], owners[claims[-1]]
+        places: tuple[int, ...] = (first,)
+        line, inside = self._page_words[first].line, claims
+        if first != last:
+            places = tuple(sorted({owners[there] for there in claims}))
+            lines = Counter(self._page_words[owners[there]].line for there in claims)
+            line = max(lines, key=lambda number: lines[number])
+            inside = [there for there in claims if self._page_words[owners[there]].line == line]
+            first, last = owners[inside[0]], owners[inside[-1]]
+        is_same = NOWHERE not in self._placing.home[answer.starts[number] : answer.starts[number + 1]]
         # What stands before the first letter of a word, and behind its last one, is its punctuation.
         is_begin = inside[0] == self._placing.page.starts[first]
         is_end = inside[-1] + 1 == self._placing.page.starts[last + 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
@@ -55,7 +55,9 @@ def find_disagreements(alignment: Alignment, *, is_exact: bool) -> list[Observat
 
 def _of_words(alignment: Alignment, is_exact: bool) -> Iterator[Observation]:
     kinds = [kind_of(alignment, word, is_exact=is_exact) for word in alignment.words]
-    boxes = word_boxes(alignment) if any(kinds) else []
+    doubted = [number for number, kind in enumerate(kinds) if kind is not None]
+    found = word_boxes(replace(alignment, words=tuple(alignment.words[number] for number in doubted)))
+    boxes = dict(zip(doubted, found, strict=True))
     for kind, group in groupby(range(len(kinds)), lambda number: kinds[number]):
         if kind is None:
             continue
@@ -104,7 +106,7 @@ def _is_note_mark(one: str, other: str) -> bool:
 
 
 def _observe(
-    alignment: Alignment, boxes: list[Box | None], kind: DoubtKind, numbers: list[int], is_exact: bool
+    alignment: Alignment, boxes: dict[int, Box | None], kind: DoubtKind, numbers: list[int], is_exact: bool
 ) -> Observation:
     words = [alignment.words[number] for number in numbers]
     places = dict.fromkeys(place for word in words for place in word.places)

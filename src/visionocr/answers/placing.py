@@ -8,6 +8,7 @@ not words are compared, because OCR engines lose blanks and lines part words by 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate
@@ -69,7 +70,7 @@ class Placing:
             start, end = self._trim(start, end)
             runs.append((start, start + shift, end - start))
         runs.sort(key=lambda run: -run[2])
-        near = self._expected() if size < ANCHOR else None
+        near = self._expected() if size < ANCHOR and runs else None
         for start, there, length in runs:
             if near is None or length >= ANCHOR or self._is_line(there, length) or _is_near(near[start], there):
                 self.claim(start, there, length)
@@ -201,12 +202,12 @@ class Placing:
 
 def _unique_runs(text: str, taken: Sequence[bool], size: int) -> dict[str, int]:
     """Every run of *size* free letters and where it stands; ``NOWHERE`` for those that stand more than once."""
-    places: dict[str, int] = {}
     used = [0, *accumulate(taken)]
-    for place in range(len(text) - size + 1):
-        if used[place] == used[place + size]:
-            run = text[place : place + size]
-            places[run] = NOWHERE if run in places else place
+    free = [at for at, (before, behind) in enumerate(zip(used, used[size:], strict=False)) if before == behind]
+    runs = [text[at : at + size] for at in free]
+    places = dict(zip(runs, free, strict=True))
+    if len(places) < len(runs):
+        places.update((run, NOWHERE) for run, count in Counter(runs).items() if count > 1)
     return places
 
 

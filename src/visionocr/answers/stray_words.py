@@ -43,20 +43,19 @@ def place_stray_words(placing: Placing) -> None:
 
 def _release_chance_letters(placing: Placing) -> None:
     """Take away the places of letters whose words have hardly any: they agree by chance."""
-    for word in range(len(placing.answer.starts) - 1):
-        span = placing.answer.span(word)
-        placed = [place for place in span if placing.home[place] != NOWHERE]
-        if 2 * len(placed) < len(span):
-            for place in placed:
-                placing.owner[placing.home[place]] = NOWHERE
-                placing.home[place] = NOWHERE
+    for begin, end in pairwise(placing.answer.starts):
+        if 2 * placing.home[begin:end].count(NOWHERE) > end - begin:
+            for place in range(begin, end):
+                if placing.home[place] != NOWHERE:
+                    placing.owner[placing.home[place]] = NOWHERE
+                    placing.home[place] = NOWHERE
 
 
 def _find_stray_runs(placing: Placing) -> list[tuple[int, int]]:
     """Stretches of words none of whose letters has a place: the first and the one behind the last."""
     runs: list[tuple[int, int]] = []
-    for word in range(len(placing.answer.starts) - 1):
-        if any(placing.home[place] != NOWHERE for place in placing.answer.span(word)):
+    for word, (begin, end) in enumerate(pairwise(placing.answer.starts)):
+        if placing.home[begin:end].count(NOWHERE) < end - begin:
             continue
         if runs and runs[-1][1] == word:
             runs[-1] = runs[-1][0], word + 1

@@ -58,7 +58,7 @@ def write_again(
         )
         stack.callback(placer.close)
         stack.enter_context(stop.waking(placer.close))
-        tally = Tally(settings.strict)
+        tally = Tally(settings.strict, console)
         console(Planned(len(documents), sum(len(document.numbers) for document in documents)))
         ready = []
         for document in documents:
@@ -71,7 +71,7 @@ def write_again(
                 hints[refused.page] = error.hint
                 tally.add(refused)
                 console(Answered(refused))
-        sink = _open_sink(read, settings, placer, store, console, stack, several=len(documents) > 1)
+        sink = _open_sink(read, settings, placer, store, console, tally, stack, several=len(documents) > 1)
         try:
             for document in ready:
                 if isinstance(sink, FolderSink):
@@ -112,19 +112,22 @@ def _open_sink(
     placer: Placer,
     store: Store | None,
     console: Console,
+    tally: Tally,
     stack: contextlib.ExitStack,
     *,
     several: bool,
 ) -> Sink:
     """Where the results go. *store*: the state that they come from."""
     if read.folder is None:
-        return make_sink(read, settings, placer.place, console, several=several)
+        return make_sink(read, settings, placer.place, console, tally.refuse, several=several)
     make_folder(read.folder)
     path = read.folder / FOLDER_STATE
     if store is None or os.path.realpath(path) != os.path.realpath(store.path):
         store = Store(path)
         stack.callback(store.close)
-    return FolderSink(read.folder, make_kinds(read, settings, placer.place, console, several=several), store)
+    return FolderSink(
+        read.folder, make_kinds(read, settings, placer.place, console, tally.refuse, several=several), store
+    )
 
 
 def _read(document: StoredDocument, stop: Stop) -> Iterator[PageResult]:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import typer
 
 from visionocr.console import Console
-from visionocr.errors import ExitCode, Interrupted, VisionOcrError
+from visionocr.errors import DocumentError, ExitCode, Interrupted, VisionOcrError
 from visionocr.output.writer import PipeClosed
 from visionocr.stop import Stop
 from visionocr.types import PageResult, Status
@@ -22,9 +22,10 @@ from visionocr.types import PageResult, Status
 class Tally:
     """Counts the results that the exit code depends on."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, strict: bool, console: Console) -> None:
         self._strict = strict
-        self._documents = self._failed = self._suspect = 0
+        self._console = console
+        self._documents = self._failed = self._suspect = self._refused = 0
 
     def add(self, result: PageResult) -> None:
         """Count one result."""
@@ -32,11 +33,18 @@ class Tally:
         self._failed += result.status is Status.FAILED
         self._suspect += result.status is Status.SUSPECT
 
+    def refuse(self, error: DocumentError) -> None:
+        """Report and count a document that cannot have the output that was asked for."""
+        self._console.error(error.message, error.hint)
+        self._refused += 1
+
     @property
     def code(self) -> ExitCode:
         """The code of a run that reached its end."""
         if self._documents:
             return ExitCode.DOCUMENT
+        if self._refused:
+            return ExitCode.OUTPUT
         if self._failed or (self._strict and self._suspect):
             return ExitCode.PAGES
         return ExitCode.OK

@@ -10,7 +10,7 @@ from visionocr.choices import DataSet, Format
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
 from visionocr.documents.source import Place
-from visionocr.errors import UsageError
+from visionocr.errors import DocumentError, UsageError
 from visionocr.output import alto, page_xml
 from visionocr.output.files import remove_leftovers
 from visionocr.output.folder import OutputKind
@@ -21,6 +21,7 @@ from visionocr.settings import Settings
 from visionocr.types import PageRef, PageResult
 
 _PAGE_FILES = {Format.ALTO: (".alto.xml", alto.render_alto), Format.PAGE: (".page.xml", page_xml.render_page_xml)}
+Refuse = Callable[[DocumentError], None]
 _NO_STREAM = {Format.PDF, Format.ALTO, Format.PAGE}
 """Formats that are no text that could be printed page by page."""
 
@@ -61,17 +62,19 @@ def make_kinds(
     settings: Settings,
     place: Callable[[PageRef], Place],
     console: Console,
+    refuse: Refuse,
     *,
     several: bool,
     formatter: Callable[[], Formatter] | None = None,
 ) -> list[OutputKind]:
     """The files that each document gets. *several*: more than one document may come.
 
-    *place* tells where the document of a page can be opened. *formatter* replaces those of the settings.
+    *place* tells where the document of a page can be opened. *refuse* is called where a document cannot have such an
+    output. *formatter* replaces those of the settings.
     """
     if formatter is not None:
         return [OutputKind(formatter().suffix, partial(_make_file, formatter))]
-    return [_make_kind(kind, options, settings, place, console, several) for kind in settings.formats]
+    return [_make_kind(kind, options, settings, place, console, refuse, several) for kind in settings.formats]
 
 
 def _make_kind(
@@ -80,12 +83,15 @@ def _make_kind(
     settings: Settings,
     place: Callable[[PageRef], Place],
     console: Console,
+    refuse: Refuse,
     several: bool,
 ) -> OutputKind:
     if kind is Format.PDF:
         from visionocr.cli.searchable import SearchableSink
 
-        make = partial(SearchableSink, place=place, console=console, replaces_layer=settings.replace_layer)
+        make = partial(
+            SearchableSink, place=place, console=console, refuse=refuse, replaces_layer=settings.replace_layer
+        )
         return OutputKind(".pdf", make)
     if kind in _PAGE_FILES:
         suffix, render = _PAGE_FILES[kind]
@@ -99,6 +105,7 @@ def make_sink(
     settings: Settings,
     place: Callable[[PageRef], Place],
     console: Console,
+    refuse: Refuse,
     *,
     several: bool,
     formatter: Callable[[], Formatter] | None = None,
@@ -111,7 +118,7 @@ def make_sink(
     path = Path(str(options.output))
     remove_leftovers(path.parent)
     if kind is Format.PDF:
-        return _LateOutput(path, make_kinds(options, settings, place, console, several=several)[0])
+        return _LateOutput(path, make_kinds(options, settings, place, console, refuse, several=several)[0])
     if kind in _PAGE_FILES:
         return PageFilesSink(path, path.suffix, _PAGE_FILES[kind][1])
     return FileSink(path, formatter())

@@ -78,7 +78,7 @@ def run(
             settings = replace(settings, format=Format.JSONL)  # what pages are written as means nothing here
         check_outputs(options, settings)
         stop = current_stop.get()
-        tally = Tally(settings.strict)
+        tally = Tally(settings.strict, console)
         may_ask = "-" not in (*options.files, options.files_from)
         passwords = Passwords(options.password_file, console, may_ask=may_ask)
         report = Report(options, settings, tally, console)
@@ -111,13 +111,17 @@ def run(
             prepared = stack.enter_context(contextlib.closing(prepare(observer=report)))
             report.model, report.preset = prepared.engine.server.model, prepared.match.preset.name
             several = len(options.files) > 1 or options.is_open_ended
-            kinds = make_kinds(options, settings, source.place, console, several=several, formatter=formatter)
+            kinds = make_kinds(
+                options, settings, source.place, console, tally.refuse, several=several, formatter=formatter
+            )
             kinds = link_kinds(kinds, options.figures)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
             sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
-                sink = make_sink(options, settings, source.place, console, several=several, formatter=formatter)
+                sink = make_sink(
+                    options, settings, source.place, console, tally.refuse, several=several, formatter=formatter
+                )
                 sink = link_sink(sink, options.figures, options.output)
             if isinstance(captions, MetadataSink):
                 captions.changed = resume.renew

@@ -22,17 +22,25 @@ _NAMED = 10
 class SearchableSink(Sink):
     """One document as a searchable PDF.
 
-    A document that cannot get text (signed, protected, damaged) is reported and gets no file; the run goes on.
+    A document that cannot get text (signed, protected, damaged) gets no file; the run goes on.
     """
 
     def __init__(
-        self, path: Path, page: PageRef, place: Callable[[PageRef], Place], console: Console, *, replaces_layer: bool
+        self,
+        path: Path,
+        page: PageRef,
+        place: Callable[[PageRef], Place],
+        console: Console,
+        *,
+        refuse: Callable[[DocumentError], None],
+        replaces_layer: bool,
     ) -> None:
         """*page* is the first one that will come; *place* tells where its document is.
 
-        *replaces_layer*: see ``SearchablePdf``.
+        *refuse* is told why a document gets no file. *replaces_layer*: see ``SearchablePdf``.
         """
         self._console = console
+        self._refuse = refuse
         self._name = printable(page.document)
         self._writer: SearchableWriter | None = None
         self._homeless: dict[int, int] = {}
@@ -45,7 +53,7 @@ class SearchableSink(Sink):
                     page.document, found.path, found.password, replaces_layer=replaces_layer
                 )
             except DocumentError as error:
-                self._console.error(error.message, error.hint)
+                self._refuse(error)
 
     def write(self, result: PageResult) -> None:
         """Put the page's text on it; a page without a result stays as it is."""
@@ -55,7 +63,7 @@ class SearchableSink(Sink):
         try:
             self._writer.add(place_page(result))
         except DocumentError as error:
-            self._console.error(error.message, error.hint)
+            self._refuse(error)
             self._close()
 
     def finish(self) -> None:
@@ -68,7 +76,7 @@ class SearchableSink(Sink):
             self._file.copy(saved)
             self._file.commit()
         except DocumentError as error:
-            self._console.error(error.message, error.hint)
+            self._refuse(error)
             self._file.discard()
         else:
             self._report(left)

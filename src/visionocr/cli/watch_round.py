@@ -20,7 +20,7 @@ from visionocr.cli.resume import Resume
 from visionocr.cli.run import make_source
 from visionocr.console import Console
 from visionocr.documents.discovery import Found
-from visionocr.errors import ExitCode, OutputError
+from visionocr.errors import DocumentError, ExitCode, OutputError
 from visionocr.job import Job
 from visionocr.output.arrange import arrange
 from visionocr.output.folder import FolderSink
@@ -157,7 +157,7 @@ class Round:
             passwords = Passwords(self._options.password_file, self._console, may_ask=False)
             found = (Found(arrival.path, arrival.path, top=arrival.top) for arrival in arrivals)
             source = stack.enter_context(make_source(found, self._settings, passwords, self._hints))
-            kinds = make_kinds(self._options, self._settings, source.place, self._console, several=True)
+            kinds = make_kinds(self._options, self._settings, source.place, self._console, self._refuse, several=True)
             # What it has to say is about commands that are repeated.
             resume = Resume(self._options, self._settings, job.fingerprint, kinds, Console(-1))
             stack.callback(resume.close)
@@ -196,6 +196,11 @@ class Round:
             if arrival.is_unchanged():
                 self._inbox.settle(arrival)
         return self._code
+
+    def _refuse(self, error: DocumentError) -> None:
+        """Report a document that cannot have one of the outputs."""
+        self._console.error(error.message, error.hint)
+        self._code = self._code or ExitCode.OUTPUT
 
     def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """Its output is in place."""
