@@ -10,12 +10,14 @@ from PIL import Image, ImageDraw
 
 from drawing import decoded
 from layer_pages import PROSE, as_pdf, new_page, write_lines
-from visionocr.boxes import turn_box
+from visionocr.boxes import Box, TextLine, turn_box
 from visionocr.documents.content import Content
+from visionocr.documents.page_evidence import measure_small_type
 from visionocr.documents.pdf import PdfFile
 from visionocr.documents.picture import PictureFile
 from visionocr.documents.print_fit import ENOUGH, LEAST, LEAST_SIDE, count_strips, limit_side
 from visionocr.documents.strips import cut_strips, find_emptiest
+from visionocr.documents.text_layer import LayerLine, TextLayer
 from visionocr.types import PageImage, PageRef, RasterSpec
 
 PAGE = PageRef("a", 1, 1)
@@ -102,6 +104,17 @@ def test_pages_of_unknown_print_keep_their_size() -> None:
     assert sides((image,)) == [1800]
     assert image.reduction == 1.0
     assert sides(load(print_of(20), 1800, **AUTO | {"find_evidence": False})) == [1800]
+
+
+def test_a_font_that_claims_more_height_than_its_letters_have() -> None:
+    """Letters of a font with a tall box, as for formulas, are not taken for large ones: their width tells."""
+    plain, tall = (
+        TextLayer(595, 842, (LayerLine(TextLine("words of a line", Box(0.1, 0.1, 0.22, 0.1 + height))),))
+        for height in (0.016, 0.08)
+    )
+    usual = measure_small_type(plain)
+    assert usual is not None
+    assert usual == pytest.approx(measure_small_type(tall), rel=0.5)
 
 
 @pytest.mark.parametrize("form", ["text layer", "scan"])
