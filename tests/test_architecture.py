@@ -138,7 +138,7 @@ def test_every_library_has_one_home() -> None:
 
 def test_only_entry_points_and_writers_use_standard_output() -> None:
     """``print`` is used nowhere; ``sys.stdout`` only in entry points, writers and where a terminal is detected."""
-    for name, node in ((name, node) for name in NAMES for node in ast.walk(parse(SOURCE / name))):
+    for name, node in ((path, node) for path in NAMES for node in ast.walk(parse(SOURCE / path))):
         assert not (isinstance(node, ast.Name) and node.id == "print"), f"{name}:{node.lineno} prints"
         if isinstance(node, ast.Attribute) and node.attr == "stdout" and isinstance(node.value, ast.Name):
             allowed = package_of(name) in {"cli", "__main__"} or name in WRITERS
