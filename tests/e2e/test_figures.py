@@ -159,6 +159,17 @@ def test_a_server_that_refuses_descriptions_costs_no_page(server: FakeKoboldCpp)
     assert err.count("not described any more") == 1
 
 
+def test_descriptions_of_an_earlier_run_outlive_a_server_that_refuses_more(server: FakeKoboldCpp) -> None:
+    """They are in the output, also behind the page on which the server refused."""
+    draw_pdf(Path("a.pdf"), RED, BLUE, RED)
+    arguments = ("pdf", "a.pdf", "--figures", "f", "--describe-figures", "--journal", "a.journal", "--keep-journal")
+    assert command(*arguments, "--pages", "1,3")[0] == 0
+    server.plan[ANY] = lambda arrival: Redirect() if is_about_figure(arrival) else FixedText(DOCTAGS)
+    code, out, err = command(*arguments)
+    assert code == 0, err
+    assert [alt for alt, _ in LINK.findall(out)] == ["A red boat.", "", "A red boat."]
+
+
 def test_pictures_of_a_pdf_are_placed_by_their_boxes(isolated: None) -> None:
     """With the text layer's blocks a picture comes between the paragraphs around it; the same one has one file."""
     draw_pdf(Path("a.pdf"), RED, None, RED, BLUE)
