@@ -142,7 +142,7 @@ class FolderSink(Sink):
         *signature*: how it is there, where every page of it is good.
         """
         for _, name in self._names(output):
-            self._state.register_output(name, os.path.abspath(document), signature, self._job)
+            self._state.register_output(name, path_key(document), signature, self._job)
 
     @property
     def path(self) -> Path:
