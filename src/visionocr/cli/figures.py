@@ -21,7 +21,7 @@ from visionocr.text import reasons
 from visionocr.types import Figure, Finding, FindingKind, Notice, PageRef, PageResult, Severity, Status
 
 if TYPE_CHECKING:
-    from visionocr.describing import Describer
+    from visionocr.figure_describer import Describer
 
 
 class FigureCutter:
