@@ -21,11 +21,17 @@ Renamed = tuple[Path, Path]
 
 
 def rename_files(folder: Path, renames: Sequence[Renamed]) -> None:
-    """Rename files below *folder*; the record is on the disk before the first of them. Raises ``OutputError``."""
-    steps = [{"from": old.relative_to(folder).as_posix(), "to": new.name} for old, new in renames]
-    _write_record(folder, [*_read_record(folder), *steps])
+    """Rename files below *folder*; each is in the record on the disk before. Raises ``OutputError``."""
+    steps = _read_record(folder)
     for old, new in renames:
-        _rename(old, new)
+        step = {"from": old.relative_to(folder).as_posix(), "to": new.name}
+        _write_record(folder, [*steps, step])
+        try:
+            _rename(old, new)
+        except OutputError:
+            _write_record(folder, steps)
+            raise
+        steps.append(step)
 
 
 def list_renamed(folder: Path) -> list[Renamed]:
@@ -43,8 +49,7 @@ def undo_renames(folder: Path, renames: Sequence[Renamed]) -> None:
     """Give files their old names back, then delete the record. Raises ``OutputError``, and keeps the record then."""
     for new, old in renames:
         _rename(new, old)
-    with contextlib.suppress(FileNotFoundError):
-        (folder / RECORD).unlink()
+    _write_record(folder, [])
 
 
 def _rename(old: Path, new: Path) -> None:
@@ -89,6 +94,11 @@ def _is_step(step: Any) -> bool:
 
 
 def _write_record(folder: Path, steps: Sequence[dict[str, str]]) -> None:
+    """Write the record; without steps there is none. Raises ``OutputError``."""
+    if not steps:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / RECORD).unlink()
+        return
     file = AtomicFile(folder / RECORD)
     try:
         file.write(json.dumps(steps, indent=1) + "\n")
