@@ -18,7 +18,7 @@ from visionocr.errors import OutputError
 from visionocr.metadata import caption_writer
 from visionocr.metadata.caption_writer import CaptionWriter, Edit, find_sidecar, is_backup
 from visionocr.metadata.picture import read_texts
-from visionocr.metadata.texts import Changes, Texts
+from visionocr.metadata.texts import Changes, Texts, choose_changes
 from visionocr.metadata.xmp_file import XmpFile
 
 pytest.importorskip("pyexiv2", reason="the extra [metadata] is not installed")
@@ -195,11 +195,10 @@ def test_a_sidecar_that_another_program_makes_meanwhile_is_left_alone(
     photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was not there when the caption was planned."""
-    choose = caption_writer.choose_changes
 
     def make_sidecar(*values: Any) -> Changes:
         photo.with_name("photo.jpg.xmp").write_text(DARKTABLE)
-        return choose(*values)
+        return choose_changes(*values)
 
     monkeypatch.setattr(caption_writer, "choose_changes", make_sidecar)
     with pytest.raises(OutputError, match="was changed meanwhile"):

@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 
 from visionocr.captions.keywords import RECORD, choose_keywords, parse_keywords
+from visionocr.captions.order import LONGEST_ALT
 from visionocr.captions.word_rules import WordRules
 from visionocr.extraction.grammar import write_grammar
 from visionocr.extraction.schema import strict_schema
 from visionocr.types import Finding, FindingKind, Severity, Shape
 
-LONGEST_ALT = 250
-"""Characters of an alternative text, as the IPTC defines it."""
 _DOUBLES = 2
 """How many times more often than once keywords are said, on average, in an answer that goes round in circles."""
 _LABEL = re.compile(r"\A(?:alt(?:ernative)?[ -]?text|alt)\s*:\s*", re.IGNORECASE)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from visionocr.captions.keywords import drop_repeated
 from visionocr.choices import DataSet
 
 _EMOTICON = 3
@@ -62,10 +63,7 @@ class LineStyle:
         """The tags of both lines without the trigger word, each once, as the first of them is written."""
         trigger = {tag.strip().casefold() for tag in self._escaped_trigger.split(",")}
         tags = [tag for part in f"{old},{new}".split(",") if (tag := part.strip()) and tag.casefold() not in trigger]
-        unique: dict[str, str] = {}
-        for tag in tags:
-            unique.setdefault(tag.casefold(), tag)
-        return ", ".join(unique.values())
+        return ", ".join(drop_repeated(tags))
 
 
 def write_tags(keywords: Iterable[str], trigger: str = "") -> str:

@@ -9,6 +9,8 @@ from visionocr.choices import DataSet
 
 MOST_CAPTIONS = 10
 """Of a picture."""
+LONGEST_ALT = 250
+"""Characters of an alternative text, as the IPTC defines it."""
 
 
 @dataclass(frozen=True, slots=True)
