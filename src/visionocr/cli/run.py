@@ -117,6 +117,12 @@ def run(
             kinds = link_kinds(kinds, options.figures)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
+            source.earlier = resume
+            results = prepared.read(source, known=resume.find_page, record=resume.record)
+            chosen: Iterable[PageResult] = map(resume.choose, results)
+            chosen = _add_figures(chosen, options, settings, source, prepared, console, resume)
+            if formatter is None:
+                chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
             sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
                 sink = make_sink(
@@ -126,14 +132,8 @@ def run(
             if isinstance(captions, MetadataSink):
                 captions.changed = resume.renew
                 sink = sink if sink is captions else SeveralSinks([sink, captions])
-            source.earlier = resume
             count = 0 if options.is_open_ended else len(options.files)
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
-            results = prepared.read(source, known=resume.find_page, record=resume.record)
-            chosen: Iterable[PageResult] = map(resume.choose, results)
-            chosen = _add_figures(chosen, options, settings, source, prepared, console, resume)
-            if formatter is None:
-                chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
             _write(results, chosen, sink, tally, console, resume)
         console.summary()
         if tally.code is not ExitCode.OK:
