@@ -45,12 +45,12 @@ class LineStyle:
 
     @property
     def _escaped_trigger(self) -> str:
-        return escape_braces(self.trigger) if self.data_set is DataSet.KOHYA else self.trigger
+        return _escape_braces(self.trigger) if self.data_set is DataSet.KOHYA else self.trigger
 
     def _write_line(self, text: str) -> str:
         if self.data_set is not DataSet.KOHYA:
             return " ".join(text.split())
-        return escape_braces(write_tags(text.split(","), self.trigger))
+        return _escape_braces(write_tags(text.split(","), self.trigger))
 
     def _add_trigger(self, line: str) -> str:
         trigger = self._escaped_trigger
@@ -78,6 +78,6 @@ def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
     return ", ".join(tags)
 
 
-def escape_braces(text: str) -> str:
+def _escape_braces(text: str) -> str:
     """*text* without braces that would be a choice."""
     return text.replace("{", "{{").replace("}", "}}")
