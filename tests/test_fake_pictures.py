@@ -17,6 +17,7 @@ mupdf: Any = pymupdf
 NUMBERS = [0, 255, 256, 5461, HIGHEST]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dpi", [72, 150])
 @pytest.mark.parametrize("style", [{}, {"scanned": True}, {"turned": 90}, {"turned": 180}, {"size": (842, 595)}])
 def test_numbers_survive_rendering_and_compression(dpi: int, style: dict[str, Any], tmp_path: Path) -> None:

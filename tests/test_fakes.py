@@ -153,6 +153,7 @@ def assert_same(entry: dict[str, Any], reply: Reply | None) -> None:
         assert_alike(expected["json"], reply.json)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: f"{entry['version']}-{entry['case']}")
 def test_answers_have_the_recorded_shape(entry: dict[str, Any]) -> None:
     """Status, headers and body of every reproducible exchange are those of the real server."""

@@ -39,6 +39,7 @@ def engine(fake: FakeKoboldCpp) -> ServerEngine:
 # --- the maximum side ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.83", "1.104", "1.115.1"])
 @pytest.mark.parametrize("side", [512, 1024, 1536, 2048])
 @pytest.mark.parametrize(("preset", "px"), [("qwen2.5-vl", 28), ("qwen3-vl", 32), ("olmocr", 28)])

@@ -91,6 +91,7 @@ def test_preambles_are_taken_out(preamble: str) -> None:
     assert cleaned(f"{preamble}\n\n{PAGE}") == PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

@@ -59,6 +59,7 @@ def test_nothing_and_nothing_is_nothing(texts: list[str]) -> None:
     assert not is_visible("\n\n".join(texts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

@@ -265,6 +265,7 @@ TEMPLATES: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TEMPLATES)
 def test_wrong_template(check: Check, case: str) -> None:
     """Stray chat marks and answers that do not end: another preset is the remedy."""

@@ -123,6 +123,7 @@ def test_a_report_overwrites_nothing_of_value(report: str, words: str) -> None:
     assert lines[0] == f"error: {words}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["pdf"], ["image"], ["describe"], ["extract", "--fields", "title"]])
 def test_the_last_line_names_what_is_not_good(server: FakeKoboldCpp, command: list[str]) -> None:
     """Whatever was read, and also where it is a single page."""

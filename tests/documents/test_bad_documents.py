@@ -434,6 +434,7 @@ def test_bad_files(bad: Case, run: Run, good_document: str, tmp_path: Path) -> N
     assert_good_document_is_read(ran, good_document)
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("bad", parameters(NO_FILES))
 def test_special_files(bad: Case, run: Run, good_document: str, tmp_path: Path) -> None:
@@ -458,6 +459,7 @@ def test_a_file_that_may_not_be_read(run: Run, good_document: str, tmp_path: Pat
     assert_good_document_is_read(ran, good_document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_unusual_names(name: str, run: Run, good_document: str, tmp_path: Path) -> None:
     """A document is read whatever its name, which cannot steer a terminal or break a line."""

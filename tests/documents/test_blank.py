@@ -49,6 +49,7 @@ def even_sheet(width: int = 600, height: int = 842, shade: int = 255) -> Image.I
     return Image.new("RGB", (width, height), (shade,) * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", BLANK)
 def test_bare_paper_is_blank(kind: str, count: int, tmp_path: Path) -> None:
@@ -57,6 +58,7 @@ def test_bare_paper_is_blank(kind: str, count: int, tmp_path: Path) -> None:
     assert not asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_pages_with_little_content_are_not_blank(kind: str, count: int, tmp_path: Path) -> None:
@@ -160,6 +162,7 @@ def test_a_line_is_found_anywhere(across: float, down: int) -> None:
     assert not is_blank(write(even_sheet(), "see note 3 overleaf", 6, (across, down / 7), (60,) * 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digit", "0123456789")
 @pytest.mark.parametrize("side", [842, 1240])
 def test_a_single_digit_is_found(digit: str, side: int) -> None:

@@ -52,6 +52,7 @@ def corner(image: PageImage) -> Any:
 LIGHT = ["white", (246, 246, 246), (228, 228, 228), (255, 255, 190)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", LIGHT)
 @pytest.mark.parametrize("split", [True, False])
 @pytest.mark.parametrize("size", [SIZE, (2500, 2000)])

@@ -105,6 +105,7 @@ def test_finished_images_keep_every_limit(short: int, long: int, spec: RasterSpe
         assert max(image.width, image.height) <= 4 * min(image.width, image.height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colours", ["black on white", "white on black", "grey on blue"])
 @pytest.mark.parametrize("down", [True, False])
 @pytest.mark.parametrize(("height", "gap"), [(20, 10), (17, 3), (40, 60)])

@@ -125,6 +125,7 @@ def textures() -> dict[str, Image.Image]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["nothing", "paper", "clouds", "noise", "shapes", "leaves", "drawing", "gradient"])
 def test_pictures_hold_next_to_no_letters(kind: str) -> None:
     """Paper, noise and pictures without print hold less than two lines of letters."""

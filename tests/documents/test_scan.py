@@ -90,6 +90,7 @@ def paint_over(paint: bytes) -> Any:
 # --- pictures sent without rendering -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_side", [500, 1024, 1500, 1754, 4000])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_scan_looks_like_the_rendered_page(max_side: int, mode: str, tmp_path: Path) -> None:
@@ -261,6 +262,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_changed_pages_are_rendered(name: str, tmp_path: Path) -> None:
     """With anything over, around or about the picture, the page is sent as it looks, not the picture below."""
@@ -279,6 +281,7 @@ def test_redactions_are_respected(tmp_path: Path) -> None:
     assert ImageStat.Stat(sent.crop((105, 105, 495, 295))).mean == pytest.approx([0, 0, 0], abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CMYK", "PNG", "JPEG2000", "one bit", "EXIF", "torn", "other size", "other shape"])
 def test_other_pictures_are_rendered(kind: str, tmp_path: Path) -> None:
     """What is no plain JPEG, or does not show what the PDF says, is rendered without loss."""

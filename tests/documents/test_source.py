@@ -185,6 +185,7 @@ def test_unknown_pages_are_refused(tmp_path: Path) -> None:
         _refusal(documents, strange)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spool", [True, False])
 def test_standard_input_is_a_document(spool: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A PDF on standard input has pages like any other, again and again, and leaves nothing behind."""

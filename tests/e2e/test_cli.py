@@ -156,6 +156,7 @@ def test_an_option_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch
     assert dict(settings.origins) == {name: option}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_variable_becomes_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each setting has an environment variable."""
@@ -706,6 +707,7 @@ def test_check_of_the_embedded_engine(run: Run) -> None:
     assert "reads text, cannot describe pictures" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

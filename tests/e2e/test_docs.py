@@ -35,6 +35,7 @@ COMMANDS = sorted(PROGRAM.commands)
 pytestmark = pytest.mark.source_tree
 
 
+@pytest.mark.slow
 def test_the_help_in_the_docs_is_the_programs() -> None:
     """``docs/commands.md`` holds what each command's ``--help`` prints; ``python tests/help_pages.py`` renews it."""
     page = help_pages.PAGE.read_text("utf-8")

@@ -184,6 +184,7 @@ def test_a_run_with_failures_is_code_7(damaged_run: Damaged) -> None:
     assert f"{PAGES} pages: {counts}; " in err
 
 
+@pytest.mark.slow
 def test_every_page_is_there_once_in_order(damaged_run: Damaged) -> None:
     """No page is lost, duplicated or moved, in Markdown and in JSON."""
     _, text, records, _ = damaged_run

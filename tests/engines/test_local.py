@@ -360,6 +360,7 @@ def test_workers_ignore_ctrl_c(fake: LocalEngine) -> None:
     assert int(fake.complete(request(b"pid")).text) == pid
 
 
+@pytest.mark.slow
 @posix
 def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
     """A script without a main guard runs once, and when it is killed in the middle of a page, so is its worker."""

@@ -49,6 +49,7 @@ def damaged(sample: Sample) -> list[list[tuple[bool, str]]]:
     ]
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_cut_answer_keeps_its_text(name: str) -> None:
     """An answer that ends at any letter at all, within a mark or without, keeps all text in front of it."""

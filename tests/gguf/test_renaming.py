@@ -85,6 +85,7 @@ def test_nothing_is_renamed_unasked(run: Run, files: Path) -> None:
     assert names(files) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("answer", "is_renamed"), [(b"y\n", True), (b"\n", False), (b"no\n", False), (b"\x04", False)])
 def test_it_asks_at_a_terminal(files: Path, answer: bytes, is_renamed: bool) -> None:

@@ -124,6 +124,7 @@ HOSTILE: dict[str, Callable[[int], Line]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_boxes_cost_little_and_lose_nothing(name: str) -> None:
     """Whatever the boxes are, every line comes back, within seconds of computing."""
