@@ -125,7 +125,7 @@ def check_data_set(options: ReadOptions) -> ReadOptions:
         if options.sidecar is not None:
             raise UsageError(f"--for imagefolder writes {NAME} and no sidecars", "Leave out --sidecar.")
         if options.output is None or Path(options.output).name != NAME:
-            raise UsageError(f"--for imagefolder needs --output FOLDER/{NAME}", "Only under this name it is found.")
+            raise UsageError(f"--for imagefolder needs --output FOLDER/{NAME}", "It is found only under this name.")
         if "-" in options.files:
             raise UsageError("standard input has no name for --for imagefolder")
         if options.flags.get("format"):
