@@ -80,7 +80,9 @@ def _find_in_directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
         yield replace(found, top=top)
     if empty:
         pictures = "; to read pictures: visionocr image -r" if suffixes == SUFFIXES[Kind.PDF] else ""
-        yield _refuse(top, "holds no document", f"only files ending in {', '.join(sorted(suffixes))} are read{pictures}")
+        yield _refuse(
+            top, "holds no document", f"only files ending in {', '.join(sorted(suffixes))} are read{pictures}"
+        )
 
 
 def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> Iterator[Found]:
