@@ -149,16 +149,6 @@ def test_an_existing_file_is_never_replaced(files: Path) -> None:
     assert (files / OLD).read_bytes() == before
 
 
-def test_undo_leaves_what_was_not_renamed(files: Path) -> None:
-    """Of files of which one could not be renamed, only those before it get their old names back."""
-    weights.mlp(files / "second.gguf")
-    (files / NEW).write_text("mine")
-    with pytest.raises(OutputError, match="already"):
-        rename_files(files, [(files / "second.gguf", files / "2.gguf"), (files / OLD, files / NEW)])
-    (files / OLD).unlink()
-    assert list_renamed(files) == [(files / "2.gguf", files / "second.gguf")]
-
-
 def test_undo_replaces_nothing_either(run: Run, files: Path) -> None:
     """Where the old name is taken by now, both files stay, the exit code is 6, and the record is kept."""
     run(".", "--rename", "--yes")

@@ -21,17 +21,11 @@ Renamed = tuple[Path, Path]
 
 
 def rename_files(folder: Path, renames: Sequence[Renamed]) -> None:
-    """Rename files below *folder*; each is in the record on the disk before. Raises ``OutputError``."""
-    steps = _read_record(folder)
+    """Rename files below *folder*; the record is on the disk before the first of them. Raises ``OutputError``."""
+    steps = [{"from": old.relative_to(folder).as_posix(), "to": new.name} for old, new in renames]
+    _write_record(folder, [*_read_record(folder), *steps])
     for old, new in renames:
-        step = {"from": old.relative_to(folder).as_posix(), "to": new.name}
-        _write_record(folder, [*steps, step])
-        try:
-            _rename(old, new)
-        except OutputError:
-            _write_record(folder, steps)
-            raise
-        steps.append(step)
+        _rename(old, new)
 
 
 def list_renamed(folder: Path) -> list[Renamed]:
@@ -49,7 +43,8 @@ def undo_renames(folder: Path, renames: Sequence[Renamed]) -> None:
     """Give files their old names back, then delete the record. Raises ``OutputError``, and keeps the record then."""
     for new, old in renames:
         _rename(new, old)
-    _write_record(folder, [])
+    with contextlib.suppress(FileNotFoundError):
+        (folder / RECORD).unlink()
 
 
 def _rename(old: Path, new: Path) -> None:
@@ -94,11 +89,6 @@ def _is_step(step: Any) -> bool:
 
 
 def _write_record(folder: Path, steps: Sequence[dict[str, str]]) -> None:
-    """Write the record; without steps there is none. Raises ``OutputError``."""
-    if not steps:
-        with contextlib.suppress(FileNotFoundError):
-            (folder / RECORD).unlink()
-        return
     file = AtomicFile(folder / RECORD)
     try:
         file.write(json.dumps(steps, indent=1) + "\n")
