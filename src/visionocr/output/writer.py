@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from visionocr.errors import OutputError
-from visionocr.output.files import AtomicFile, encode_text
+from visionocr.output.files import AtomicFile, encode_text, read_head
 from visionocr.output.formats import Formatter
 from visionocr.output.places import place_page
 from visionocr.placed import PlacedPage
@@ -96,6 +96,10 @@ class StdoutSink(Sink):
         write_stdout(("" if self._started else self._formatter.head()) + self._formatter.tail())
 
 
+_SIGNED = 4096
+"""Bytes at the beginning of an ALTO or PAGE file within which its software is named."""
+
+
 class PageFilesSink(Sink):
     """One file a page: at *path* for a document of one page, else with the page's number before the suffixes."""
 
@@ -110,7 +114,10 @@ class PageFilesSink(Sink):
         if not result.page.number or result.status is Status.FAILED:
             return
         number = f".{result.page.number:04}" if (result.page.pages or 1) > 1 else ""
-        file = AtomicFile(self._stem.with_name(f"{self._stem.name}{number}{self._suffix}"))
+        path = self._stem.with_name(f"{self._stem.name}{number}{self._suffix}")
+        if number and (head := read_head(path, _SIGNED)) and b"visionocr" not in head:
+            raise OutputError(f"{path} is not a file of visionocr", "Move it away, or choose another output.")
+        file = AtomicFile(path)
         try:
             file.write(self._render(place_page(result), self._moment))
             file.commit()
