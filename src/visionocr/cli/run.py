@@ -117,6 +117,8 @@ def run(
             kinds = link_kinds(kinds, options.figures)
             resume = Resume(options, settings, prepared.fingerprint, kinds, console)
             stack.callback(resume.close)
+            # Before there is an output: what is wrong with its folder leaves no part of one.
+            cutter = _make_cutter(options, settings, source, prepared, console, resume)
             sink: Sink | None = captions if options.goes_to_pictures else resume.folder_sink
             if sink is None:
                 sink = make_sink(
@@ -131,7 +133,8 @@ def run(
             console(Planned(count, count if options.kind == "image" and count > 1 else None))
             results = prepared.read(source, known=resume.find_page, record=resume.record)
             chosen: Iterable[PageResult] = map(resume.choose, results)
-            chosen = _add_figures(chosen, options, settings, source, prepared, console, resume)
+            if cutter is not None:
+                chosen = map(cutter.add, chosen)
             if formatter is None:
                 chosen = arrange(chosen, settings, markdown=prepared.question.task.markdown)
             _write(results, chosen, sink, tally, console, resume)
@@ -183,21 +186,15 @@ def _choose_prepare(
     return job.prepare
 
 
-def _add_figures(
-    results: Iterable[PageResult],
-    options: ReadOptions,
-    settings: Settings,
-    source: Source,
-    job: Job,
-    console: Console,
-    resume: Resume,
-) -> Iterable[PageResult]:
-    """The results with the figures of their pages, where they are wanted.
+def _make_cutter(
+    options: ReadOptions, settings: Settings, source: Source, job: Job, console: Console, resume: Resume
+) -> FigureCutter | None:
+    """What gives the results the figures of their pages, where they are wanted.
 
     Raises ``OutputError``, and what ``Describer`` raises.
     """
     if options.figures is None:
-        return results
+        return None
     describer = None
     if options.describe_figures:
         if settings.cluster is not None:
@@ -205,7 +202,7 @@ def _add_figures(
         from visionocr.describing import Describer
 
         describer = Describer(job, settings, Library(config_folder()))
-    cutter = FigureCutter(
+    return FigureCutter(
         options.figures,
         source,
         console,
@@ -214,7 +211,6 @@ def _add_figures(
         record=resume.record,
         describer=describer,
     )
-    return map(cutter.add, results)
 
 
 def _make_captions(options: ReadOptions, console: Console) -> SidecarSink | MetadataSink | None:

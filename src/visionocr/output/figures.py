@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.errors import OutputError
+from visionocr.escaping import escape
 from visionocr.formats.markdown import write_markdown
 from visionocr.layout.figures import insert_figures
 from visionocr.output.arrange import find_blocks
@@ -80,7 +81,7 @@ def link_figures(result: PageResult, places: Sequence[int | None], *, markdown: 
     shown = {place: figure for place, figure in zip(places, result.figures, strict=True) if place is not None}
     blocks = [_give(block, shown[at]) if at in shown else block for at, block in enumerate(before)]
     rest = [
-        Block(BlockKind.PICTURE, figure.text, box=figure.box, path=figure.path)
+        Block(BlockKind.PICTURE, escape(figure.text), box=figure.box, path=figure.path)
         for place, figure in zip(places, result.figures, strict=True)
         if place is None
     ]
@@ -96,7 +97,7 @@ def link_figures(result: PageResult, places: Sequence[int | None], *, markdown: 
 
 
 def _give(block: Block, figure: Figure) -> Block:
-    return replace(block, path=figure.path, text=figure.text or block.text)
+    return replace(block, path=figure.path, text=escape(figure.text) or block.text)
 
 
 def _add_links(text: str, pictures: Sequence[Block], rest: Sequence[Block]) -> str:
