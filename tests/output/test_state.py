@@ -331,7 +331,7 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
     state._database.execute(f"PRAGMA max_page_count = {size + 1}")
     with pytest.raises(OutputError, match="full"):
         state.record(replace(result(2), text="long" * 10_000))
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="full"):  # also of a later one
         state.record(result(3))
     assert len(state) == 1
     state.close()
