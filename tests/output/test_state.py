@@ -331,11 +331,21 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
     state._database.execute(f"PRAGMA max_page_count = {size + 1}")
     with pytest.raises(OutputError, match="full"):
         state.record(replace(result(2), text="long" * 10_000))
-    with pytest.raises(OutputError, match="full"):  # also of a later one
+    with pytest.raises(OutputError):
         state.record(result(3))
     assert len(state) == 1
     state.close()
     assert read_state(path) == [result(1)]
+
+
+def test_what_failed_first_is_named_at_the_end(tmp_path: Path) -> None:
+    """Whatever noticed it first may not have told anybody."""
+    state = State(tmp_path / "j", PRINT)
+    with pytest.raises(OutputError, match="no such table"):
+        state._database.execute("INSERT INTO nothing VALUES (1)")
+    with pytest.raises(OutputError, match="no such table"):
+        state._database.commit()
+    state.close()
 
 
 def test_a_folder_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
