@@ -342,7 +342,7 @@ def test_what_failed_first_is_named_at_the_end(tmp_path: Path) -> None:
     """Whatever noticed it first may not have told anybody."""
     state = State(tmp_path / "j", PRINT)
     with pytest.raises(OutputError, match="no such table"):
-        state._database.execute("INSERT INTO nothing VALUES (1)")
+        state._database.execute("INSERT INTO nowhere VALUES (1)")
     with pytest.raises(OutputError, match="no such table"):
         state._database.commit()
     state.close()

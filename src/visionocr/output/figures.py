@@ -24,6 +24,10 @@ _HEAD = 512
 """Bytes at the beginning of a PNG in which our mark stands."""
 _UNLINKED = re.compile(r"!\[((?:[^\[\]]|\\[\[\]])*)\]\(\)")
 """A picture in Markdown that has no file."""
+_LINKED = re.compile(rb"-p\d{4,}-\d+\.png\)")
+"""The end of a link to a figure."""
+_LINKING = {".md", ".txt", ".json", ".jsonl"}
+"""Suffixes of outputs that link figures."""
 
 
 class FigureFolder:
@@ -108,6 +112,14 @@ def _add_links(text: str, pictures: Sequence[Block], rest: Sequence[Block]) -> s
     else:
         rest = [*(picture for picture in pictures if picture.path), *rest]
     return "\n\n".join([text, *(write_markdown([picture]) for picture in rest)]).lstrip("\n")
+
+
+def has_links(output: Path) -> bool:
+    """Whether an output that may be there links figures."""
+    try:
+        return output.suffix in _LINKING and _LINKED.search(output.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 class LinkedSink(Sink):
