@@ -234,6 +234,16 @@ def test_what_cannot_be_moved_is_tried_again_when_documents_are_closed(
     assert {number: server.asked[number] for number in (1, 2)} == {1: 1, 2: 1}
 
 
+def test_a_folder_that_is_named_twice_is_watched_once(server: FakeKoboldCpp) -> None:
+    """Also by a link to it."""
+    Path("link").symlink_to("inbox", target_is_directory=True)
+    pdf_file("inbox/a.pdf", numbers=[1])
+    lines = once("./inbox", "link", str(Path("inbox").absolute()))
+    assert sum("1 page: 1 ok" in line for line in lines) == 1
+    assert outputs() == {"a.md": page_text(1)}
+    assert server.asked[1] == 1
+
+
 def test_what_was_read_before_is_moved_too(server: FakeKoboldCpp) -> None:
     """Where ``--done`` was given only later; the next document of that name does not replace its output."""
     pdf_file("inbox/a.pdf", numbers=[1])

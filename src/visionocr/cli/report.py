@@ -155,7 +155,7 @@ class Report:
 
 
 def _without_secrets(addresses: Sequence[str]) -> list[str]:
-    """Addresses of servers; those that hold a password or a query are refused, and must not be shown."""
+    """Addresses of servers as they may be shown: a password in one is refused, a query in one may hold a key."""
     return ["(not shown)" if "@" in address or "?" in address else address for address in addresses]
 
 

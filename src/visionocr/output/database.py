@@ -141,7 +141,7 @@ class Database:
         try:
             yield
         except _ERRORS as error:
-            self._failure = self._failure or str(error)
+            self._failure = self._failure or str(error) or type(error).__name__
             name = getattr(error, "sqlite_errorname", "")
             if isinstance(error, UnicodeDecodeError) or name.startswith(_DAMAGE):
                 message = f"the journal {self.path} is damaged: {error}"
