@@ -171,11 +171,11 @@ def main() -> None:
     draw_page()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for sample in ("letter.pdf", "columns.pdf"):
+        for sample in ("letter.pdf", "photo.jpg"):
             shutil.copy(EXAMPLES / sample, folder)
-        read = [*PROGRAM, "pdf", "columns.pdf", "letter.pdf", "-o", "texts/", "-f", "md,pdf", "--api-url", "local:"]
+        read = [*PROGRAM, "pdf", "letter.pdf", "photo.jpg", "-o", "texts/", "-f", "md,pdf", "--api-url", "local:"]
         commands = [
-            ("visionocr pdf *.pdf -o texts/ -f md,pdf", read),
+            ("visionocr pdf letter.pdf photo.jpg -o texts/ -f md,pdf", read),
             ("ls texts", ["ls", "texts"]),
             ("head -n 12 texts/letter.md", ["head", "-n", "12", "texts/letter.md"]),
         ]

@@ -22,8 +22,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: many tests wait for a process or a server."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are cores: many tests wait for a process or a server."""
+    return (os.cpu_count() or 1) + 1
 
 
 def _is_loopback(host: object) -> bool:

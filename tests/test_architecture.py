@@ -29,7 +29,7 @@ LAYERS = (
     {"asking", "record_answer"},
     {"reader", "extracting"},
     {"job", "captioning"},
-    {"check", "cluster", "describing", "extraction_job", "caption_job", "review"},
+    {"check", "cluster", "figure_describer", "extraction_job", "caption_job", "review"},
     {"cli", "api"},
     {"__init__", "__main__"},
 )
@@ -67,7 +67,6 @@ HOMES = {
             "cli/app.py",
             "cli/caption_options.py",
             "cli/check.py",
-            "cli/data_set_options.py",
             "cli/eval.py",
             "cli/export.py",
             "cli/extract.py",

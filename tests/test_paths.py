@@ -76,6 +76,17 @@ def test_another_spelling_of_a_document_gets_the_same_output(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.glob("*.md")) == before
 
 
+@pytest.mark.usefixtures("macos")
+def test_a_document_that_was_moved_is_known_in_any_spelling(tmp_path: Path) -> None:
+    """A later run that meets it at its new place does not write its output again."""
+    write_output(tmp_path, "a.pdf")
+    state, signature = State(tmp_path / FOLDER_STATE, {}), FileSignature(1, 1)
+    sink = FolderSink(tmp_path, [OutputKind(".md", lambda path, _: FileSink(path, PagesText(".md", "none")))], state)
+    sink.assign(tmp_path / "a.md", DECOMPOSED, signature)
+    assert sink.is_complete(COMPOSED, signature)
+    state.close()
+
+
 Replace = Callable[[Path, Path], None]
 
 

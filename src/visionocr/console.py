@@ -212,15 +212,22 @@ class Console:
             return
         # rich costs a quarter of the start-up, so it is loaded only where there is a terminal to draw on.
         from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-        from rich.progress import TimeRemainingColumn as Eta
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
+        from rich.progress import TimeRemainingColumn as TimeLeft
+        from rich.text import Text
+
+        class Eta(TimeLeft):
+            """The time that is left, where the number of pages is known."""
+
+            def render(self, task: Task) -> Text:
+                """Nothing instead of a label without a time."""
+                return Text("eta ") + super().render(task) if task.total else Text()
 
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("eta"),
             Eta(),
             TextColumn("{task.fields[pace]}"),
             console=RichConsole(file=self._stream, highlight=False),

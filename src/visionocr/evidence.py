@@ -26,8 +26,6 @@ class Evidence:
     """About how many lines of print the pixels hold; ``None``: not measured."""
     print_letters: int | None = None
     """About how many letters of print the pixels hold. Both count the text layer where that is trusted."""
-    print_height: float | None = None
-    """About the median height of small letters (x-height), as a share of the page's height; ``None``: not known."""
     small_print: float | None = None
     """About the x-height that nearly all letters have at least, as a share of the page's longer side; ``None``: not
     known."""

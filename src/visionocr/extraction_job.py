@@ -12,6 +12,7 @@ from typing import Any
 from visionocr.checking import Checks, open_checker
 from visionocr.choices import CrossCheck
 from visionocr.documents.whole import WholeDocuments
+from visionocr.engines import local
 from visionocr.engines.choose import LOCAL_URL, VISION_HINT, open_engine
 from visionocr.engines.connect import servers_of, together
 from visionocr.errors import ConfigurationError, ServerRefused
@@ -160,8 +161,14 @@ def _decide(engine: Engine, settings: Settings, library: Library, order: Order, 
     decided = {one.name: getattr(job, one.name) for one in fields(Job)}
     decided["question"] = question
     decided["plan"] = replace(job.plan, spec=replace(job.plan.spec, find_evidence=True))
-    decided["checks"] = Checks(settings.text_layer, settings.cross_check)
+    decided["checks"] = Checks(settings.text_layer, _choose_cross_check(settings))
     return ExtractionJob(**decided, order=order, is_enforced=is_enforced)
+
+
+def _choose_cross_check(settings: Settings) -> CrossCheck:
+    """What the setting means for records: a wrong amount costs more than a second of waiting for the second reader."""
+    is_free = settings.cross_check is CrossCheck.AUTO and local.installed()
+    return CrossCheck.ON if is_free else settings.cross_check
 
 
 def _check_obedience(engine: Engine, question: Question, record: Record, observer: Observer) -> bool:

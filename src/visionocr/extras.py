@@ -31,7 +31,7 @@ class Builds:
     """What does the same, as a sentence."""
 
     def refuse(self, here: str) -> str:
-        """That there is nothing for *here*."""
+        """The sentences that say that there is no build for *here*, and what to use instead."""
         return f"{self.package} has no build for {here}. {self.instead}"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from visionocr.captions.forms import LONGEST_ALT, AltForm, CaptionForm
+from visionocr.captions.forms import AltForm, CaptionForm
+from visionocr.captions.order import LONGEST_ALT
 from visionocr.captions.word_rules import WordRules
 from visionocr.types import Severity
 

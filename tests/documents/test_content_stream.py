@@ -25,6 +25,7 @@ from visionocr.documents.content_stream import strip_invisible_text
         (b"Q Q 3 Tr BT (a) Tj ET", b"Q Q 3 Tr BT  ET"),
         (b"BT 7 Tr (clip) Tj 2 Tr (seen) Tj 33 Tr (odd) Tj ET", b"BT 7 Tr (clip) Tj 2 Tr (seen) Tj 33 Tr (odd) Tj ET"),
         (b"BT 3 Tr (a) Tj 0 Tr 9 9 Td (seen) Tj ET", b"BT 3 Tr  0 Tr 9 9 Td (seen) Tj ET"),
+        (b"BT 3 Tr " + b"3" * 5000 + b" Tr (seen) Tj ET", b"BT 3 Tr " + b"3" * 5000 + b" Tr (seen) Tj ET"),
         # Visible text stands behind it: taking it out would move that.
         (b"BT 3 Tr (a) Tj 0 Tr (seen) Tj ET", b"BT 3 Tr (a) Tj 0 Tr (seen) Tj ET"),
         (

@@ -12,10 +12,11 @@ from PIL import Image, ImageDraw
 
 from drawing import picture_bytes
 from pdf_readers import READERS, check_with_qpdf
+from searchable_files import write_searchable
 from visionocr.blocks import BlockKind
 from visionocr.boxes import Box, TextLine
 from visionocr.documents.content import Content
-from visionocr.documents.searchable import Written, write_searchable
+from visionocr.documents.searchable import Written
 from visionocr.placed import PlacedBlock, PlacedPage
 
 _mupdf: Any = pymupdf

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image, ImageChops, ImageOps
 
 from drawing import colour, near, picture_bytes
+from searchable_files import write_searchable
 from visionocr.blocks import BlockKind
 from visionocr.boxes import Box, TextLine
 from visionocr.documents.content import Content
 from visionocr.documents.picture import PictureFacts
 from visionocr.documents.picture_pdf import find_page_size, make_picture_pdf
-from visionocr.documents.searchable import write_searchable
 from visionocr.errors import DocumentError
 from visionocr.placed import PlacedBlock, PlacedPage
 

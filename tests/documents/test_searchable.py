@@ -17,11 +17,12 @@ from PIL import Image, ImageDraw
 
 from drawing import encrypted, pdf_bytes, picture_bytes
 from pdf_readers import READERS, check_with_qpdf, read_with_mupdf
+from searchable_files import write_searchable
 from visionocr.blocks import BlockKind
 from visionocr.boxes import Box, TextLine, Word, turn_line
 from visionocr.documents import searchable
 from visionocr.documents.content import Content
-from visionocr.documents.searchable import NO_RESULT, SearchablePdf, Written, write_searchable
+from visionocr.documents.searchable import NO_RESULT, SearchablePdf, Written
 from visionocr.errors import DocumentError, OutputError
 from visionocr.placed import PlacedBlock, PlacedPage
 
@@ -502,10 +503,10 @@ def test_memory_does_not_grow_with_the_document(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from pathlib import Path
 from peak import peak_of_this_process
+from searchable_files import write_searchable
 from visionocr.blocks import BlockKind
 from visionocr.boxes import Box, TextLine
 from visionocr.documents.content import Content
-from visionocr.documents.searchable import write_searchable
 from visionocr.placed import PlacedBlock, PlacedPage
 
 source = Path({str(source)!r})

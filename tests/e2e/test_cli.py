@@ -335,7 +335,8 @@ def test_missing_documents_end_the_run_before_a_server_is_asked(run: Run) -> Non
     ]
     ran = run("pdf", "folder", "-r", VISIONOCR_API_URL="http://127.0.0.1:9")
     assert (ran.code, ran.out) == (4, "")
-    assert parse_errors(ran.err) == [("folder holds no document", "files with the suffixes .pdf are read")]
+    hint = "only files ending in .pdf are read; to read pictures: visionocr image -r"
+    assert parse_errors(ran.err) == [("folder holds no document", hint)]
 
 
 def test_a_bad_document_does_not_stop_the_others(run: Run, server: FakeKoboldCpp) -> None:

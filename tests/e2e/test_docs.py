@@ -57,7 +57,7 @@ def test_causes_are_documented() -> None:
 
 def test_exit_codes_are_documented() -> None:
     """The table holds every code, and no other."""
-    table = README.split("## Exit codes", 1)[1].split("\n## ", 1)[0]
+    table = PAGES["docs/commands.md"].split("## Exit codes", 1)[1].split("\n## ", 1)[0]
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == {code.value for code in ExitCode}
 
 

@@ -98,6 +98,21 @@ def test_the_invoice(server: FakeKoboldCpp) -> None:
     assert [arrival.numbers for arrival in server.generated if arrival.numbers] == [(4, 5)]
 
 
+@pytest.mark.slow
+def test_receipts_are_read_a_second_time_however_quick_the_server_is(
+    server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures have no text layer: the embedded engine looks for each value, and finds out a wrong one."""
+    monkeypatch.delenv("VISIONOCR_CROSS_CHECK")
+    monkeypatch.delenv("VISIONOCR_MAX_SIDE")
+    number = next(at for at, record in enumerate(BY_NUMBER, 1) if record == KNOWN[Path(RECEIPTS[1]).name])
+    server.plan[number] = faults.FixedText(json.dumps({**BY_NUMBER[number - 1], "total": 9999.99}))
+    code, output, messages = extract(*RECEIPTS, "--schema", str(EXAMPLES / "receipt.schema.json"), "--strict")
+    assert code == 7, messages
+    assert [line["status"] for line in lines(output)] == ["ok", "suspect", "ok"]
+    assert "unchecked" not in {field["seen"] for line in lines(output) for field in line["fields"].values()}
+
+
 def test_a_wrong_total_is_suspect_with_the_field_named(server: FakeKoboldCpp) -> None:
     """A number that is not on the page is found out, kept as it is, and shows in the exit code under ``--strict``."""
     wrong = {**KNOWN["invoice.pdf"], "total": 9999.99}

@@ -159,6 +159,31 @@ def test_a_server_that_refuses_descriptions_costs_no_page(server: FakeKoboldCpp)
     assert err.count("not described any more") == 1
 
 
+@pytest.mark.usefixtures("isolated")
+def test_an_engine_that_cannot_describe_figures_is_an_error() -> None:
+    """It is told before a page is read, and nothing is left in the place of the output."""
+    draw_pdf(Path("a.pdf"), RED)
+    Path("out").mkdir()
+    code, _, err = command(
+        *("pdf", "a.pdf", "--api-url", "local:", "--text-layer", "use", "--figures", "f", "--describe-figures"),
+        *("-o", "out/a.md"),
+    )
+    assert code == 5, err
+    assert "cannot describe figures" in err
+    assert list(Path("out").iterdir()) == []
+
+
+def test_descriptions_of_an_earlier_run_outlive_a_server_that_refuses_more(server: FakeKoboldCpp) -> None:
+    """They are in the output, also behind the page on which the server refused."""
+    draw_pdf(Path("a.pdf"), RED, BLUE, RED)
+    arguments = ("pdf", "a.pdf", "--figures", "f", "--describe-figures", "--journal", "a.journal", "--keep-journal")
+    assert command(*arguments, "--pages", "1,3")[0] == 0
+    server.plan[ANY] = lambda arrival: Redirect() if is_about_figure(arrival) else FixedText(DOCTAGS)
+    code, out, err = command(*arguments)
+    assert code == 0, err
+    assert [alt for alt, _ in LINK.findall(out)] == ["A red boat.", "", "A red boat."]
+
+
 def test_pictures_of_a_pdf_are_placed_by_their_boxes(isolated: None) -> None:
     """With the text layer's blocks a picture comes between the paragraphs around it; the same one has one file."""
     draw_pdf(Path("a.pdf"), RED, None, RED, BLUE)

@@ -58,7 +58,7 @@ def test_a_document_in_place_of_a_command(run: Run, name: str, command: str) -> 
     make_image("photo.jpg", 1, "JPEG")
     ran = run(name)
     assert ran.returncode == 2
-    assert f"{name} is no command" in ran.stderr
+    assert f"{name} is not a command" in ran.stderr
     assert f"visionocr {command} FILE" in ran.stderr
 
 

@@ -371,8 +371,8 @@ def test_a_password_prompt_does_not_echo(
     """The prompt is repeated while the password is wrong, and the password is never shown."""
     pdf_file(tmp_path / "a.pdf", 1, password="sesame")
     screen = terminal("pdf", "a.pdf", "-f", "txt", "--api-url", server.url)
-    for word in ("wrong", "sesame"):
-        screen.until("Password of a.pdf: ")
+    for question, word in (("Password of a.pdf: ", "wrong"), ("Wrong password. Password of a.pdf: ", "sesame")):
+        screen.until(question)
         screen.shown = ""
         assert not screen.echoes()
         screen.type(f"{word}\n")

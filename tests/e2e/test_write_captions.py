@@ -246,7 +246,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     assert install_command("metadata") in said
     assert pages_asked(server) == {}
     said = describe("a.jpg", "--write", "sidecar")[1]
-    assert "descriptions inside of pictures are not seen without pyexiv2" in said
+    assert "descriptions inside pictures are not seen without pyexiv2" in said
     assert XmpFile(Path("a.jpg.xmp").read_bytes()).texts.description == caption_of(1)
 
 

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import features
@@ -17,7 +18,7 @@ from visionocr.errors import OutputError
 from visionocr.metadata import caption_writer
 from visionocr.metadata.caption_writer import CaptionWriter, Edit, find_sidecar, is_backup
 from visionocr.metadata.picture import read_texts
-from visionocr.metadata.texts import Texts
+from visionocr.metadata.texts import Changes, Texts, choose_changes
 from visionocr.metadata.xmp_file import XmpFile
 
 pytest.importorskip("pyexiv2", reason="the extra [metadata] is not installed")
@@ -174,10 +175,41 @@ def test_a_picture_that_is_changed_while_it_is_written_is_left_alone(
     assert len(contents(photo.parent)) == 2
 
 
+def test_a_picture_that_is_changed_while_it_is_compared_is_left_alone(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparing takes half a second. The new picture is not replaced by one with the old pixels."""
+    other = make_picture(seed=3)
+
+    def compare(*_: object) -> bool:
+        photo.write_bytes(other)
+        return True
+
+    monkeypatch.setattr(caption_writer, "is_same_picture", compare)
+    with pytest.raises(OutputError, match="was changed meanwhile"):
+        write(photo, backup=False)
+    assert contents(photo.parent) == {"photo.jpg": other}
+
+
+def test_a_sidecar_that_another_program_makes_meanwhile_is_left_alone(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not there when the caption was planned."""
+
+    def make_sidecar(*values: Any) -> Changes:
+        photo.with_name("photo.jpg.xmp").write_text(DARKTABLE)
+        return choose_changes(*values)
+
+    monkeypatch.setattr(caption_writer, "choose_changes", make_sidecar)
+    with pytest.raises(OutputError, match="was changed meanwhile"):
+        write(photo, SIDECAR)
+    assert contents(photo.parent) == {"photo.jpg": photo.read_bytes(), "photo.jpg.xmp": DARKTABLE.encode()}
+
+
 def test_a_picture_that_goes_away_while_it_is_written_is_an_error(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No exception of the system comes through."""
     monkeypatch.setattr(caption_writer, "_keep_original", Path.unlink)
-    with pytest.raises(OutputError, match="No such file"):
+    with pytest.raises(OutputError, match="was changed meanwhile"):
         write(photo)
     assert contents(photo.parent) == {}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from visionocr.captions.order import LONGEST_ALT
 from visionocr.choices import Existing
 from visionocr.metadata.texts import (
-    MAX_ALT_TEXT,
     MAX_DESCRIPTION,
     Changes,
     Texts,
@@ -33,7 +33,7 @@ def test_a_caption_has_no_characters_that_xml_cannot_hold() -> None:
 def test_a_caption_is_not_longer_than_a_jpeg_can_hold() -> None:
     """A description of 70,000 characters and an alternative text of 1,000 are cut."""
     cut = caption("ä" * 70_000, alt_text="b" * 1_000)
-    assert (len(cut.description), len(cut.alt_text)) == (MAX_DESCRIPTION, MAX_ALT_TEXT) == (10_000, 250)
+    assert (len(cut.description), len(cut.alt_text)) == (MAX_DESCRIPTION, LONGEST_ALT) == (10_000, 250)
 
 
 def test_keywords_are_single_lines_without_doubles() -> None:

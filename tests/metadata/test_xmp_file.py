@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from metadata_files import DARKTABLE, ask_exiftool, needs_exiftool
 from visionocr.metadata.texts import CannotHold, Changes, Texts
-from visionocr.metadata.xmp_file import XmpFile
+from visionocr.metadata.xmp_file import NEW, XmpFile
 
 ALL = Changes("Ein Hund & <eine> Katze ]]> \"„“' 🎉\nנ", ("a, b", "c<d"), ("x/y", "c<d"), "alt")
 
@@ -96,6 +97,17 @@ def test_what_is_not_understood_is_not_edited(data: bytes) -> None:
     """Damaged files, and such as no program writes."""
     with pytest.raises(CannotHold):
         XmpFile(data)
+
+
+@pytest.mark.parametrize("name", ["x", "dc:description"])
+def test_many_pieces_of_text_are_read_in_a_moment(name: str) -> None:
+    """Their number makes no difference, inside of a property and elsewhere; slow machines have room."""
+    text = b"<b>a</b>" * 500_000
+    element = b'<%b xmlns:dc="http://purl.org/dc/elements/1.1/">%b</%b>' % (name.encode(), text, name.encode())
+    begun = time.process_time()
+    found = XmpFile(NEW.replace(b"\n  </rdf:Description>", element + b"</rdf:Description>")).texts.description
+    assert time.process_time() - begun < 1.5
+    assert len(found) == (500_000 if name == "dc:description" else 0)
 
 
 def test_deep_files_are_read_in_a_moment() -> None:

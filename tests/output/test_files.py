@@ -362,7 +362,12 @@ def test_a_discarded_folder_keeps_what_is_finished(tmp_path: Path) -> None:
 
 
 def test_no_file_of_others_is_overwritten_in_any_format(tmp_path: Path) -> None:
-    """As a PDF that is read and written in one folder; files of an interrupted run are known to be ours."""
+    """As a PDF that is read and written in one folder; files of a run that failed are known to be ours."""
+
+    class FullDisk(JsonLines):
+        def tail(self) -> str:
+            raise OutputError("cannot write b.jsonl: no space left")
+
     (tmp_path / "a.jsonl").write_text("mine")
     for _ in range(2):
         with opened(tmp_path, markdown, JsonLines) as sink:
@@ -371,14 +376,32 @@ def test_no_file_of_others_is_overwritten_in_any_format(tmp_path: Path) -> None:
             sink.finish()
         assert {path.name for path in tmp_path.glob("[!.]*")} == {"a.jsonl", "a.pdf.md", "a.pdf.jsonl"}
     assert (tmp_path / "a.jsonl").read_text() == "mine"
-    with opened(tmp_path, markdown, JsonLines) as sink:
+    with opened(tmp_path, markdown, FullDisk) as sink:
         sink.write(page(1, "b.pdf", "e"))
+        with pytest.raises(OutputError):
+            sink.finish()
         sink.discard()
-    (tmp_path / "b.md").touch()  # it was in place, then the run was killed
+    assert {path.name for path in tmp_path.glob("b*")} == {"b.md"}
     with opened(tmp_path, markdown, JsonLines) as sink:
         sink.write(page(1, "b.pdf", "e"))
         sink.finish()
     assert {path.name for path in tmp_path.glob("b*")} == {"b.md", "b.jsonl"}
+
+
+def test_the_name_of_an_output_that_was_discarded_is_free_for_others(tmp_path: Path) -> None:
+    """What somebody puts there after an interrupted run is not ours; an earlier output of ours that stayed is."""
+    for text in ("old", "new"):
+        write_all(tmp_path, page(1, text=text))
+        with opened(tmp_path) as sink:
+            for result in (page(1, text="lost"), page(1, "b.pdf", "e")):
+                sink.expect(result.page.document, ORIGIN)
+                sink.write(result)
+                sink.discard()
+    (tmp_path / "b.md").write_text("mine")
+    files = write_all(tmp_path, page(1, "b.pdf", "e"))
+    assert sorted(files) == ["a.md", "b.md", "b.pdf.md"]
+    assert "new" in files["a.md"]
+    assert files["b.md"] == "mine"
 
 
 def names(folder: FolderSink, *documents: str) -> list[str]:

@@ -70,6 +70,23 @@ def test_a_copy_that_fails_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pyt
     assert os.listdir(tmp_path / "other") == []
 
 
+@pytest.mark.usefixtures("other_file_system")
+def test_a_source_that_cannot_be_deleted_leaves_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows no open file can be: it is moved later, and is there once then."""
+    source, unlink = write(tmp_path / "a.pdf", "ours"), Path.unlink
+
+    def refuse(path: Path, *options: Any) -> None:
+        if path == source:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(path, *options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        move_file(source, tmp_path / "other")
+    assert source.read_text() == "ours"
+    assert os.listdir(tmp_path / "other") == []
+
+
 def test_what_cannot_be_moved_stays(tmp_path: Path) -> None:
     """The message names both places."""
     source = write(tmp_path / "a.pdf", "ours")

@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 
 from visionocr.captions.keywords import RECORD, choose_keywords, parse_keywords
+from visionocr.captions.order import LONGEST_ALT
 from visionocr.captions.word_rules import WordRules
 from visionocr.extraction.grammar import write_grammar
 from visionocr.extraction.schema import strict_schema
 from visionocr.types import Finding, FindingKind, Severity, Shape
 
-LONGEST_ALT = 250
-"""Characters of an alternative text, as the IPTC defines it."""
 _DOUBLES = 2
 """How many times more often than once keywords are said, on average, in an answer that goes round in circles."""
 _LABEL = re.compile(r"\A(?:alt(?:ernative)?[ -]?text|alt)\s*:\s*", re.IGNORECASE)
@@ -31,7 +30,7 @@ class CaptionForm:
 
     def judge(self, text: str, *, is_cut: bool) -> tuple[str, tuple[Finding, ...]]:  # noqa: ARG002
         """See ``AnswerForm.judge``."""
-        return text, (*check_words(text, self.words, "the caption"), *_check_others(text, self.others))
+        return text, (*_check_words(text, self.words, "the caption"), *_check_others(text, self.others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class KeywordsForm:
         if not keywords:
             return "", (Finding(FindingKind.CAPTION, "the answer holds no list of keywords", Severity.FAILED),)
         joined = "\n".join(keywords)
-        findings = [*check_words(joined, self.words, "the list of keywords"), *_check_others(joined, self.others)]
+        findings = [*_check_words(joined, self.words, "the list of keywords"), *_check_others(joined, self.others)]
         if len(said) > _DOUBLES * len({item.casefold() for item in said}):
             findings.append(Finding(FindingKind.REPETITION, "the list of keywords repeats itself"))
         return joined, tuple(findings)
@@ -70,10 +69,10 @@ class AltForm:
         if len(line) > LONGEST_ALT:
             message = f"it has {len(line)} characters, {LONGEST_ALT} are allowed"
             return line, (Finding(FindingKind.CAPTION, message, Severity.FAILED),)
-        return line, check_words(line, self.words, "it")
+        return line, _check_words(line, self.words, "it")
 
 
-def check_words(text: str, words: WordRules, what: str) -> tuple[Finding, ...]:
+def _check_words(text: str, words: WordRules, what: str) -> tuple[Finding, ...]:
     """The findings about banned words in *text*, and about required ones that it lacks. *what* names it."""
     messages = []
     if banned := words.find_banned(text):

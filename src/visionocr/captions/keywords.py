@@ -49,11 +49,16 @@ def parse_keywords(text: str, *, is_cut: bool = False) -> tuple[str, ...]:
 
 def choose_keywords(items: Iterable[str]) -> tuple[str, ...]:
     """Each keyword once, in its first spelling, in the order in which they came; at most ``MOST``, none too long."""
+    short = (item for item in items if len(item.encode()) <= LONGEST and len(item.split()) <= _MOST_WORDS)
+    return drop_repeated(short)[:MOST]
+
+
+def drop_repeated(words: Iterable[str]) -> tuple[str, ...]:
+    """Each word once, in its first spelling: capital letters make no other word."""
     unique: dict[str, str] = {}
-    for item in items:
-        if len(item.encode()) <= LONGEST and len(item.split()) <= _MOST_WORDS:
-            unique.setdefault(item.casefold(), item)
-    return tuple(unique.values())[:MOST]
+    for word in words:
+        unique.setdefault(word.casefold(), word)
+    return tuple(unique.values())
 
 
 def _read_strings(text: str, at: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from visionocr.captions.keywords import drop_repeated
 from visionocr.choices import DataSet
 
 _EMOTICON = 3
@@ -44,12 +45,12 @@ class LineStyle:
 
     @property
     def _escaped_trigger(self) -> str:
-        return escape_braces(self.trigger) if self.data_set is DataSet.KOHYA else self.trigger
+        return _escape_braces(self.trigger) if self.data_set is DataSet.KOHYA else self.trigger
 
     def _write_line(self, text: str) -> str:
         if self.data_set is not DataSet.KOHYA:
             return " ".join(text.split())
-        return escape_braces(write_tags(text.split(","), self.trigger))
+        return _escape_braces(write_tags(text.split(","), self.trigger))
 
     def _add_trigger(self, line: str) -> str:
         trigger = self._escaped_trigger
@@ -62,10 +63,7 @@ class LineStyle:
         """The tags of both lines without the trigger word, each once, as the first of them is written."""
         trigger = {tag.strip().casefold() for tag in self._escaped_trigger.split(",")}
         tags = [tag for part in f"{old},{new}".split(",") if (tag := part.strip()) and tag.casefold() not in trigger]
-        unique: dict[str, str] = {}
-        for tag in tags:
-            unique.setdefault(tag.casefold(), tag)
-        return ", ".join(unique.values())
+        return ", ".join(drop_repeated(tags))
 
 
 def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
@@ -80,6 +78,6 @@ def write_tags(keywords: Iterable[str], trigger: str = "") -> str:
     return ", ".join(tags)
 
 
-def escape_braces(text: str) -> str:
+def _escape_braces(text: str) -> str:
     """*text* without braces that would be a choice."""
     return text.replace("{", "{{").replace("}", "}}")

@@ -9,6 +9,8 @@ from visionocr.choices import DataSet
 
 MOST_CAPTIONS = 10
 """Of a picture."""
+LONGEST_ALT = 250
+"""Characters of an alternative text, as the IPTC defines it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class CaptionOrder:
     words: WordRules = WordRules()
     data_set: DataSet | None = None
     trigger: str = ""
-    """The word that a training shall connect with the pictures: it stands first in their captions."""
+    """The word by which a trained model will know what the pictures show; it stands first in their captions."""
 
     @property
     def wants_tags(self) -> bool:

@@ -81,7 +81,7 @@ class Program(TyperGroup):
         kind = None if self.get_command(ctx, args[0]) else sniff(read_head(Path(args[0]), HEAD))
         if kind is not None:
             reader = "pdf" if kind == "PDF" else "image"
-            raise UsageError(f"{printable(args[0])} is no command", f"To read this file: visionocr {reader} FILE")
+            raise UsageError(f"{printable(args[0])} is not a command", f"To read this file: visionocr {reader} FILE")
         return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
@@ -105,7 +105,7 @@ class Program(TyperGroup):
                 for line in error.format_message().splitlines():
                     console.line(line)
                 raise typer.Exit(UsageError.exit_code) from None
-            words = error.format_message().rstrip(".")
+            words = error.format_message().replace("Value error, ", "").rstrip(".")  # Typer quotes pydantic
             raise UsageError(words[:1].lower() + words[1:], f"See: {where} --help") from None
         except OSError as error:  # from printing help; the commands handle their own
             raise output_error(error) from None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from visionocr.choices import Existing
-from visionocr.cli import caption_options, data_set_options, options
+from visionocr.cli import caption_options, options
 from visionocr.cli.outcome import reported
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.run import run
@@ -25,23 +25,35 @@ def describe(
     existing: caption_options.ExistingCaptions = Existing.KEEP,
     only_missing: caption_options.OnlyMissing = False,
     no_backup: caption_options.NoBackup = False,
-    keywords: data_set_options.Keywords = False,
-    alt: data_set_options.Alt = False,
-    for_: data_set_options.ForDataSet = None,
-    trigger: data_set_options.Trigger = "",
-    captions: data_set_options.Captions = 1,
-    banned: data_set_options.Banned = "",
-    required: data_set_options.Required = "",
+    keywords: caption_options.Keywords = False,
+    alt: caption_options.Alt = False,
+    for_: caption_options.ForDataSet = None,
+    trigger: caption_options.Trigger = "",
+    captions: caption_options.Captions = 1,
+    banned: caption_options.Banned = "",
+    required: caption_options.Required = "",
     *,
     typed: dict[str, Any],
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
-    read = ReadOptions(files or [], "describe", "describe", flags, **typed)
-    read = replace(read, sidecar=sidecar, prefix=prefix, suffix=suffix, force=force)
-    read = replace(read, write=write, existing=existing, only_missing=only_missing, no_backup=no_backup)
+    read = ReadOptions(
+        files or [],
+        "describe",
+        "describe",
+        flags,
+        **typed,
+        sidecar=sidecar,
+        prefix=prefix,
+        suffix=suffix,
+        force=force,
+        write=write,
+        existing=existing,
+        only_missing=only_missing,
+        no_backup=no_backup,
+    )
     with reported(Console(-1 if read.quiet else read.verbose), read.verbose):
-        order = data_set_options.make_order(
+        order = caption_options.make_order(
             keywords=keywords,
             alt=alt,
             data_set=for_,
@@ -50,5 +62,5 @@ def describe(
             banned=banned,
             required=required,
         )
-        read = data_set_options.check_data_set(replace(read, order=order))
-    run(read, formatter=data_set_options.choose_formatter(read))
+        read = caption_options.check_data_set(replace(read, order=order))
+    run(read, formatter=caption_options.choose_formatter(read))

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from visionocr.choices import Format
+from visionocr.cli.export_places import Placer
 from visionocr.cli.options import config_folder
 from visionocr.cli.outcome import Tally, current_stop
 from visionocr.cli.outputs import check_outputs, make_kinds, make_sink
 from visionocr.cli.passwords import Passwords
-from visionocr.cli.placing import Placer
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError

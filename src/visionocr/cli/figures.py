@@ -21,7 +21,7 @@ from visionocr.text import reasons
 from visionocr.types import Figure, Finding, FindingKind, Notice, PageRef, PageResult, Severity, Status
 
 if TYPE_CHECKING:
-    from visionocr.describing import Describer
+    from visionocr.figure_describer import Describer
 
 
 class FigureCutter:
@@ -45,7 +45,7 @@ class FigureCutter:
         self._stop = stop
         self._markdown = markdown
         self._record = record
-        self._describer = describer
+        self._describer, self._wants_texts = describer, describer is not None
         self._digest = ""
         """Of the document under way."""
         self._names: dict[str, str] = {}
@@ -84,18 +84,20 @@ class FigureCutter:
 
     def _describe(self, result: PageResult, cut: Sequence[CutFigure]) -> PageResult:
         """The page with its figures, described where that is wanted and no earlier run has done it."""
-        if self._describer is None:
+        if not self._wants_texts:
             return replace(result, figures=tuple(Figure(figure.box) for figure in cut))
         known = {figure.box: figure.text for figure in result.figures}
         texts = [known.get(figure.box) or self._texts.get(figure.identity, "") for figure in cut]
         open_ = [(at, figure.image) for at, figure in enumerate(cut) if not texts[at]]
         todo = [(at, image) for at, image in open_ if image is not None]
         findings: list[Finding] = []
+        answers: list[PageResult] = []
         try:
-            answers = self._describer.describe([image for _, image in todo])
+            if self._describer is not None:
+                answers = self._describer.describe([image for _, image in todo])
         except (ServerError, Interrupted) as error:
             self._stop.check()  # else the engine was given up
-            self._describer, answers = None, []
+            self._describer = None
             self._console(Notice(f"figures are not described any more: {error.message}", warning=True))
             findings.append(_find(f"its figures could not be described: {error.message}"))
         for (at, _), answer in zip(todo, answers, strict=False):

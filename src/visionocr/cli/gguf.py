@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,10 @@ def gguf(
         if rename or undo:
             if (rename and undo) or as_json or projector is not None or not os.path.isdir(model):
                 raise UsageError("--rename and --undo take one folder, and exclude each other and --json")
-            _rename(model, recursive, undo, yes, console)
+            if undo:
+                _undo(model, yes, console)
+            else:
+                _rename(model, recursive, yes, console)
             return
         presets = Library(options.config_folder()).presets()
         if not os.path.isdir(model):  # unlike the method it raises nothing for paths that may not be looked at
@@ -74,37 +78,50 @@ def gguf(
             raise typer.Exit(ExitCode.CONFIGURATION)
 
 
-def _rename(folder: Path, recursive: bool, undo: bool, yes: bool, console: Console) -> None:
-    """Show what would be renamed, or renamed back, ask, and do it."""
+def _rename(folder: Path, recursive: bool, yes: bool, console: Console) -> None:
+    """Give projectors whose names say nothing the names of their models, if the user agrees."""
     from visionocr.gguf.folder import examine_folder  # late, as above
     from visionocr.gguf.naming import propose_names
-    from visionocr.gguf.renaming import list_renamed, rename_files, undo_renames
+    from visionocr.gguf.renaming import rename_files
 
-    if undo:
-        renames = list_renamed(folder)
-    else:
-        found = examine_folder(folder, Library(options.config_folder()).presets(), recursive=recursive)
-        proposals = propose_names(found)
-        for one in proposals:
-            if not one.name:
-                name = printable(str(one.projector.path))
-                console(Notice(f"{name} is not renamed: {one.reason}", warning=True))
-        renames = [(path, path.with_name(one.name)) for one in proposals if one.name for path in (one.projector.path,)]
-    write_stdout("".join(f"{printable(str(old))} -> {printable(new.name)}\n" for old, new in renames))
-    if renames and not (yes or _confirm(console)):
-        console(Notice("nothing is renamed"))
-        return
-    if undo:
-        undo_renames(folder, renames)
-    elif renames:
+    renames = []
+    for one in propose_names(examine_folder(folder, Library(options.config_folder()).presets(), recursive=recursive)):
+        path = one.projector.path
+        if one.name:
+            renames.append((path, path.with_name(one.name)))
+        else:
+            console(Notice(f"{printable(str(path))} is not renamed: {one.reason}", warning=True))
+    if _confirm(renames, yes, console):
         rename_files(folder, renames)
-    done = f"{len(renames)} file{'' if len(renames) == 1 else 's'} renamed" if renames else "nothing to rename"
-    console(Notice(f"{done}; --undo gives the old names back" if renames and not undo else done))
+        console(Notice(f"{_count(renames)} renamed; --undo gives the old names back"))
 
 
-def _confirm(console: Console) -> bool:
-    """Ask at the terminal. Raises ``UsageError`` where nobody can answer."""
+def _undo(folder: Path, yes: bool, console: Console) -> None:
+    """Give files their old names back, if the user agrees."""
+    from visionocr.gguf.renaming import list_renamed, undo_renames
+
+    renames = list_renamed(folder)
+    if _confirm(renames, yes, console):
+        undo_renames(folder, renames)
+        console(Notice(f"{_count(renames)} renamed"))
+
+
+def _confirm(renames: Sequence[tuple[Path, Path]], yes: bool, console: Console) -> bool:
+    """Show what would be renamed, and ask unless *yes*. Raises ``UsageError`` where there is no terminal to ask at."""
+    write_stdout("".join(f"{printable(str(old))} -> {printable(new.name)}\n" for old, new in renames))
+    if not renames:
+        console(Notice("nothing to rename"))
+        return False
+    if yes:
+        return True
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("renaming needs a yes, and there is no terminal to ask at", "Give --yes to rename unasked.")
     console.line("Rename? [y/N]")
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    is_agreed = sys.stdin.readline().strip().lower() in {"y", "yes"}
+    if not is_agreed:
+        console(Notice("nothing is renamed"))
+    return is_agreed
+
+
+def _count(renames: Sequence[tuple[Path, Path]]) -> str:
+    return f"{len(renames)} file{'' if len(renames) == 1 else 's'}"

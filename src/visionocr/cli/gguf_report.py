@@ -91,12 +91,12 @@ def report_folder(folder: Path, presets: Sequence[Preset], recursive: bool, obse
     unused = [projector for projector in found.projectors if projector not in used]
     parts = [_choice_text(model, found) for model in found.models]
     parts.append("".join(f"projector  {printable(str(p.path))}: no model's first choice here\n" for p in unused))
-    parts.append(names_text(names))
+    parts.append(_names_text(names))
     loadable = not found.pairs or any(pair.fit is not Fit.CANNOT_LOAD for pair in found.pairs)
     return Report("\n".join(filter(None, parts)), fields, loadable and not found.unreadable)
 
 
-def names_text(proposals: Sequence[Proposal]) -> str:
+def _names_text(proposals: Sequence[Proposal]) -> str:
     """Projectors whose names say nothing, and the names that they should have; empty where there are none."""
     lines = [
         f"name       {printable(str(one.projector.path))}\n           "

@@ -35,7 +35,7 @@ class MetadataSink(Sink):
         """The first frame of a picture whose other frames are still read: until then its file stays as it is."""
         self._left_out = self._backups = self._unfit = self._failures = 0
         if options.write is MetadataPlace.SIDECAR and not self._writer.reads_pictures:
-            words = "descriptions inside of pictures are not seen without pyexiv2"
+            words = "descriptions inside pictures are not seen without pyexiv2"
             console(Notice(f"{words}. {install_hint('metadata')}"))
 
     def is_wanted(self, picture: str) -> bool:

@@ -50,7 +50,8 @@ class Passwords:
             if sys.platform != "win32":  # where asking changes nothing
                 self._terminal = self._terminal or termios.tcgetattr(sys.stdin)
             try:
-                return getpass.getpass(f"Password of {printable(document)}: ", stream=sys.stderr) or None
+                wrong = "Wrong password. " if tried > len(self._known) + 1 else ""
+                return getpass.getpass(f"{wrong}Password of {printable(document)}: ", stream=sys.stderr) or None
             except (EOFError, OSError):
                 return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from visionocr.cli import options
@@ -21,8 +20,11 @@ def pdf(
     flags: dict[str, Any],
 ) -> None:
     """Transcribe PDF documents to Markdown."""
-    read = ReadOptions(files or [], "pdf", "transcribe", flags, **typed)
-    run(replace(read, figures=figures, describe_figures=describe_figures))
+    run(
+        ReadOptions(
+            files or [], "pdf", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures
+        )
+    )
 
 
 @options.with_settings()
@@ -36,5 +38,8 @@ def image(
     flags: dict[str, Any],
 ) -> None:
     """Transcribe the text of images to Markdown."""
-    read = ReadOptions(files or [], "image", "transcribe", flags, **typed)
-    run(replace(read, figures=figures, describe_figures=describe_figures))
+    run(
+        ReadOptions(
+            files or [], "image", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures
+        )
+    )

@@ -161,7 +161,8 @@ def _without_secrets(addresses: Sequence[str]) -> list[str]:
 
 def render(values: dict[str, Any]) -> str:
     """The same for people: Markdown whose tables can be read as they are."""
-    head = f"# visionocr {values['command']}: {values['pages']} pages, exit code {values['exit_code']}\n\n"
+    pages = "1 page" if values["pages"] == 1 else f"{values['pages']} pages"
+    head = f"# visionocr {values['command']}: {pages}, exit code {values['exit_code']}\n\n"
     asked = {
         "documents": ", ".join(values["documents"]),
         "output": values["output"],

@@ -112,7 +112,7 @@ class Resume:
     def note_move(self, page: PageRef, path: Path, arrived: FileSignature, output: Path | None, good: bool) -> None:
         """The document of *page* lies at *path* now: ``review`` and later runs find it, and its *output*, there."""
         if self._state is not None:
-            self._state.register_file(os.path.abspath(path), arrived, page.digest, page.pages or 1)
+            self._state.register_file(path_key(str(path)), arrived, page.digest, page.pages or 1)
         if self.folder_sink is not None and output is not None:
             self.folder_sink.assign(output, str(path), arrived if good else None)
 

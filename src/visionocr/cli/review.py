@@ -113,7 +113,7 @@ def review(
             warning = "other machines can read and change the results, if they learn the address with its secret"
             console(Notice(f"--host {host}: {warning}; nothing is encrypted", warning=True))
         write_stdout(f"{server.address}\n")
-        if open_browser:
-            webbrowser.open(server.address)
+        if not (open_browser and webbrowser.open(server.address)):
+            console.line("Open this address in a browser. Ctrl-C here, or Done on the page, ends the review.")
         with stop.waking(server.shutdown):
             server.serve_forever(poll_interval=0.1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from visionocr.choices import DataSet, Existing, Format
-from visionocr.cli.data_set_options import choose_style
+from visionocr.cli.caption_options import choose_style
 from visionocr.cli.figures import FigureCutter, link_kinds, link_sink
 from visionocr.cli.listing import list_files
 from visionocr.cli.metadata_sink import MetadataSink
@@ -199,7 +199,7 @@ def _make_cutter(
     if options.describe_figures:
         if settings.cluster is not None:
             raise UsageError("--describe-figures does not go with --cluster", "Leave out one of them.")
-        from visionocr.describing import Describer
+        from visionocr.figure_describer import Describer
 
         describer = Describer(job, settings, Library(config_folder()))
     return FigureCutter(

@@ -63,17 +63,15 @@ class SidecarSink(Sink):
         self._taken.add(hash(path))
         return self._existing is not Existing.KEEP or not os.path.exists(path)
 
-    def read_caption(self, picture: str) -> str:
-        """The caption that the picture at this path has already; empty where it has none that can be read."""
-        with contextlib.suppress(OutputError, UsageError):
-            return read_sidecar(self._path_of(picture))
-        return ""
+    def path_of(self, picture: str) -> Path:
+        """Where the caption of the picture at this path goes."""
+        return self._unusual.get(picture) or sidecar_path(Path(picture), self._ending)
 
     def write(self, result: PageResult) -> None:
         """Write one caption; a picture without one gets no file. Only a first frame is captioned."""
         if not has_caption(result):
             return
-        path = self._path_of(result.page.document)
+        path = self.path_of(result.page.document)
         if path.parent not in self._swept:
             self._swept.add(path.parent)
             remove_leftovers(path.parent)
@@ -97,9 +95,6 @@ class SidecarSink(Sink):
         if self._failures:
             count = "1 caption" if self._failures == 1 else f"{self._failures} captions"
             raise OutputError(f"{count} could not be written", "Repeat the command to describe those pictures again.")
-
-    def _path_of(self, picture: str) -> Path:
-        return self._unusual.get(picture) or sidecar_path(Path(picture), self._ending)
 
 
 def read_sidecar(path: Path) -> str:
@@ -132,12 +127,14 @@ def look_up(sidecars: SidecarSink | None, picture: str) -> dict[str, str]:
     The caption is that of its sidecar (of the ``.txt`` beside it where no sidecars are written), else the description
     in its metadata; the keywords are those of its metadata.
     """
-    texts = Texts()
+    texts, caption = Texts(), ""
     with contextlib.suppress(OutputError, OSError):
         texts = CaptionWriter(MetadataPlace.SIDECAR).plan(Path(picture), texts).texts
-    sidecars = sidecars or SidecarSink(".txt", lambda error: None)  # noqa: ARG005
+    with contextlib.suppress(OutputError, UsageError):
+        path = sidecar_path(Path(picture), ".txt") if sidecars is None else sidecars.path_of(picture)
+        caption = read_sidecar(path).strip()
     return {
         "folder": os.path.basename(os.path.dirname(os.path.abspath(picture))),
-        "caption": sidecars.read_caption(picture).strip() or texts.description,
+        "caption": caption or texts.description,
         "keywords": ", ".join(texts.keywords),
     }

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from visionocr.cli import data_set_options, options
+from visionocr.cli import caption_options, options
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
@@ -131,11 +131,11 @@ def watch(
     settle: Settle = 5.0,
     tries: Tries = 4,
     retry_wait: RetryWait = 30.0,
-    keywords: data_set_options.Keywords = False,
-    alt: data_set_options.Alt = False,
-    captions: data_set_options.Captions = 1,
-    banned: data_set_options.Banned = "",
-    required: data_set_options.Required = "",
+    keywords: caption_options.Keywords = False,
+    alt: caption_options.Alt = False,
+    captions: caption_options.Captions = 1,
+    banned: caption_options.Banned = "",
+    required: caption_options.Required = "",
     *,
     typed: dict[str, Any],
     flags: dict[str, Any],
@@ -159,8 +159,8 @@ def watch(
         settings = options.settings_from(flags, read.config)
         if warning := options.check_key_file(settings):
             console(Notice(warning, warning=True))
-        order = data_set_options.make_order(
-            keywords=keywords, alt=alt, data_set=None, trigger="", captions=captions, banned=banned, required=required
+        order = caption_options.make_order(
+            keywords=keywords, alt=alt, captions=captions, banned=banned, required=required
         )
         if not order.is_plain and pictures is not Pictures.DESCRIBE:
             raise UsageError("there are no captions to ask for", "Give --pictures describe.")

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -23,7 +23,6 @@ from visionocr.documents.discovery import Found
 from visionocr.errors import DocumentError, ExitCode, OutputError
 from visionocr.job import Job
 from visionocr.output.arrange import arrange
-from visionocr.output.folder import FolderSink
 from visionocr.settings import Settings
 from visionocr.text import printable, reasons
 from visionocr.types import FindingKind, Notice, PageRef, PageResult, Status
@@ -76,16 +75,8 @@ class Outcome:
     output: Path | None = None
     """Its first file, when that is in place."""
 
-    @classmethod
-    def of(cls, results: Iterable[PageResult], sink: FolderSink) -> Outcome:
-        """Write the results of one document, at least one, and count them."""
-        outcome = cls(PageRef("", 0))
-        for result in results:
-            sink.write(result)
-            outcome._add(result)
-        return outcome
-
-    def _add(self, result: PageResult) -> None:
+    def add(self, result: PageResult) -> None:
+        """Count one more page."""
         self.page = result.page
         self.counts[result.status] += 1
         self.seconds += result.seconds
@@ -175,7 +166,10 @@ class Round:
             chosen = arrange(map(resume.choose, results), self._settings, markdown=job.question.task.markdown)
             try:
                 for path, pages in groupby(chosen, key=lambda result: result.page.document):
-                    arrival, outcome = waiting.pop(path), Outcome.of(pages, sink)
+                    arrival, outcome = waiting.pop(path), Outcome(PageRef(path, 0))
+                    for result in pages:
+                        sink.write(result)
+                        outcome.add(result)
                     if not arrival.is_unchanged() or not outcome.is_whole:
                         sink.discard()  # what it has become is read when that is complete
                         continue

@@ -44,7 +44,8 @@ def strip_invisible_text(content: bytes, mode: int = 0) -> Stripped:
         elif operator == b"Q":
             mode = modes.pop() if modes else mode
         elif operator == b"Tr":
-            mode = int(operands[-1]) if operands and operands[-1].isdigit() else mode
+            # Three digits are enough: Python refuses to read thousands, and no mode has more than one.
+            mode = int(operands[-1][:3]) if operands and operands[-1].isdigit() else mode
         elif operator == b"Do" and operands:
             drawn.append((operands[-1][1:], mode))
         elif operator in {b"Tj", b"TJ"} and mode != INVISIBLE:

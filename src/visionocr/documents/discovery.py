@@ -79,7 +79,10 @@ def _find_in_directory(top: str, suffixes: frozenset[str]) -> Iterator[Found]:
         empty = False
         yield replace(found, top=top)
     if empty:
-        yield _refuse(top, "holds no document", "files with the suffixes " + " ".join(sorted(suffixes)) + " are read")
+        pictures = "; to read pictures: visionocr image -r" if suffixes == SUFFIXES[Kind.PDF] else ""
+        yield _refuse(
+            top, "holds no document", f"only files ending in {', '.join(sorted(suffixes))} are read{pictures}"
+        )
 
 
 def _walk(folder: str, suffixes: frozenset[str], seen: set[tuple[int, int]]) -> Iterator[Found]:

@@ -110,7 +110,7 @@ def _compute_strip_scale(size: Size, spec: RasterSpec, count: int) -> float:
     return max(fit_size(canvas, spec.max_side, spec.max_pixels)) / max(canvas)
 
 
-def count_pieces(size: Size, spec: RasterSpec, evidence: Evidence | None) -> int:
+def _count_pieces(size: Size, spec: RasterSpec, evidence: Evidence | None) -> int:
     """Into how many strips a page is cut because of its print; 1: it is sent as a whole."""
     if not spec.split or needs_split(size, spec):
         return 1
@@ -120,10 +120,10 @@ def count_pieces(size: Size, spec: RasterSpec, evidence: Evidence | None) -> int
 
 def is_sent_whole(size: Size, spec: RasterSpec, evidence: Evidence | None) -> bool:
     """Whether a page that fits is sent as it is, because its print needs all its pixels and no more."""
-    return count_pieces(size, spec, evidence) == 1 and fit_spec(size, spec, _find_x_height(size, evidence)) == spec
+    return _count_pieces(size, spec, evidence) == 1 and _fit_spec(size, spec, _find_x_height(size, evidence)) == spec
 
 
-def fit_spec(size: Size, spec: RasterSpec, x_height: float | None) -> RasterSpec:
+def _fit_spec(size: Size, spec: RasterSpec, x_height: float | None) -> RasterSpec:
     """*spec* with no more pixels than the print of a picture needs; *x_height* is that of its small print."""
     inner, outer = compute_layout(size, spec)
     side = limit_side(spec, max(outer), x_height and x_height * max(inner) / max(size))
@@ -216,12 +216,12 @@ def make_images(
     if needs_split(picture.size, spec):
         pieces, cut = _cut(picture, spec)
         findings = (*findings, cut)
-    elif (count := count_pieces(picture.size, replace(spec, turn=0), evidence)) > 1:
+    elif (count := _count_pieces(picture.size, replace(spec, turn=0), evidence)) > 1:
         pieces = cut_strips(picture, count, x_height)
         findings = (*findings, adjustment(f"the page was cut into {len(pieces)} strips for its small print"))
     result = []
     for part, (piece, region, overlaps) in enumerate(pieces, 1):
-        fitting = fit_spec(piece.size, spec, x_height)
+        fitting = _fit_spec(piece.size, spec, x_height)
         fitted, padding = _fit(piece, fitting)
         if padding:
             region = _widen(region, compute_layout(piece.size, fitting))

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
 from typing import Any
 
 from visionocr.boxes import Box, TextLine, turn_box
@@ -70,7 +69,7 @@ def _find_evidence(picture: Picture, layer: TextLayer | None, turn: int) -> Evid
     boxes = [line.line.box for line in believed if not line.is_slanted]
     elsewhere, aside = _measure(picture, turn, boxes), _measure(picture, turn + 90, boxes)
     is_complete = elsewhere.letters <= max(_LEAST_ELSEWHERE, _MOST_ELSEWHERE * own.letters)
-    both = Print(own.lines + elsewhere.lines, own.letters + elsewhere.letters, own.height)
+    both = Print(own.lines + elsewhere.lines, own.letters + elsewhere.letters)
     may_lie_sideways = aside.letters > own.letters + elsewhere.letters
     return _add_print(replace(evidence, is_complete=is_complete, may_lie_sideways=may_lie_sideways), both)
 
@@ -103,13 +102,13 @@ def _find_turn(lines: Sequence[LayerLine]) -> int:
 
 
 def _add_print(evidence: Evidence, amount: Print) -> Evidence:
-    return replace(evidence, print_lines=amount.lines, print_letters=amount.letters, print_height=amount.height)
+    return replace(evidence, print_lines=amount.lines, print_letters=amount.letters)
 
 
 def _count_print(lines: Sequence[TextLine]) -> Print:
     """How much print lines of text are, without looking at the pixels."""
     letters = sum(len(line.text) - line.text.count(" ") for line in lines)
-    return Print(len(lines), letters, _X_HEIGHT * median(line.box.bottom - line.box.top for line in lines))
+    return Print(len(lines), letters)
 
 
 def _add_small_print(evidence: Evidence, picture: Picture, layer: TextLayer | None, turn: int) -> Evidence:

@@ -59,8 +59,6 @@ class Print:
 
     lines: int = 0
     letters: int = 0
-    height: float | None = None
-    """Of small letters without ascenders, the median, as a share of the page's height."""
 
 
 def measure_print(picture: Picture, without: Iterable[Box] = ()) -> Print:
@@ -70,8 +68,8 @@ def measure_print(picture: Picture, without: Iterable[Box] = ()) -> Print:
     tables, receipts, slides, white on dark): letters within a factor of 1.5 on 167 of them, half between 0.80 and 1.02
     of the truth; most of the others have less than 80 letters, or letters of three pixels. Photographs have 0 to 160.
     """
-    lines, steps, strip = _find_print(picture, without, _PIXELS)
-    return _sum_up(lines, strip, 1 / steps.height)
+    lines, _, strip = _find_print(picture, without, _PIXELS)
+    return _sum_up(lines, strip)
 
 
 def measure_small_print(picture: Picture) -> float | None:
@@ -172,8 +170,8 @@ def _count_near(heights: Counter[int], height: int) -> int:
     return sum(count for other, count in heights.items() if height <= 1.4 * other and other <= 1.4 * height)
 
 
-def _sum_up(lines: list[list[Run]], strip: int, factor: float) -> Print:
-    """What *lines* of strips of a width hold; *factor* makes pixels shares of the page's height."""
+def _sum_up(lines: list[list[Run]], strip: int) -> Print:
+    """What *lines* of strips of this width hold."""
     runs = [run for line in lines for run in line]
     if not runs:
         return Print()
@@ -186,4 +184,4 @@ def _sum_up(lines: list[list[Run]], strip: int, factor: float) -> Print:
         # A strip at the end of a line is not full.
         strips = sum(min(1.0, run.peak / (0.6 * peak)) for run in line)
         letters += strips * strip / (_LETTER * (height + tall * (whole - height)))
-    return Print(len(lines), round(letters), median(run.height for run in runs) * factor)
+    return Print(len(lines), round(letters))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -240,22 +239,3 @@ class SearchablePdf:
         self._pdf.update_object(xref, source)
         self._pdf.update_stream(xref, stream)
         return xref
-
-
-def write_searchable(
-    content: Content,
-    kind: str,
-    pages: Iterable[PlacedPage],
-    path: Path,
-    password: str | None = None,
-    *,
-    replaces_layer: bool = False,
-) -> Written:
-    """Write a searchable PDF of a document to *path*, where no file may be. Raises ``DocumentError``, ``OutputError``.
-
-    *kind* is the document's format, as ``sniff`` names it. *pages* are taken one by one, in any order.
-    """
-    with SearchablePdf(content, kind, password, replaces_layer=replaces_layer) as searchable:
-        for page in pages:
-            searchable.add(page)
-        return searchable.save(path)

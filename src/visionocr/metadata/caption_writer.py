@@ -158,14 +158,13 @@ class CaptionWriter:
             return Texts()
 
     def _replace(self, edit: Edit, *, keeps_attributes: bool) -> None:
-        before = edit.path.stat() if edit.old else None
         self._sweep(edit.path)
         file = AtomicFile(edit.path)
         try:
             file.write_bytes(edit.new)
             if self._backup and edit.old and (keeps_attributes or not XmpFile(edit.old).is_ours):
                 _keep_original(edit.path)
-            if before is not None and _signature(before) != _signature(edit.path.stat()):
+            if not _has_content(edit.path, edit.old):
                 raise OutputError(f"{edit.path} was changed meanwhile", "Run the command again.")
             file.commit(like=edit.path if keeps_attributes else None)
         finally:
@@ -215,6 +214,15 @@ def _read(path: Path, limit: int) -> bytes:
     return data
 
 
+def _has_content(path: Path, content: bytes) -> bool:
+    """Whether these are the bytes of a file; a file that is not there has none. Raises ``OSError``."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest() == hashlib.sha256(content).digest()
+    except FileNotFoundError:
+        return not content
+
+
 def _read_input(picture: Path) -> bytes:
     try:
         if picture.is_file():
@@ -258,7 +266,3 @@ def _count_links(path: Path) -> int:
     """How many names the file has, without that of a backup that was made when a run was killed."""
     backup = path.with_name(path.name + BACKUP)
     return path.stat().st_nlink - (backup.exists() and backup.samefile(path))
-
-
-def _signature(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ino

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from visionocr.captions.keywords import LONGEST as MAX_KEYWORD
 from visionocr.choices import Existing
 from visionocr.errors import ConfigurationError
 from visionocr.extras import install_hint
@@ -22,8 +23,8 @@ _SUBJECT, _TAGS = "Xmp.dc.subject", "Xmp.digiKam.TagsList"
 _EXIF_DESCRIPTION = "Exif.Image.ImageDescription"
 _IPTC_CAPTION, _IPTC_KEYWORDS = "Iptc.Application2.Caption", "Iptc.Application2.Keywords"
 _IPTC_CHARSET, _UTF_8 = "Iptc.Envelope.CharacterSet", "\x1b%G"
-_MAX_IPTC_CAPTION, _MAX_IPTC_KEYWORD = 2000, 64
-"""Bytes (IPTC IIM 4.2). exiv2 does not enforce them."""
+_MAX_IPTC_CAPTION = 2000
+"""Bytes (IPTC IIM 4.2). exiv2 enforces neither this nor the length of keywords."""
 _DEFAULT = 'lang="x-default"'
 _QUIET = 3
 """The log level of errors. Below, warnings are printed to standard output; above, broken EXIF is dropped."""
@@ -162,7 +163,7 @@ def _make_iptc(changes: Changes) -> _Fields:
     if changes.description is not None:
         fields[_IPTC_CAPTION] = cut_bytes(changes.description, _MAX_IPTC_CAPTION)
     if changes.keywords is not None:
-        words = (cut_bytes(word, _MAX_IPTC_KEYWORD) for word in changes.keywords)
+        words = (cut_bytes(word, MAX_KEYWORD) for word in changes.keywords)
         fields[_IPTC_KEYWORDS] = list(dict.fromkeys(words))
     return fields
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from visionocr.captions.keywords import drop_repeated
+from visionocr.captions.order import LONGEST_ALT
 from visionocr.choices import Existing
 from visionocr.types import PageResult
 
 MAX_DESCRIPTION = 10_000
 """Characters. All metadata of a JPEG in XMP must fit into 65,535 bytes."""
-MAX_ALT_TEXT = 250
-"""Characters, by the IPTC's definition of the field."""
 _CAMERA_TEXTS = frozenset(
     {
         *("OLYMPUS DIGITAL CAMERA", "KONICA MINOLTA DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA"),
@@ -52,8 +51,8 @@ def read_result(result: PageResult) -> Texts:
     keywords = (" ".join(_strip(keyword).split()) for keyword in result.keywords)
     return Texts(
         description=_strip(result.text)[:MAX_DESCRIPTION].rstrip(),
-        keywords=_merge((), filter(None, keywords)),
-        alt_text=" ".join(_strip(result.alt_text).split())[:MAX_ALT_TEXT].rstrip(),
+        keywords=drop_repeated(filter(None, keywords)),
+        alt_text=" ".join(_strip(result.alt_text).split())[:LONGEST_ALT].rstrip(),
     )
 
 
@@ -72,7 +71,7 @@ def choose_changes(old: Texts, caption: Texts, existing: Existing) -> Changes:
     replaces = existing is Existing.REPLACE
     keywords = tags = alt_text = None
     if caption.keywords:
-        keywords = _merge(() if replaces else old.keywords, caption.keywords)
+        keywords = drop_repeated((*(() if replaces else old.keywords), *caption.keywords))
         kept = tuple(tag for tag in old.tags if "/" in tag or not replaces)
         tags = _add_tags(kept, keywords)
     if caption.alt_text and (replaces or not old.alt_text):
@@ -92,14 +91,6 @@ def _choose_description(old: str, new: str, existing: Existing) -> str | None:
         return new
     room = MAX_DESCRIPTION - len(old) - 1
     return None if new in old or room <= 0 else f"{old}\n{new[:room].rstrip()}"
-
-
-def _merge(old: tuple[str, ...], new: Iterable[str]) -> tuple[str, ...]:
-    """The old words, then the new ones: each once, however it is capitalised."""
-    words: dict[str, str] = {}
-    for word in (*old, *new):
-        words.setdefault(word.casefold(), word)
-    return tuple(words.values())
 
 
 def _add_tags(tags: tuple[str, ...], keywords: tuple[str, ...]) -> tuple[str, ...]:

@@ -62,7 +62,9 @@ class XmpFile:
         """The start tag of the first description of the picture."""
         self._path: list[str] = []
         self._current: _Property | None = None
-        self._lang, self._text = "", ""
+        self._lang = ""
+        self._text: list[str] = []
+        """The pieces of the text that the property, or the item of its list, has up to now."""
         self._parse()
 
     @property
@@ -152,26 +154,29 @@ class XmpFile:
             self._node = self._node or _START_TAG.match(self._data, at)
         elif (parent, grandparent) == (f"{_RDF} Description", f"{_RDF} RDF") and name in _FULL_NAMES:
             self._current = self._properties.setdefault(_FULL_NAMES[name], _Property(at))
-            self._text = ""
+            self._text = []
             if (tag := _START_TAG.match(self._data, at)) is not None and tag.group().endswith(b"/>"):
                 self._current.end = tag.end()
         elif name == f"{_RDF} li":
-            self._lang, self._text = attributes.get(_LANG, ""), ""
+            self._lang, self._text = attributes.get(_LANG, ""), []
 
     def _end(self, at: int) -> None:
         name = self._path.pop()
         if self._current is None:
             return
         if name == f"{_RDF} li":
-            self._current.items.append((self._lang, self._text))
+            self._current.items.append((self._lang, "".join(self._text)))
+            self._text = []
         elif name in _FULL_NAMES:
             self._current.end = self._current.end or self._data.index(b">", at) + 1
-            if not self._current.items and self._text.strip():  # no list, as it should be
-                self._current.items.append(("", self._text))
+            text = "".join(self._text)
+            if not self._current.items and text.strip():  # no list, as it should be
+                self._current.items.append(("", text))
             self._current = None
 
     def _add_text(self, text: str) -> None:
-        self._text += text
+        if self._current is not None:
+            self._text.append(text)
 
 
 def _refuse_doctype(*_: object) -> None:

@@ -81,7 +81,7 @@ class Database:
                 f"another visionocr is writing {path}", "Wait until it is done, or choose another output."
             ) from None
         except OSError as error:
-            raise OutputError(f"cannot write in {path.parent}: {error.strerror}") from None
+            raise OutputError(f"cannot write in {path.parent}: {error.strerror}", "Choose another output.") from None
         absolute = path.absolute().as_posix()
         uri = f"file://{'' if absolute.startswith('/') else '/'}{quote(os.fsencode(absolute))}?nolock=1"
         with contextlib.ExitStack() as stack:

@@ -6,6 +6,7 @@ also what the document was then. So a repeated run knows what is done without op
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -128,6 +129,10 @@ class FolderSink(Sink):
         """Leave the current document's file as it was; those before are in place, and others may follow."""
         if self._sink is not None and self._document is not None:
             self._sink.discard()
+            for _, name in self._names(self._path):
+                if not os.path.lexists(self.folder / name):  # and what may be there later is not ours
+                    with contextlib.suppress(OutputError):
+                        self._state.forget_output(name)
             self._origins.pop(self._document[0], None)
             self._sink = self._document = None
 
@@ -137,7 +142,7 @@ class FolderSink(Sink):
         *signature*: how it is there, where every page of it is good.
         """
         for _, name in self._names(output):
-            self._state.register_output(name, os.path.abspath(document), signature, self._job)
+            self._state.register_output(name, path_key(document), signature, self._job)
 
     @property
     def path(self) -> Path:

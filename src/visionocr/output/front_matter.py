@@ -12,24 +12,33 @@ from visionocr.types import PageResult, Status
 _WORST_FIRST = (Status.FAILED, Status.SKIPPED, Status.SUSPECT, Status.OK, Status.CHECKED, Status.BLANK)
 
 
-class FrontMatter:
-    """Collects what the pages of a file have in common."""
+class WithFrontMatter(Formatter):
+    """Markdown with YAML at its head. It tells of all pages, so all is held back until the last one is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, formatter: Formatter) -> None:
+        self.suffix = formatter.suffix
+        self._formatter = formatter
+        self._parts: list[str] = []
         self._sources: dict[str, None] = {}
         self._models: dict[str, None] = {}
         self._statuses: set[Status] = set()
         self._pages = 0
 
-    def add(self, result: PageResult) -> None:
-        """Take one more page into account."""
+    def page(self, result: PageResult) -> str:
+        """Nothing yet."""
         self._sources[result.page.document] = None
         if result.model:
             self._models[result.model] = None
         self._statuses.add(result.status)
         self._pages += result.page.number > 0
+        self._parts.append(self._formatter.page(result))
+        return ""
 
-    def render(self) -> str:
+    def tail(self) -> str:
+        """The whole file."""
+        return "".join((self._render_head(), self._formatter.head(), *self._parts, self._formatter.tail()))
+
+    def _render_head(self) -> str:
         """The YAML between its marks. The status is that of the worst page; several sources or models are lists."""
         status = next((one for one in _WORST_FIRST if one in self._statuses), None)
         lines = [f"source: {_render(list(self._sources))}", f"pages: {self._pages}"]
@@ -43,23 +52,3 @@ def _render(names: list[str]) -> str:
     """One name, or a list of them. A JSON string of printable characters is a YAML string as well."""
     safe = [printable(name) for name in names]
     return json.dumps(safe[0] if len(safe) == 1 else safe, ensure_ascii=False)
-
-
-class WithFrontMatter(Formatter):
-    """Markdown with YAML at its head. It tells of all pages, so all is held back until the last one is there."""
-
-    def __init__(self, formatter: Formatter) -> None:
-        self.suffix = formatter.suffix
-        self._formatter = formatter
-        self._front = FrontMatter()
-        self._parts: list[str] = []
-
-    def page(self, result: PageResult) -> str:
-        """Nothing yet."""
-        self._front.add(result)
-        self._parts.append(self._formatter.page(result))
-        return ""
-
-    def tail(self) -> str:
-        """Everything."""
-        return "".join((self._front.render(), self._formatter.head(), *self._parts, self._formatter.tail()))

@@ -152,6 +152,11 @@ class State:
         self._database.execute(statement, *values, checksum(*values))
         self._database.commit()
 
+    def forget_output(self, name: str) -> None:
+        """There is no output *name* of ours."""
+        self._database.execute("DELETE FROM outputs WHERE name = ?", name)
+        self._database.commit()
+
     def find_outputs(self, document: str) -> list[tuple[str, FileSignature | None, str | None]]:
         """Name, signature and job of all outputs that were written from *document*."""
         key = _storable(document)

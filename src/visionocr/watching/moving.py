@@ -31,7 +31,11 @@ def move_file(source: Path, folder: Path) -> Path:
             if error.errno != errno.EXDEV:
                 raise
             target = _copy(source, folder)
-            source.unlink()
+            try:
+                source.unlink()
+            except OSError:
+                target.unlink()
+                raise
     except OSError as error:
         why = f"cannot move {printable(str(source))} to {folder}: {error.strerror or error}"
         raise OutputError(why) from None
