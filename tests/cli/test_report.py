@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +115,8 @@ def test_a_run_that_ends_early_is_reported_as_well(server: FakeKoboldCpp) -> Non
         ("b.png", "--report b.png would overwrite a PDF or a picture"),
         ("out.md", "--report and --output are the same file"),
         ("none/run.json", "there is no folder none"),
+        (".", "--report . is no file"),
+        ("-", "--report - is no file"),
     ],
 )
 def test_a_report_overwrites_nothing_of_value(report: str, words: str) -> None:
@@ -121,6 +126,28 @@ def test_a_report_overwrites_nothing_of_value(report: str, words: str) -> None:
     code, lines = run("pdf", "a.pdf", "-o", "out.md", "--report", report)
     assert code in {2, 6}
     assert lines[0] == f"error: {words}"
+
+
+def test_a_report_holds_no_password(server: FakeKoboldCpp) -> None:
+    """An address with one is refused, and does not stand in the report of that."""
+    pdf_file("a.pdf")
+    for address in (server.url.replace("//", "//user:sesame@"), f"{server.url}/?key=sesame"):
+        run("pdf", "a.pdf", "-o", "out.md", "--report", "run.json", "--api-url", address)
+        assert "sesame" not in Path("run.json").read_text()
+
+
+def test_a_run_whose_output_nobody_reads_any_more_is_reported(server: FakeKoboldCpp) -> None:
+    """As with ``| head``."""
+    pdf_file("a.pdf", numbers=[1, 2])
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "visionocr", "pdf", "a.pdf", "--report", "run.json"]
+    try:
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writing)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(Path("run.json").read_text())["pages"] >= 1
 
 
 @pytest.mark.slow

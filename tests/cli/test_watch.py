@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pymupdf
 import pytest
 from typer.testing import CliRunner
 
@@ -226,11 +227,52 @@ def test_what_cannot_be_moved_is_tried_again_when_documents_are_closed(
     monkeypatch.setattr(os, "replace", refuse)
     for number, name in enumerate("ab", 1):
         pdf_file(f"inbox/{name}.pdf", numbers=[number])
-    lines = once("--done", "done")
+    lines = once("--done", "done", code=6)
     assert (names("inbox"), names("done")) == (["b.pdf"], ["a.pdf"])
     assert [line for line in lines if "error" in line] == ["error: cannot move inbox/b.pdf to done: Permission denied"]
     assert tries["b.pdf"] == 2
     assert {number: server.asked[number] for number in (1, 2)} == {1: 1, 2: 1}
+
+
+def test_a_folder_that_is_named_twice_is_watched_once(server: FakeKoboldCpp) -> None:
+    """Also by a link to it."""
+    Path("link").symlink_to("inbox", target_is_directory=True)
+    pdf_file("inbox/a.pdf", numbers=[1])
+    lines = once("./inbox", "link", str(Path("inbox").absolute()))
+    assert sum("1 page: 1 ok" in line for line in lines) == 1
+    assert outputs() == {"a.md": page_text(1)}
+    assert server.asked[1] == 1
+
+
+def test_what_was_read_before_is_moved_too(server: FakeKoboldCpp) -> None:
+    """Where ``--done`` was given only later; the next document of that name does not replace its output."""
+    pdf_file("inbox/a.pdf", numbers=[1])
+    once()
+    once("--done", "done", "--log", str(LOG))
+    assert (names("inbox"), names("done")) == ([], ["a.pdf"])
+    assert [line["moved"] for line in log("done")] == ["done/a.pdf"]
+    pdf_file("inbox/a.pdf", numbers=[2])
+    once("--done", "done")
+    assert sorted(outputs().values()) == [page_text(1), page_text(2)]
+    assert names("done") == ["a-2.pdf", "a.pdf"]
+    assert (server.asked[1], server.asked[2]) == (1, 1)
+
+
+def test_a_document_that_cannot_have_an_output_shows_in_the_code(
+    server: FakeKoboldCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signed PDF gets no text layer: its Markdown is there, it is moved, and the others go on. Exit code 6."""
+    monkeypatch.setenv("VISIONOCR_TEXT_LAYER", "auto")
+    with pymupdf.open(pdf_file("a.pdf", numbers=[1])) as pdf:
+        form = pdf.get_new_xref()
+        pdf.update_object(form, "<< /SigFlags 3 /Fields [] >>")
+        pdf.xref_set_key(pdf.pdf_catalog(), "AcroForm", f"{form} 0 R")
+        pdf.save("inbox/a.pdf")
+    pdf_file("inbox/b.pdf", numbers=[2])
+    lines = once("-f", "md,pdf", "--boxes", "--done", "done", code=6)
+    assert sum("signed" in line for line in lines) == 1
+    assert (names("inbox"), names("done")) == ([], ["a.pdf", "b.pdf"])
+    assert {"a.md", "b.md", "b.pdf"} == {path.name for path in Path("out").glob("*.*") if path.name[0] != "."}
 
 
 def test_a_broken_file_is_set_aside(server: FakeKoboldCpp) -> None:

@@ -265,6 +265,42 @@ def test_a_picture_file_gets_the_figures_of_its_answer(server: FakeKoboldCpp) ->
         assert figure.size == (600, 200)
 
 
+def test_a_folder_that_is_none_leaves_no_part_of_an_output(server: FakeKoboldCpp) -> None:
+    """The figures' folder is looked at before the output is begun."""
+    draw_pdf(Path("a.pdf"), RED)
+    Path("taken").write_text("a file")
+    code, _, err = command("pdf", "a.pdf", "--figures", "taken", "-o", "a.md")
+    assert (code, "taken is no folder" in err) == (6, True)
+    assert sorted(path.name for path in Path().iterdir() if path.is_file()) == ["a.pdf", "taken"]
+
+
+def test_links_are_not_lost_in_an_export(server: FakeKoboldCpp) -> None:
+    """What has links is left as it is; in another format, or elsewhere, the results can be had."""
+    draw_pdf(Path("a.pdf"), RED)
+    command("pdf", "a.pdf", "--figures", "f", "-o", "out/")
+    text = Path("out/a.md").read_text()
+    assert "](../f/a-p0001-1.png)" in text
+    for arguments in (["-f", "md,jsonl"], ["-f", "md", "-o", "out/a.md"]):
+        code, _, err = command("export", "out", *arguments)
+        assert (code, "out/a.md has links to figures" in err) == (2, True)
+    assert Path("out/a.md").read_text() == text
+    assert command("export", "out", "-f", "jsonl")[0] == 0
+    assert command("export", "out", "-f", "md", "-o", "elsewhere/")[0] == 0
+    code, _, err = command("pdf", "a.pdf", "--figures", "f", "-o", "out/", "--front-matter")
+    assert code == 0, err
+    assert Path("out/a.md").read_text().endswith(text)
+
+
+def test_a_description_is_text(server: FakeKoboldCpp) -> None:
+    """HTML in it shows as it is, and is not closed behind the page."""
+    draw_pdf(Path("a.pdf"), RED)
+    server.plan[ANY] = answering("A sign that says <div> in red.")
+    code, out, err = command("pdf", "a.pdf", "--figures", "f", "--describe-figures")
+    assert code == 0, err
+    assert r"![A sign that says \<div> in red.](f/a-p0001-1.png)" in out
+    assert "</div>" not in out
+
+
 def test_wrong_use_is_explained(server: FakeKoboldCpp) -> None:
     """Descriptions need figures, and a model that sees."""
     draw_pdf(Path("a.pdf"), RED)

@@ -147,6 +147,22 @@ def test_an_existing_file_is_never_replaced(files: Path) -> None:
         rename_files(files, [(files / OLD, files / NEW)])
     assert (files / NEW).read_text() == "mine"
     assert (files / OLD).read_bytes() == before
+    assert RECORD not in names(files)
+
+
+def test_undo_knows_what_was_renamed(files: Path) -> None:
+    """Not the file of somebody else whose name was wanted; a step that was repeated is undone once."""
+    second = weights.mlp(files / "second.gguf")
+    (files / "2.gguf").write_text("mine")
+    for _ in range(2):
+        with pytest.raises(OutputError, match="already"):
+            rename_files(files, [(files / OLD, files / NEW), (second, files / "2.gguf")])
+        assert list_renamed(files) == [(files / NEW, files / OLD)]
+        (files / NEW).rename(files / OLD)  # by hand
+    rename_files(files, [(files / OLD, files / NEW)])
+    second.unlink()
+    undo_renames(files, list_renamed(files))
+    assert names(files) == {"Qwen2.5-VL-7B-Q4_K_M.gguf", OLD, "2.gguf"}
 
 
 def test_undo_replaces_nothing_either(run: Run, files: Path) -> None:

@@ -81,6 +81,8 @@ def test_what_follows_a_page_is_read_as_it_stands(answer: str) -> None:
         ("<details>\n<summary>More</summary>\n\nwords", "\n</details>"),
         ("<div><table><tr><td>a", "\n</table></div>"),
         ("bold <b>words", "\n</b>"),
+        (r"a \`<b>bold` word", "\n</b>"),
+        (r"<div>\<b>bold", "\n</b></div>"),
     ],
 )
 def test_what_is_open_is_closed(text: str, end: str) -> None:
@@ -104,6 +106,7 @@ def test_what_is_open_is_closed(text: str, end: str) -> None:
         "<details>\n\nwords\n\n</details>",
         "<page_number>7</page_number> and <signature>A. B.",
         "line<br>line",
+        r"how \<div> and \<script> are written",
         "a tag that never ends is text: <b title=",
         "[Page 3 could not be read in time for the vote.]",
         "> **Note:** bold words in a quotation",

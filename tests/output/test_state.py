@@ -338,6 +338,16 @@ def test_a_full_disk_is_an_error_and_costs_nothing_before(tmp_path: Path) -> Non
     assert read_state(path) == [result(1)]
 
 
+def test_what_failed_first_is_named_at_the_end(tmp_path: Path) -> None:
+    """Whatever noticed it first may not have told anybody."""
+    state = State(tmp_path / "j", PRINT)
+    with pytest.raises(OutputError, match="no such table"):
+        state._database.execute("INSERT INTO nowhere VALUES (1)")
+    with pytest.raises(OutputError, match="no such table"):
+        state._database.commit()
+    state.close()
+
+
 def test_a_folder_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
     """Lines that go into a deleted file are not called kept."""
     folder = tmp_path / "out"

@@ -89,6 +89,18 @@ def test_documents_given_by_name_are_trusted(tmp_path: Path, folder: Path) -> No
     pictures.close()
 
 
+def test_documents_that_were_renamed_are_known_by_their_digest(tmp_path: Path, folder: Path) -> None:
+    """Where they are given; one that is given for another document is not said to be this one, changed."""
+    path = make_pdf(tmp_path / "renamed.pdf", 2)
+    pictures = Pictures([path], workers=0)
+    assert pictures.find(wanted(folder, "scan.pdf", digest_of(path))).pages == 2
+    with pytest.raises(DocumentError, match="not found"):
+        pictures.find(wanted(folder, "other.pdf", "0" * 64))
+    with pytest.raises(DocumentError, match="not found"):
+        pictures.find(wanted(folder, "other.pdf"))
+    pictures.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_pipes_are_not_opened(folder: Path, pictures: Pictures) -> None:
     """They would block for ever."""

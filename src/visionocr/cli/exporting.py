@@ -19,6 +19,7 @@ from visionocr.console import Console
 from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError
 from visionocr.loaded import unreadable
 from visionocr.output.arrange import arrange
+from visionocr.output.figures import has_links
 from visionocr.output.folder import FolderSink, make_folder
 from visionocr.output.state import FOLDER_STATE
 from visionocr.output.stored import Store, StoredDocument, open_results
@@ -71,7 +72,7 @@ def write_again(
                 hints[refused.page] = error.hint
                 tally.add(refused)
                 console(Answered(refused))
-        sink = _open_sink(read, settings, placer, store, console, tally, stack, several=len(documents) > 1)
+        sink = _open_sink(read, settings, placer, store, console, tally, stack, documents)
         try:
             for document in ready:
                 if isinstance(sink, FolderSink):
@@ -114,20 +115,33 @@ def _open_sink(
     console: Console,
     tally: Tally,
     stack: contextlib.ExitStack,
-    *,
-    several: bool,
+    documents: Sequence[StoredDocument],
 ) -> Sink:
-    """Where the results go. *store*: the state that they come from."""
+    """Where the results go. *store*: the state that they come from. Raises ``UsageError``, ``OutputError``."""
+    several = len(documents) > 1
     if read.folder is None:
+        if read.output not in (None, "-"):
+            _check_links(Path(str(read.output)))
         return make_sink(read, settings, placer.place, console, tally.refuse, several=several)
     make_folder(read.folder)
     path = read.folder / FOLDER_STATE
     if store is None or os.path.realpath(path) != os.path.realpath(store.path):
         store = Store(path)
         stack.callback(store.close)
-    return FolderSink(
-        read.folder, make_kinds(read, settings, placer.place, console, tally.refuse, several=several), store
-    )
+    kinds = make_kinds(read, settings, placer.place, console, tally.refuse, several=several)
+    for document in documents:
+        for kind in kinds:
+            _check_links(read.folder / document.origin.below / f"{document.origin.stem}{kind.suffix}")
+    return FolderSink(read.folder, kinds, store)
+
+
+def _check_links(output: Path) -> None:
+    """Raise ``UsageError`` where links to figures would get lost: the state does not know the figures' files."""
+    if has_links(output):
+        raise UsageError(
+            f"{output} has links to figures, which are not exported",
+            "Choose another --output, or repeat the command with --figures and this format: nothing is asked again.",
+        )
 
 
 def _read(document: StoredDocument, stop: Stop) -> Iterator[PageResult]:

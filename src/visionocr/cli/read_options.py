@@ -166,6 +166,8 @@ class ReadOptions:
             self._check_output(str(self.output), "--output")
         if self.report is not None:
             self._check_output(str(self.report), "--report")
+            if str(self.report) == "-" or self.report.is_dir():
+                raise UsageError(f"--report {self.report} is no file", _ANOTHER_NAME)
             if self.output is not None and os.path.realpath(self.report) == os.path.realpath(self.output):
                 raise UsageError("--report and --output are the same file", _ANOTHER_NAME)
         if self.state_path is not None:

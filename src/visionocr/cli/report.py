@@ -17,6 +17,7 @@ from visionocr.cli.outcome import Tally
 from visionocr.cli.read_options import ReadOptions
 from visionocr.errors import VisionOcrError
 from visionocr.output.files import AtomicFile
+from visionocr.output.writer import PipeClosed
 from visionocr.settings import FIELDS, Settings
 from visionocr.speed import SpeedMeter
 from visionocr.text import page_label, printable, reasons
@@ -54,16 +55,16 @@ class Report:
 
     @contextlib.contextmanager
     def written(self) -> Iterator[None]:
-        """Write the report when the block ends, also where it ends by an error of ours. Raises ``OutputError``.
+        """Write the report when the block ends, also by an error of ours or because nobody reads the output.
 
-        Nothing is written where no file was named.
+        Nothing is written where no file was named. Raises ``OutputError``.
         """
         path = self._options.report
         try:
             yield
-        except VisionOcrError as error:
+        except (VisionOcrError, PipeClosed) as error:
             if path is not None:
-                self._write(path, error)
+                self._write(path, error if isinstance(error, VisionOcrError) else None)
             raise
         if path is not None:
             self._write(path, None)
@@ -101,6 +102,8 @@ class Report:
             for name in FIELDS
             if name in self._settings.origins and "secret" not in FIELDS[name].metadata
         }
+        if "api_url" in given:
+            given["api_url"] = _without_secrets(given["api_url"])
         bad = sorted(self._bad, key=lambda result: (result.page.document, result.page.number))
         costs = self._costs
         return {
@@ -149,6 +152,11 @@ class Report:
                 for result in bad
             ],
         }
+
+
+def _without_secrets(addresses: Sequence[str]) -> list[str]:
+    """Addresses of servers as they may be shown: a password in one is refused, a query in one may hold a key."""
+    return ["(not shown)" if "@" in address or "?" in address else address for address in addresses]
 
 
 def render(values: dict[str, Any]) -> str:

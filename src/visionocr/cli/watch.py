@@ -149,7 +149,9 @@ def watch(
     from visionocr.cli.watcher import Plan, Watcher
     from visionocr.watching.inbox import Inbox
 
-    read = ReadOptions(inboxes or [], "watch", "transcribe", flags, **typed, redo="failed", by_content=done is not None)
+    # A folder that is named twice is watched once, under its first name.
+    inboxes = list({os.path.realpath(inbox): inbox for inbox in reversed(inboxes or [])}.values())[::-1]
+    read = ReadOptions(inboxes, "watch", "transcribe", flags, **typed, redo="failed", by_content=done is not None)
     console = Console(-1 if read.quiet else read.verbose)
     with reported(console, read.verbose):
         folders = [folder for folder in (read.folder, done, failed) if folder is not None]

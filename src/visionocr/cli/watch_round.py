@@ -29,8 +29,15 @@ from visionocr.types import FindingKind, Notice, PageRef, PageResult, Status
 from visionocr.watching.inbox import Arrival, Inbox
 from visionocr.watching.moving import move_file
 
+_BADNESS = [ExitCode.OK, ExitCode.PAGES, ExitCode.OUTPUT, ExitCode.DOCUMENT]
+"""The better first."""
 _MOST_NAMED = 3
 """Failed pages of a document whose reasons are given."""
+
+
+def worse(one: ExitCode, other: ExitCode) -> ExitCode:
+    """The worse code of two documents: one that could not be opened is worse than pages that could not be read."""
+    return max(one, other, key=_BADNESS.index)
 
 
 class Log:
@@ -185,27 +192,36 @@ class Round:
                 self._fail(arrival, outcome, resume)
             for arrival, folder, outcome in self._stuck:
                 self._move(arrival, folder, outcome, resume, is_last=True)
+            for arrival in waiting.values():  # their output is there from an earlier run
+                self._clear(arrival, resume)
             resume.finish()
-        for arrival in waiting.values():  # their output is there from an earlier run
-            if arrival.is_unchanged():
-                self._inbox.settle(arrival)
         return self._code
 
     def _refuse(self, error: DocumentError) -> None:
         """Report a document that cannot have one of the outputs."""
         self._console.error(error.message, error.hint)
-        self._code = self._code or ExitCode.OUTPUT
+        self._code = worse(self._code, ExitCode.OUTPUT)
 
     def _finish(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """Its output is in place."""
         self._inbox.settle(arrival)
         moved = self._move(arrival, self._places.done, outcome, resume)
         if self._settings.strict and outcome.suspect:
-            self._worsen(ExitCode.PAGES)
+            self._code = worse(self._code, ExitCode.PAGES)
         self._console(
             Notice(f"{printable(arrival.path)}: {outcome.describe()}, {outcome.seconds:.1f} s: {outcome.output}")
         )
         self._write("done", arrival, moved, **outcome.as_json())
+
+    def _clear(self, arrival: Arrival, resume: Resume) -> None:
+        """Its output was in place before; nobody said then where it goes, or it could not be moved."""
+        if not arrival.is_unchanged():
+            return
+        self._inbox.settle(arrival)
+        moved = self._move(arrival, self._places.done, Outcome(PageRef(arrival.path, 0)), resume, is_last=True)
+        if moved is not None:
+            self._console(Notice(f"{printable(arrival.path)}: was read before, now {printable(str(moved))}"))
+            self._write("done", arrival, moved)
 
     def _fail(self, arrival: Arrival, outcome: Outcome, resume: Resume) -> None:
         """It could not be read, or some of its pages."""
@@ -213,7 +229,7 @@ class Round:
         wait = self._inbox.fail(arrival)
         moved = None
         if wait is None:
-            self._worsen(ExitCode.PAGES if outcome.page.number else ExitCode.DOCUMENT)
+            self._code = worse(self._code, ExitCode.PAGES if outcome.page.number else ExitCode.DOCUMENT)
             moved = self._move(arrival, self._places.failed, outcome, resume)
             what = "given up" + (f", now {printable(str(moved))}" if moved is not None else "")
         else:
@@ -234,6 +250,7 @@ class Round:
         except OutputError as error:
             if is_last:
                 self._console.error(error.message, error.hint)
+                self._code = worse(self._code, ExitCode.OUTPUT)
             else:
                 self._stuck.append((arrival, folder, outcome))
             return None
@@ -241,10 +258,6 @@ class Round:
             is_good = not outcome.failures and not outcome.suspect
             resume.note_move(outcome.page, moved, arrival.signature, outcome.output, is_good)
         return moved
-
-    def _worsen(self, code: ExitCode) -> None:
-        """A document that could not be opened is worse than pages that could not be read."""
-        self._code = ExitCode.DOCUMENT if ExitCode.DOCUMENT in (code, self._code) else code
 
     def _write(self, event: str, arrival: Arrival, moved: Path | None, **fields: Any) -> None:
         names = {"document": arrival.path, "moved": None if moved is None else str(moved)}

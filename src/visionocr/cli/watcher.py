@@ -13,7 +13,7 @@ from visionocr.caption_job import prepare_captions
 from visionocr.cli.options import config_folder
 from visionocr.cli.read_options import ReadOptions
 from visionocr.cli.sidecars import look_up
-from visionocr.cli.watch_round import Log, Places, Round
+from visionocr.cli.watch_round import Log, Places, Round, worse
 from visionocr.console import Console
 from visionocr.documents.kinds import Kind
 from visionocr.errors import DocumentError, ExitCode, OutputError, ServerBusy, ServerError, ServerUnreachable
@@ -111,7 +111,7 @@ class Watcher:
                 work = Round(options, settings, self._inbox, self._plan.places, self._console, self._log)
                 with session.job(task) as job:
                     code = work.read(own, job)
-                self._code = max(self._code, code, key=[ExitCode.OK, ExitCode.PAGES, ExitCode.DOCUMENT].index)
+                self._code = worse(self._code, code)
         self._has_begun = True
         if not self._inbox.problem:
             self._trouble = ""

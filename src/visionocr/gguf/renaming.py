@@ -21,11 +21,19 @@ Renamed = tuple[Path, Path]
 
 
 def rename_files(folder: Path, renames: Sequence[Renamed]) -> None:
-    """Rename files below *folder*; the record is on the disk before the first of them. Raises ``OutputError``."""
+    """Rename files below *folder*; the record is on the disk before the first of them.
+
+    Raises ``OutputError`` at the first that cannot be renamed; the record names none that was not renamed then.
+    """
+    earlier = _read_record(folder)
     steps = [{"from": old.relative_to(folder).as_posix(), "to": new.name} for old, new in renames]
-    _write_record(folder, [*_read_record(folder), *steps])
-    for old, new in renames:
-        _rename(old, new)
+    _write_record(folder, [*earlier, *steps])
+    for done, (old, new) in enumerate(renames):
+        try:
+            _rename(old, new)
+        except OutputError:
+            _write_record(folder, [*earlier, *steps[:done]])
+            raise
 
 
 def list_renamed(folder: Path) -> list[Renamed]:
@@ -36,15 +44,15 @@ def list_renamed(folder: Path) -> list[Renamed]:
     if not (folder / RECORD).is_file():
         raise ConfigurationError(f"nothing was renamed in {printable(str(folder))}", f"There is no {RECORD} in it.")
     pairs = [(folder / step["from"], (folder / step["from"]).with_name(step["to"])) for step in _read_record(folder)]
-    return [(new, old) for old, new in reversed(pairs) if os.path.lexists(new)]
+    # One may have been renamed back by hand, and then again.
+    return [(new, old) for old, new in dict.fromkeys(reversed(pairs)) if os.path.lexists(new)]
 
 
 def undo_renames(folder: Path, renames: Sequence[Renamed]) -> None:
     """Give files their old names back, then delete the record. Raises ``OutputError``, and keeps the record then."""
     for new, old in renames:
         _rename(new, old)
-    with contextlib.suppress(FileNotFoundError):
-        (folder / RECORD).unlink()
+    _write_record(folder, [])
 
 
 def _rename(old: Path, new: Path) -> None:
@@ -89,6 +97,11 @@ def _is_step(step: Any) -> bool:
 
 
 def _write_record(folder: Path, steps: Sequence[dict[str, str]]) -> None:
+    """Write the record, or delete it where there is nothing to record. Raises ``OutputError``."""
+    if not steps:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / RECORD).unlink()
+        return
     file = AtomicFile(folder / RECORD)
     try:
         file.write(json.dumps(steps, indent=1) + "\n")

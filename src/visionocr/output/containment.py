@@ -28,6 +28,7 @@ _RAW_ENDS = (
 )
 """How an HTML block that goes on over empty lines begins, and what ends it (CommonMark 0.31, section 4.6)."""
 _COMMENT_OR_CODE = re.compile(r"<!--.*?(?:-->|\Z)|`[^`\n]+`", re.DOTALL)
+_COMMENT_OR_CODE_OR_ESCAPE = re.compile(_COMMENT_OR_CODE.pattern + r"|\\[<`\\]", re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _UNFINISHED_TAG = re.compile(r"<[a-z/][^<>]*\Z", re.IGNORECASE)
 _ELEMENTS = frozenset(
@@ -118,8 +119,9 @@ def _is_unfinished(source: str) -> bool:
 
 def _find_open_elements(tokens: Iterable[Token]) -> list[str]:
     """The names of elements that are opened and not closed, the innermost first."""
-    source = "\n".join(token.content for token in tokens if token.type in {"html_block", "inline"})
-    tags = _TAG.findall(_COMMENT_OR_CODE.sub("", source))
+    ignored = {"html_block": _COMMENT_OR_CODE, "inline": _COMMENT_OR_CODE_OR_ESCAPE}
+    source = "\n".join(ignored[token.type].sub("", token.content) for token in tokens if token.type in ignored)
+    tags = _TAG.findall(source)
     closed: dict[str, int] = {}
     still_open = []
     for slash, name in ((slash, name.lower()) for slash, name in reversed(tags)):

@@ -66,7 +66,8 @@ class Database:
         """Open it. Raises ``UsageError`` when something else lies there, ``OutputError`` when it cannot be used."""
         self.path = path
         self._mutex = threading.Lock()
-        self._has_failed = False
+        self._failure = ""
+        """What failed first."""
         if not os.path.isdir(path.parent):  # the lock would make it
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
         check_file(path)
@@ -100,8 +101,8 @@ class Database:
         """Wait until all changes are on the disk. Raises ``OutputError``, also when anything failed before."""
         with self._mutex, self._errors():
             with self._connection:  # commits, or rolls back
-                if self._has_failed:
-                    raise sqlite3.OperationalError("an earlier error")
+                if self._failure:
+                    raise sqlite3.OperationalError(self._failure)
             if not os.path.exists(self.path):  # the folder was removed or renamed
                 raise sqlite3.OperationalError("the file is gone")
 
@@ -140,7 +141,7 @@ class Database:
         try:
             yield
         except _ERRORS as error:
-            self._has_failed = True
+            self._failure = self._failure or str(error) or type(error).__name__
             name = getattr(error, "sqlite_errorname", "")
             if isinstance(error, UnicodeDecodeError) or name.startswith(_DAMAGE):
                 message = f"the journal {self.path} is damaged: {error}"

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from visionocr.blocks import Block, BlockKind
 from visionocr.errors import OutputError
+from visionocr.escaping import escape
 from visionocr.formats.markdown import write_markdown
 from visionocr.layout.figures import insert_figures
 from visionocr.output.arrange import find_blocks
@@ -23,6 +24,10 @@ _HEAD = 512
 """Bytes at the beginning of a PNG in which our mark stands."""
 _UNLINKED = re.compile(r"!\[((?:[^\[\]]|\\[\[\]])*)\]\(\)")
 """A picture in Markdown that has no file."""
+_LINKED = re.compile(rb"-p\d{4,}-\d+\.png\)")
+"""The end of a link to a figure."""
+_LINKING = {".md", ".txt", ".json", ".jsonl"}
+"""Suffixes of outputs that link figures."""
 
 
 class FigureFolder:
@@ -80,7 +85,7 @@ def link_figures(result: PageResult, places: Sequence[int | None], *, markdown: 
     shown = {place: figure for place, figure in zip(places, result.figures, strict=True) if place is not None}
     blocks = [_give(block, shown[at]) if at in shown else block for at, block in enumerate(before)]
     rest = [
-        Block(BlockKind.PICTURE, figure.text, box=figure.box, path=figure.path)
+        Block(BlockKind.PICTURE, escape(figure.text), box=figure.box, path=figure.path)
         for place, figure in zip(places, result.figures, strict=True)
         if place is None
     ]
@@ -96,7 +101,7 @@ def link_figures(result: PageResult, places: Sequence[int | None], *, markdown: 
 
 
 def _give(block: Block, figure: Figure) -> Block:
-    return replace(block, path=figure.path, text=figure.text or block.text)
+    return replace(block, path=figure.path, text=escape(figure.text) or block.text)
 
 
 def _add_links(text: str, pictures: Sequence[Block], rest: Sequence[Block]) -> str:
@@ -107,6 +112,14 @@ def _add_links(text: str, pictures: Sequence[Block], rest: Sequence[Block]) -> s
     else:
         rest = [*(picture for picture in pictures if picture.path), *rest]
     return "\n\n".join([text, *(write_markdown([picture]) for picture in rest)]).lstrip("\n")
+
+
+def has_links(output: Path) -> bool:
+    """Whether an output that may be there links figures."""
+    try:
+        return output.suffix in _LINKING and _LINKED.search(output.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 class LinkedSink(Sink):

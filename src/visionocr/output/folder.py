@@ -243,7 +243,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise OutputError(f"{folder} is no folder", "Give the name of a file without a slash at its end.") from None
+        raise OutputError(f"{folder} is no folder", "Something else has that name: give another one.") from None
     except OSError as error:
         raise OutputError(f"cannot use the folder {folder}: {error.strerror}") from None
 

@@ -125,6 +125,8 @@ class Pictures:
                 problem = error
                 continue
             if wanted.digest and digest != wanted.digest:
+                if path.name != Path(wanted.name).name:
+                    continue  # it was given for another document
                 problem = DocumentError(f"{printable(wanted.name)} is not the document that was read: it has changed")
                 continue
             if wanted.digest or is_trusted:
@@ -146,6 +148,8 @@ class Pictures:
         yield from _inside(folder, Path(name.name))
         if wanted.digest:
             yield from ((path, False) for path in (Path(wanted.path), name) if path.name and os.path.isfile(path))
+            # It may have got another name since.
+            yield from ((path, False) for path in self._given if path.name != name.name and path.is_file())
 
 
 def _inside(folder: Path, name: Path) -> Iterator[tuple[Path, bool]]:
