@@ -99,7 +99,6 @@ def test_version_loads_no_library(environment: dict[str, str]) -> None:
     assert not loaded_by(environment, "--version") & heavy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["pdf", "--help"], ["presets"]])
 def test_help_and_presets_load_no_heavy_library(environment: dict[str, str], arguments: list[str]) -> None:
     """Libraries for documents, servers and the terminal are not loaded for help and presets."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from visionocr.choices import Existing, MetadataPlace
 from visionocr.cli.read_options import ReadOptions
 from visionocr.console import Console
 from visionocr.errors import OutputError
 from visionocr.extras import install_hint
-from visionocr.metadata.caption_writer import CaptionWriter, Edit, is_backup
 from visionocr.metadata.texts import Texts, read_result
 from visionocr.output.writer import Sink
 from visionocr.types import Notice, PageRef, PageResult, Status
+
+if TYPE_CHECKING:
+    from visionocr.metadata.caption_writer import Edit
 
 _MOST_SHOWN = 60
 """Characters of a description in the plan of ``--dry-run``."""
@@ -24,6 +27,8 @@ class MetadataSink(Sink):
 
     def __init__(self, options: ReadOptions, console: Console) -> None:
         """Raises ``ConfigurationError`` where what is needed to write into pictures is not installed."""
+        from visionocr.metadata.caption_writer import CaptionWriter
+
         assert options.write is not None
         self._writer = CaptionWriter(options.write, options.existing, backup=not options.no_backup)
         self._existing = options.existing
@@ -40,6 +45,8 @@ class MetadataSink(Sink):
 
     def is_wanted(self, picture: str) -> bool:
         """Whether the picture at this path is to be described: no backup, nor one that has a description already."""
+        from visionocr.metadata.caption_writer import is_backup
+
         path = Path(picture)
         if is_backup(path):
             self._backups += 1

@@ -11,7 +11,6 @@ from visionocr.captions.lines import LineStyle
 from visionocr.choices import Existing, MetadataPlace
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import OutputError, UsageError
-from visionocr.metadata.caption_writer import CaptionWriter
 from visionocr.metadata.texts import Texts
 from visionocr.output.files import AtomicFile, read_head, remove_leftovers
 from visionocr.output.image_folder import has_caption
@@ -127,6 +126,8 @@ def look_up(sidecars: SidecarSink | None, picture: str) -> dict[str, str]:
     The caption is that of its sidecar (of the ``.txt`` beside it where no sidecars are written), else the description
     in its metadata; the keywords are those of its metadata.
     """
+    from visionocr.metadata.caption_writer import CaptionWriter
+
     texts, caption = Texts(), ""
     with contextlib.suppress(OutputError, OSError):
         texts = CaptionWriter(MetadataPlace.SIDECAR).plan(Path(picture), texts).texts
