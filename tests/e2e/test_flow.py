@@ -192,6 +192,7 @@ def test_every_page_is_there_once_in_order(damaged_run: Damaged) -> None:
     assert numbers == [record["page"] for record in records] == list(range(1, PAGES + 1))
 
 
+@pytest.mark.slow
 def test_every_page_has_its_own_text(damaged_run: Damaged) -> None:
     """A page that was read has its own whole text; a failed one has no other page's text."""
     _, text, records, _ = damaged_run
@@ -213,6 +214,7 @@ def test_every_page_has_its_own_text(damaged_run: Damaged) -> None:
         assert not others, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*BAD, *HEALED])
 def test_every_failure_is_reported(damaged_run: Damaged, name: str) -> None:
     """A page's record has status, finding, asks and retries; problems are in the file and on standard error."""
