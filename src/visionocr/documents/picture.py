@@ -173,6 +173,8 @@ class PictureFile:
                 return develop(stream, self._content.name, compute_scale), ""
         image = self._open()
         image.seek(frame)
+        if image.format == "PNG":
+            images.check_size(image, in_memory=True)  # Pillow decodes a PNG to find its EXIF data
         taken = read_date(image)  # what converting leaves of the image may have no EXIF data
         picture = convert(image, compute_scale)
         # An open file keeps the frame that it decoded last. Between the pages of a TIFF it need not be found again.
