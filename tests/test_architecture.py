@@ -80,7 +80,7 @@ HOMES = {
         "cli/run.py",
     },
 }
-WRITERS = {"output/writer.py", "console.py", "worker_main.py", "workers.py"}
+WRITERS = {"output/stdout.py", "console.py", "worker_main.py", "workers.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 NAMES = [path.relative_to(SOURCE).as_posix() for path in MODULES]
 

@@ -22,7 +22,8 @@ from visionocr.output.files import AtomicFile, encode_text, remove_leftovers
 from visionocr.output.folder import FolderSink, Origin, OutputKind, make_folder, safe_name
 from visionocr.output.formats import Formatter, Json, JsonLines, PagesText
 from visionocr.output.state import FOLDER_STATE, State
-from visionocr.output.writer import FileSink, PipeClosed, StdoutSink, write_stdout
+from visionocr.output.stdout import PipeClosed, write_stdout
+from visionocr.output.writer import FileSink, StdoutSink
 from visionocr.types import FileSignature, Finding, FindingKind, PageRef, PageResult, Severity, Status
 
 

@@ -26,7 +26,7 @@ from visionocr.console import Console
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import UsageError
 from visionocr.output.files import read_head
-from visionocr.output.writer import output_error, write_stdout
+from visionocr.output.stdout import output_error, write_stdout
 from visionocr.stop import Stop, run_stoppable
 from visionocr.text import printable
 

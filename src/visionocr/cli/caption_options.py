@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,9 @@ from visionocr.captions.word_rules import WordRules, parse_groups, parse_words
 from visionocr.choices import DataSet, Existing, MetadataPlace
 from visionocr.cli.read_options import ReadOptions
 from visionocr.errors import UsageError
-from visionocr.output.formats import Formatter
-from visionocr.output.image_folder import NAME, ImageFolder
+
+if TYPE_CHECKING:
+    from visionocr.output.formats import Formatter
 
 _PANEL = "Keywords and data sets"
 Sidecar = Annotated[
@@ -143,6 +144,8 @@ def make_order(
 
 def check_data_set(options: ReadOptions) -> ReadOptions:
     """*options* with the sidecars that a data set needs. Raises ``UsageError`` where they do not suit it."""
+    from visionocr.output.image_folder import NAME  # late: --help must answer at once
+
     order = options.order
     if order.trigger and order.data_set is None and options.sidecar is None:
         raise UsageError("--trigger needs --sidecar or --for")
@@ -175,6 +178,8 @@ def choose_style(order: CaptionOrder) -> LineStyle:
 
 def choose_formatter(options: ReadOptions) -> Callable[[], Formatter] | None:
     """What takes the place of the formats of the settings; ``None`` where those are meant."""
+    from visionocr.output.image_folder import ImageFolder  # late: --help must answer at once
+
     order = options.order
     if order.data_set is not DataSet.IMAGEFOLDER or options.output is None:
         return None

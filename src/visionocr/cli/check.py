@@ -15,7 +15,7 @@ from visionocr.cli import options
 from visionocr.cli.outcome import current_stop, reported
 from visionocr.console import Console
 from visionocr.errors import ExitCode
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.prompting.library import Library
 from visionocr.settings import Settings
 from visionocr.text import printable

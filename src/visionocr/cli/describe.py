@@ -9,7 +9,6 @@ from visionocr.choices import Existing
 from visionocr.cli import caption_options, options
 from visionocr.cli.outcome import reported
 from visionocr.cli.read_options import ReadOptions
-from visionocr.cli.run import run
 from visionocr.console import Console
 
 
@@ -37,6 +36,8 @@ def describe(
     flags: dict[str, Any],
 ) -> None:
     """Describe pictures. Needs a server with a vision model."""
+    from visionocr.cli.run import run  # late: --help must answer at once
+
     read = ReadOptions(
         files or [],
         "describe",

@@ -10,7 +10,7 @@ from visionocr.cli.outcome import current_stop
 from visionocr.errors import DocumentError, ExitCode, ServerError
 from visionocr.job import Job
 from visionocr.loaded import Loaded
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.speed import Speed, estimate_duration
 from visionocr.text import page_label, printable
 from visionocr.types import Event, Notice, PageRef, PageResult, PageSource, RasterSpec, Sampler

@@ -22,7 +22,7 @@ from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import ConfigurationError, DocumentError, ExitCode, UsageError, VisionOcrError
 from visionocr.extras import install_hint
 from visionocr.output.files import read_head
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.text import printable
 from visionocr.types import Notice
 

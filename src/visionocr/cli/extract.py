@@ -14,18 +14,17 @@ import typer
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.cli.read_options import ReadOptions
-from visionocr.cli.run import run
 from visionocr.console import Console
 from visionocr.errors import ConfigurationError, UsageError
 from visionocr.extraction.kinds import Per
-from visionocr.output.formats import Formatter
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.settings import FIELDS
 from visionocr.text import printable
 
 if TYPE_CHECKING:
     from visionocr.extraction.schema import RecordSchema
     from visionocr.job import Job
+    from visionocr.output.formats import Formatter
     from visionocr.prompting.library import Library
     from visionocr.settings import Settings
 
@@ -131,6 +130,8 @@ def extract(
     flags: dict[str, Any],
 ) -> None:
     """Extract records from documents by a schema. Needs a server with a vision model."""
+    from visionocr.cli.run import run  # late: --help must answer at once
+
     console = Console(-1 if typed["quiet"] else typed["verbose"])
     with reported(console, typed["verbose"]):
         understood = _load_schema(schema, fields)

@@ -14,7 +14,7 @@ import typer
 
 from visionocr.console import Console
 from visionocr.errors import DocumentError, ExitCode, Interrupted, VisionOcrError
-from visionocr.output.writer import PipeClosed
+from visionocr.output.stdout import PipeClosed
 from visionocr.stop import Stop
 from visionocr.types import PageResult, Status
 

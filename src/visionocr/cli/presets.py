@@ -11,7 +11,7 @@ import typer
 from visionocr.cli import options
 from visionocr.cli.outcome import reported
 from visionocr.console import Console
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.prompting.library import Library
 from visionocr.types import Preset
 

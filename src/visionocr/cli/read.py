@@ -6,7 +6,6 @@ from typing import Any
 
 from visionocr.cli import options
 from visionocr.cli.read_options import ReadOptions
-from visionocr.cli.run import run
 
 
 @options.with_settings()
@@ -20,6 +19,8 @@ def pdf(
     flags: dict[str, Any],
 ) -> None:
     """Transcribe PDF documents to Markdown."""
+    from visionocr.cli.run import run  # late: --help must answer at once
+
     run(
         ReadOptions(
             files or [], "pdf", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures
@@ -38,6 +39,8 @@ def image(
     flags: dict[str, Any],
 ) -> None:
     """Transcribe the text of images to Markdown."""
+    from visionocr.cli.run import run  # late: --help must answer at once
+
     run(
         ReadOptions(
             files or [], "image", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures

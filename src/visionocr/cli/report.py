@@ -17,7 +17,7 @@ from visionocr.cli.outcome import Tally
 from visionocr.cli.read_options import ReadOptions
 from visionocr.errors import VisionOcrError
 from visionocr.output.files import AtomicFile
-from visionocr.output.writer import PipeClosed
+from visionocr.output.stdout import PipeClosed
 from visionocr.settings import FIELDS, Settings
 from visionocr.speed import SpeedMeter
 from visionocr.text import page_label, printable, reasons

@@ -14,7 +14,7 @@ from visionocr.cli.outcome import current_stop, reported
 from visionocr.cli.passwords import Passwords
 from visionocr.console import Console
 from visionocr.errors import UsageError
-from visionocr.output.writer import write_stdout
+from visionocr.output.stdout import write_stdout
 from visionocr.prompting.library import Library
 from visionocr.types import Notice
 

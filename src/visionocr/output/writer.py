@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from visionocr.errors import OutputError
-from visionocr.output.files import AtomicFile, encode_text, read_head
+from visionocr.output.files import AtomicFile, read_head
 from visionocr.output.formats import Formatter
 from visionocr.output.places import place_page
+from visionocr.output.stdout import write_stdout
 from visionocr.placed import PlacedPage
 from visionocr.types import PageResult, Status
-
-
-class PipeClosed(Exception):
-    """Whoever read our standard output has gone (``| head``)."""
 
 
 class Sink:
@@ -34,27 +27,6 @@ class Sink:
 
     def discard(self) -> None:
         """The run ended early: leave what is unfinished as it was before. Never raises."""
-
-
-def write_stdout(text: str) -> None:
-    """Write to standard output, at once. Raises ``PipeClosed`` when nobody reads it, else ``OutputError``."""
-    if sys.stdout is None:
-        raise OutputError("standard output is closed")
-    try:
-        sys.stdout.buffer.write(encode_text(text))
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise output_error(error) from None
-
-
-def output_error(error: OSError) -> Exception:
-    """The exception to raise when standard output fails: ``PipeClosed`` or an ``OutputError``."""
-    with contextlib.suppress(OSError, ValueError):
-        # Python flushes standard output once more at its end, and would complain there again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # the latter on Windows
-        return PipeClosed()
-    return OutputError(f"cannot write to standard output: {error.strerror}")
 
 
 class SeveralSinks(Sink):
