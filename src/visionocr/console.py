@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from visionocr.speed import Speed, SpeedMeter
-from visionocr.text import page_label, page_labels, printable, reasons
+from visionocr.text import page_label, page_labels, printable, reasons, write_count
 from visionocr.types import Answered, Asked, Event, Notice, PageRef, PageResult, Planned, Retrying, Severity, Status
 from visionocr.types import Progress as Growing
 
@@ -136,8 +136,8 @@ class Console:
         pages = sum(self._seen.values())
         seconds = max(time.monotonic() - self._started, 1e-9)
         counts = [f"{self._seen[status]} {status}" for status in Status if self._seen[status]]
-        said = [f"{_count(pages, self._noun)}: {', '.join(counts)}"] if pages else []
-        said += [f"{_count(self._unopened, 'document')} could not be read"] if self._unopened else []
+        said = [f"{write_count(pages, self._noun)}: {', '.join(counts)}"] if pages else []
+        said += [f"{write_count(self._unopened, 'document')} could not be read"] if self._unopened else []
         said += [f"{self._resumed} of them from the journal"] if self._resumed else []
         if pages > self._resumed:
             speed = Speed((pages - self._resumed) / seconds * 60, self._tokens / seconds)
@@ -247,7 +247,3 @@ class Console:
         ):  # messages that cannot be written are no reason to fail
             self._stream.write(safe + "\n")
             self._stream.flush()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

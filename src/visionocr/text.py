@@ -20,6 +20,11 @@ def printable(name: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def write_count(number: int, noun: str) -> str:
+    """How many there are of what the *noun* names: ``1 page``, ``3 pages``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def did_you_mean(word: str, known: Iterable[str], shape: str = "{}") -> str:
     """The hint for a *word* that is not *known*: the nearest that is, in *shape*, else all of them in their order."""
     words = tuple(known)

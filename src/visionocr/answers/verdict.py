@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from visionocr.answers.align import Alignment
 from visionocr.answers.doubts import Observation, find_disagreements
 from visionocr.evidence import Doubt, DoubtKind, Source
+from visionocr.text import write_count
 from visionocr.types import Finding, FindingKind, Severity
 
 SURE = 0.98
@@ -79,7 +80,7 @@ def _find_missing(doubts: Iterable[Observation], alignment: Alignment, source: S
     where = "" if body else " at its top or bottom, or in a picture,"
     verb = "is" if len(shown) == 1 else "are"
     message = (
-        f"{_count(len(shown), 'line')} of {_NAMES[source]}{where} {verb} not in the answer, "
+        f"{write_count(len(shown), 'line')} of {_NAMES[source]}{where} {verb} not in the answer, "
         f"first: {_quote(shown[0].doubt.instead)}."
     )
     return Finding(FindingKind.MISSING_TEXT, message, severity)
@@ -95,9 +96,8 @@ def _find_added(doubts: Iterable[Observation], alignment: Alignment, source: Sou
     instead = f" where it has {_quote(first.instead)}" if first.instead else ""
     words = sum(each.words for each in others)
     verb = "is" if words == 1 else "are"
-    message = (
-        f"{_count(words, 'word')} of the answer {verb} not in {_NAMES[source]}, first: {_quote(first.text)}{instead}."
-    )
+    where = f"not in {_NAMES[source]}, first: {_quote(first.text)}{instead}"
+    message = f"{write_count(words, 'word')} of the answer {verb} {where}."
     return Finding(FindingKind.ADDED_TEXT, message, severity)
 
 
@@ -110,7 +110,8 @@ def _find_numbers(doubts: Iterable[Observation], source: Source) -> Finding | No
     where = f" where it has {_quote(first.instead)}" if first.instead else ", which it does not have"
     example = f"{_quote(first.text)}{where}" if first.text else f"{_quote(first.instead)} is missing"
     return Finding(
-        FindingKind.NUMBERS_DIFFER, f"{_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, first: {example}."
+        FindingKind.NUMBERS_DIFFER,
+        f"{write_count(len(numbers), 'number')} {verb} from {_NAMES[source]}, first: {example}.",
     )
 
 
@@ -131,10 +132,6 @@ def _is_much(found: Iterable[Observation], whole: int, source: Source) -> bool:
     """Whether what disagrees is too much to be explained by the page's oddities."""
     letters, share = LEAST[source]
     return sum(each.letters for each in found) >= max(letters, share * whole)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _quote(text: str) -> str:

@@ -13,7 +13,7 @@ from visionocr.console import Console
 
 
 @options.with_settings()
-@options.with_reading("pages", "password_file")
+@options.with_reading("pages", "password_file", "figures", "describe_figures")
 def describe(
     files: options.Files = None,
     sidecar: caption_options.Sidecar = None,

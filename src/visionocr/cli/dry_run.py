@@ -12,7 +12,7 @@ from visionocr.job import Job
 from visionocr.loaded import Loaded
 from visionocr.output.stdout import write_stdout
 from visionocr.speed import Speed, estimate_duration
-from visionocr.text import page_label, printable
+from visionocr.text import page_label, printable, write_count
 from visionocr.types import Event, Notice, PageRef, PageResult, PageSource, RasterSpec, Sampler
 
 _PROBES = 2
@@ -46,12 +46,12 @@ def show_plan(
             problems.append(error)
     documents = Counter((page.document, page.digest) for page in pages)
     for (name, _), count in documents.items():
-        _print("read", f"{printable(name)}: {_count(count, 'page')}")
+        _print("read", f"{printable(name)}: {write_count(count, 'page')}")
         if plan_document is not None:
             _print("write", plan_document(name))
     for problem in problems:
         _print("cannot", problem.message, problem.hint)
-    _print("total", f"{_count(len(pages), 'page')} of {_count(len(documents), 'document')}")
+    _print("total", f"{write_count(len(pages), 'page')} of {write_count(len(documents), 'document')}")
     code = ExitCode.DOCUMENT if problems else ExitCode.OK
     try:
         _show_job(source, prepare, pages, probe)
@@ -67,7 +67,7 @@ def _show_job(source: PageSource, prepare: Callable[..., Job], pages: list[PageR
         for notice in notices:
             if isinstance(notice, Notice):
                 _print("warning" if notice.warning else "engine", notice.message)
-        side, batch, sampler = job.plan.spec.max_side, _count(job.plan.batch, "page"), job.question.sampler
+        side, batch, sampler = job.plan.spec.max_side, write_count(job.plan.batch, "page"), job.question.sampler
         _print("task", f"{job.question.task.name}, answers of at most {job.plan.max_length} tokens")
         _print("images", f"at most {side} px on the long side, {batch} a request")
         _print("sampler", ", ".join(f"{name} {getattr(sampler, name):g}" for name in Sampler.__dataclass_fields__))
@@ -87,8 +87,8 @@ def _show_forecast(job: Job, source: PageSource, pages: list[PageRef]) -> None:
     tokens = sum(result.completion_tokens or 0 for result in results)
     speed = Speed(len(results) / seconds * 60 * slots, tokens / seconds * slots)
     time = estimate_duration(len(pages), speed.pages_per_minute)
-    asked = f"{_count(len(results), 'page')} took {seconds:.1f} s"
-    _print("forecast", f"{asked}; {_count(len(pages), 'page')} will take about {time} ({speed})")
+    asked = f"{write_count(len(results), 'page')} took {seconds:.1f} s"
+    _print("forecast", f"{asked}; {write_count(len(pages), 'page')} will take about {time} ({speed})")
 
 
 def _ask(job: Job, source: PageSource, pages: list[PageRef]) -> list[PageResult]:
@@ -110,10 +110,6 @@ def _ask(job: Job, source: PageSource, pages: list[PageRef]) -> list[PageResult]
         if len(results) == _PROBES:
             break
     return results
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _print(topic: str, text: str, hint: str = "") -> None:

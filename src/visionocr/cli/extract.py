@@ -114,7 +114,7 @@ _SETTINGS = tuple(name for name in FIELDS if name not in _WITHOUT)
 
 
 @options.with_settings(*_SETTINGS, helps=_HELPS)
-@options.with_reading("probe_pages")
+@options.with_reading("probe_pages", "figures", "describe_figures")
 def extract(
     files: options.Files = None,
     schema: SchemaFile = None,

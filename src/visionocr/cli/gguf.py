@@ -17,7 +17,7 @@ from visionocr.console import Console
 from visionocr.errors import ExitCode, UsageError
 from visionocr.output.stdout import write_stdout
 from visionocr.prompting.library import Library
-from visionocr.text import printable
+from visionocr.text import printable, write_count
 from visionocr.types import Notice
 
 Model = Annotated[
@@ -93,7 +93,7 @@ def _rename(folder: Path, recursive: bool, yes: bool, console: Console) -> None:
             console(Notice(f"{printable(str(path))} is not renamed: {one.reason}", warning=True))
     if _confirm(renames, yes, console):
         rename_files(folder, renames)
-        console(Notice(f"{_count(renames)} renamed; --undo gives the old names back"))
+        console(Notice(f"{write_count(len(renames), 'file')} renamed; --undo gives the old names back"))
 
 
 def _undo(folder: Path, yes: bool, console: Console) -> None:
@@ -103,7 +103,7 @@ def _undo(folder: Path, yes: bool, console: Console) -> None:
     renames = list_renamed(folder)
     if _confirm(renames, yes, console):
         undo_renames(folder, renames)
-        console(Notice(f"{_count(renames)} renamed"))
+        console(Notice(f"{write_count(len(renames), 'file')} renamed"))
 
 
 def _confirm(renames: Sequence[tuple[Path, Path]], yes: bool, console: Console) -> bool:
@@ -121,7 +121,3 @@ def _confirm(renames: Sequence[tuple[Path, Path]], yes: bool, console: Console) 
     if not is_agreed:
         console(Notice("nothing is renamed"))
     return is_agreed
-
-
-def _count(renames: Sequence[tuple[Path, Path]]) -> str:
-    return f"{len(renames)} file{'' if len(renames) == 1 else 's'}"

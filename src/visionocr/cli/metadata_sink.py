@@ -13,6 +13,7 @@ from visionocr.errors import OutputError
 from visionocr.extras import install_hint
 from visionocr.metadata.texts import Texts, read_result
 from visionocr.output.writer import Sink
+from visionocr.text import write_count
 from visionocr.types import Notice, PageRef, PageResult, Status
 
 if TYPE_CHECKING:
@@ -75,9 +76,8 @@ class MetadataSink(Sink):
         self._write_waiting()
         self.report()
         if self._failures:
-            captions = "1 caption" if self._failures == 1 else f"{self._failures} captions"
             remedy = "Repeat the command to describe those pictures again."
-            raise OutputError(f"{captions} could not be written", remedy)
+            raise OutputError(f"{write_count(self._failures, 'caption')} could not be written", remedy)
 
     def report(self) -> None:
         """Say how many pictures were left out up to now, and why."""

@@ -136,6 +136,8 @@ _READING: dict[str, tuple[Any, Any]] = {
     "config": (Config, None),
     "quiet": (Quiet, False),
     "verbose": (Verbose, 0),
+    "figures": (Figures, None),
+    "describe_figures": (DescribeFigures, False),
 }
 """Options of the commands that read documents, with their defaults."""
 _PANELS = {

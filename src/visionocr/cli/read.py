@@ -14,18 +14,12 @@ def pdf(
     files: options.Files = None,
     *,
     typed: dict[str, Any],
-    figures: options.Figures = None,
-    describe_figures: options.DescribeFigures = False,
     flags: dict[str, Any],
 ) -> None:
     """Transcribe PDF documents to Markdown."""
     from visionocr.cli.run import run  # late: --help must answer at once
 
-    run(
-        ReadOptions(
-            files or [], "pdf", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures
-        )
-    )
+    run(ReadOptions(files or [], "pdf", "transcribe", flags, **typed))
 
 
 @options.with_settings()
@@ -34,15 +28,9 @@ def image(
     files: options.Files = None,
     *,
     typed: dict[str, Any],
-    figures: options.Figures = None,
-    describe_figures: options.DescribeFigures = False,
     flags: dict[str, Any],
 ) -> None:
     """Transcribe the text of images to Markdown."""
     from visionocr.cli.run import run  # late: --help must answer at once
 
-    run(
-        ReadOptions(
-            files or [], "image", "transcribe", flags, **typed, figures=figures, describe_figures=describe_figures
-        )
-    )
+    run(ReadOptions(files or [], "image", "transcribe", flags, **typed))

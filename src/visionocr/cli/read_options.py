@@ -126,6 +126,8 @@ class ReadOptions:
         if not self.files and self.files_from is None:
             raise UsageError("missing argument 'FILE'", f"See: visionocr {self.command} --help")
         self._check_captions()
+        if self.describe_figures and self.figures is None:
+            raise UsageError("--describe-figures needs --figures DIR")
         if self.probe_pages and not self.dry_run:
             raise UsageError("--probe-pages needs --dry-run")
         if self.output == "":
@@ -134,8 +136,9 @@ class ReadOptions:
     def _check_captions(self) -> None:
         """Raise ``UsageError`` for options of ``describe`` that do not make sense together."""
         if self.write is None:
-            existing = self.existing is not Existing.KEEP and self.sidecar is None
-            needs = {"--existing": existing, "--only-missing": self.only_missing, "--no-backup": self.no_backup}
+            if self.existing is not Existing.KEEP and self.sidecar is None:
+                raise UsageError("--existing needs --write or --sidecar")
+            needs = {"--only-missing": self.only_missing, "--no-backup": self.no_backup}
             if needless := [name for name, value in needs.items() if value]:
                 raise UsageError(f"{needless[0]} needs --write")
         if self.sidecar is None:
@@ -152,8 +155,6 @@ class ReadOptions:
             raise UsageError("--write takes one caption a picture", "Leave out --captions.")
         if self.write is not None and "-" in self.files:
             raise UsageError("standard input has no place for a caption (--write)")
-        if self.describe_figures and self.figures is None:
-            raise UsageError("--describe-figures needs --figures DIR")
 
     def check_files(self) -> None:
         """Raise ``UsageError`` where the output or the state would overwrite something.

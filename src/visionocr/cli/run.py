@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from operator import call
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -277,13 +276,11 @@ def _write(
     console: Console,
     resume: Resume,
 ) -> None:
-    # A caption that cannot be written is reported on the console, which must not be held for it.
-    writing = call if isinstance(sink, SidecarSink | MetadataSink) else console.writing
     try:
         for result in arranged:
             tally.add(result)
-            writing(partial(sink.write, result))
-        writing(sink.finish)
+            console.writing(partial(sink.write, result))
+        console.writing(sink.finish)
     except BaseException:
         results.close()
         console.close()

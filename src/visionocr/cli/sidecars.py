@@ -15,7 +15,7 @@ from visionocr.metadata.texts import Texts
 from visionocr.output.files import AtomicFile, read_head, remove_leftovers
 from visionocr.output.image_folder import has_caption
 from visionocr.output.writer import Sink
-from visionocr.text import printable
+from visionocr.text import printable, write_count
 from visionocr.types import PageResult
 
 _PLAIN = LineStyle()
@@ -92,8 +92,10 @@ class SidecarSink(Sink):
     def finish(self) -> None:
         """Raise ``OutputError`` when there are captions that could not be written."""
         if self._failures:
-            count = "1 caption" if self._failures == 1 else f"{self._failures} captions"
-            raise OutputError(f"{count} could not be written", "Repeat the command to describe those pictures again.")
+            raise OutputError(
+                f"{write_count(self._failures, 'caption')} could not be written",
+                "Repeat the command to describe those pictures again.",
+            )
 
 
 def read_sidecar(path: Path) -> str:

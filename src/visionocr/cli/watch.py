@@ -114,8 +114,11 @@ RetryWait = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-_WITHOUT = ("files_from", "pages", "journal", "keep_journal", "redo", "report", "dry_run", "probe_pages")
-"""Options of the reading commands that make no sense for files that are not there yet."""
+_WITHOUT = (
+    *("files_from", "pages", "journal", "keep_journal", "redo", "report", "dry_run", "probe_pages"),
+    *("figures", "describe_figures"),
+)
+"""Options of the reading commands that are not for files that come one by one."""
 
 
 @options.with_settings(*(name for name in FIELDS if name != "cluster"))

@@ -24,7 +24,7 @@ from visionocr.errors import DocumentError, ExitCode, OutputError
 from visionocr.job import Job
 from visionocr.output.arrange import arrange
 from visionocr.settings import Settings
-from visionocr.text import printable, reasons
+from visionocr.text import printable, reasons, write_count
 from visionocr.types import FindingKind, Notice, PageRef, PageResult, Status
 from visionocr.watching.inbox import Arrival, Inbox
 from visionocr.watching.moving import move_file
@@ -95,7 +95,7 @@ class Outcome:
     def describe(self) -> str:
         """How many pages are how, and which are suspect."""
         count = self.counts.total()
-        words = f"{count} page{'' if count == 1 else 's'}: "
+        words = f"{write_count(count, 'page')}: "
         words += ", ".join(f"{self.counts[status]} {status}" for status in Status if self.counts[status])
         return words + (f" (pages {', '.join(map(str, self.suspect))})" if self.suspect and count > 1 else "")
 

@@ -16,7 +16,7 @@ from visionocr.documents.document_cache import DocumentCache, DocumentHandle, Pa
 from visionocr.documents.figures import CutFigure, CutOrder
 from visionocr.documents.selection import PageSelection
 from visionocr.errors import DocumentError
-from visionocr.text import printable
+from visionocr.text import printable, write_count
 from visionocr.types import FileSignature, PageImage, PageRef, RasterSpec
 
 _REMEMBERED = 4096
@@ -204,4 +204,4 @@ def _out_of_range(name: str, count: int, missing: tuple[int, ...]) -> DocumentEr
         words = f"page {missing[0]} does not exist"
     else:
         words = f"pages {', '.join(map(str, missing))} do not exist"
-    return DocumentError(f"{printable(name)} has {count} page{'' if count == 1 else 's'}; {words}", "see --pages")
+    return DocumentError(f"{printable(name)} has {write_count(count, 'page')}; {words}", "see --pages")
