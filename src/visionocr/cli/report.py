@@ -16,7 +16,7 @@ from visionocr import __version__
 from visionocr.cli.outcome import Tally
 from visionocr.cli.read_options import ReadOptions
 from visionocr.errors import VisionOcrError
-from visionocr.output.files import AtomicFile
+from visionocr.output.files import write_file
 from visionocr.output.stdout import PipeClosed
 from visionocr.settings import FIELDS, Settings
 from visionocr.speed import SpeedMeter
@@ -71,12 +71,7 @@ class Report:
 
     def _write(self, path: Path, error: VisionOcrError | None) -> None:
         values = self._as_json(error)
-        file = AtomicFile(path)
-        try:
-            file.write(json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else render(values))
-            file.commit()
-        finally:
-            file.discard()  # nothing is left to discard when all went well
+        write_file(path, json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else render(values))
 
     def _add(self, result: PageResult, known: bool) -> None:
         self._costs["unreadable documents" if result.page.number == 0 else "pages"] += 1

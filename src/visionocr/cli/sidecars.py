@@ -12,7 +12,7 @@ from visionocr.choices import Existing, MetadataPlace
 from visionocr.documents.kinds import HEAD, sniff
 from visionocr.errors import OutputError, UsageError
 from visionocr.metadata.texts import Texts
-from visionocr.output.files import AtomicFile, read_head, remove_leftovers
+from visionocr.output.files import read_head, remove_leftovers, write_file
 from visionocr.output.image_folder import has_caption
 from visionocr.output.writer import Sink
 from visionocr.text import printable, write_count
@@ -79,12 +79,7 @@ class SidecarSink(Sink):
             old = read_sidecar(path).splitlines() if self._existing is Existing.APPEND else []
             if old and (lines := self._style.append_lines(old, lines)) == old:
                 return
-            file = AtomicFile(path)
-            try:
-                file.write("".join(f"{line}\n" for line in lines))
-                file.commit()
-            finally:
-                file.discard()  # nothing is left to discard when all went well
+            write_file(path, "".join(f"{line}\n" for line in lines))
         except OutputError as error:
             self._failures += 1
             self._report(error)

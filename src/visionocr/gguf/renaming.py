@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from visionocr.errors import ConfigurationError, OutputError
-from visionocr.output.files import AtomicFile
+from visionocr.output.files import write_file
 from visionocr.text import printable
 
 RECORD = ".visionocr-renamed.json"
@@ -102,9 +102,4 @@ def _write_record(folder: Path, steps: Sequence[dict[str, str]]) -> None:
         with contextlib.suppress(FileNotFoundError):
             (folder / RECORD).unlink()
         return
-    file = AtomicFile(folder / RECORD)
-    try:
-        file.write(json.dumps(steps, indent=1) + "\n")
-        file.commit()
-    finally:
-        file.discard()  # nothing is left to discard when all went well
+    write_file(folder / RECORD, json.dumps(steps, indent=1) + "\n")

@@ -15,7 +15,7 @@ from visionocr.escaping import escape
 from visionocr.formats.markdown import write_markdown
 from visionocr.layout.figures import insert_figures
 from visionocr.output.arrange import find_blocks
-from visionocr.output.files import AtomicFile, read_head, remove_leftovers
+from visionocr.output.files import read_head, remove_leftovers, write_file
 from visionocr.output.folder import make_folder, safe_name
 from visionocr.output.writer import Sink
 from visionocr.types import Figure, PageRef, PageResult, Status
@@ -46,13 +46,7 @@ class FigureFolder:
     def save(self, page: PageRef, number: int, png: bytes) -> str:
         """Write one figure of a page; its file's name. Raises ``OutputError``."""
         name = self._choose(page, number)
-        file = AtomicFile(self.path / name)
-        try:
-            file.write_bytes(png)
-            file.commit()
-        except BaseException:
-            file.discard()
-            raise
+        write_file(self.path / name, png)
         return name
 
     def _choose(self, page: PageRef, number: int) -> str:

@@ -107,6 +107,16 @@ class AtomicFile:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}", hint) from None
 
 
+def write_file(path: Path, content: str | bytes) -> None:
+    """Put a file with this *content* in place, or leave everything as it was before and raise ``OutputError``."""
+    file = AtomicFile(path)
+    try:
+        file.write_bytes(encode_text(content) if isinstance(content, str) else content)
+        file.commit()
+    finally:
+        file.discard()  # nothing is left to discard when all went well
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the unfinished files of killed runs from *folder*. Those that somebody is writing are locked, and stay."""
     with contextlib.suppress(OSError):

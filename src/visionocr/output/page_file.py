@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionocr.errors import DocumentError, VisionOcrError
-from visionocr.output.files import AtomicFile
+from visionocr.output.files import write_file
 from visionocr.output.page_parts import FilePage, find_captions, find_pages, find_records, find_sidecar
 from visionocr.output.saved import LARGEST
 from visionocr.text import printable
@@ -42,12 +42,8 @@ class PageFile:
         The new file appears at once, or not at all. Raises ``OutputError``.
         """
         end = page.begin + len(page.part)
-        file = AtomicFile(self.path.resolve())  # of a link, the file that it leads to
-        try:
-            file.write(self.mark + self.text[: page.begin] + page.rewrite(text) + self.text[end:])
-            file.commit()
-        finally:
-            file.discard()  # nothing is left to discard when all went well
+        content = self.mark + self.text[: page.begin] + page.rewrite(text) + self.text[end:]
+        write_file(self.path.resolve(), content)  # of a link, the file that it leads to
 
 
 def read_page_file(path: Path, picture: str = "") -> PageFile:

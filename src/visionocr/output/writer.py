@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from visionocr.errors import OutputError
-from visionocr.output.files import AtomicFile, read_head
+from visionocr.output.files import AtomicFile, read_head, write_file
 from visionocr.output.formats import Formatter
 from visionocr.output.places import place_page
 from visionocr.output.stdout import write_stdout
@@ -89,13 +89,7 @@ class PageFilesSink(Sink):
         path = self._stem.with_name(f"{self._stem.name}{number}{self._suffix}")
         if number and (head := read_head(path, _SIGNED)) and b"visionocr" not in head:
             raise OutputError(f"{path} is not a file of visionocr", "Move it away, or choose another output.")
-        file = AtomicFile(path)
-        try:
-            file.write(self._render(place_page(result), self._moment))
-            file.commit()
-        except BaseException:
-            file.discard()
-            raise
+        write_file(path, self._render(place_page(result), self._moment))
 
 
 class FileSink(Sink):
